@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+int file_read_fd(int fd, size_t max_bytes, struct str *out)
+{
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		str_reserve(out, 16384);
+		got = read(fd, out->data + out->len, 16384);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		total += (size_t)got;
+		if (total > max_bytes)
+			return -EFBIG;
+		out->len += (size_t)got;
+	}
+	out->data[out->len] = '\0';
+	return 0;
+}
+
+int file_read(const char *path, size_t max_bytes, struct str *out, struct err *err)
+{
+	HALE_CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot read %s", path);
+	rc = file_read_fd(fd, max_bytes, out);
+	if (rc == -EFBIG)
+		return err_set(err, rc, "cannot read %s: larger than %zu bytes", path, max_bytes);
+	if (rc < 0)
+		return err_errno(err, rc, "cannot read %s", path);
+	return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t put = write(fd, data, len);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		data += put;
+		len -= (size_t)put;
+	}
+	return 0;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len, unsigned mode,
+		      struct err *err)
+{
+	HALE_CLEANUP(cleanup_free) char *tmp = mem_printf("%s.new", path);
+	HALE_CLEANUP(cleanup_fd)
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+	int rc;
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot write %s", tmp);
+	rc = write_all(fd, data, len);
+	if (rc == 0 && rename(tmp, path) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		(void)unlink(tmp);
+		return err_errno(err, rc, "cannot write %s", path);
+	}
+	return 0;
+}
+
+int dir_make(const char *path, unsigned mode, struct err *err)
+{
+	HALE_CLEANUP(cleanup_free) char *copy = mem_dup(path);
+	struct stat st;
+
+	for (char *p = copy + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return err_errno(err, -errno, "cannot create directory %s", copy);
+		*p = '/';
+	}
+	if (mkdir(copy, (mode_t)mode) < 0 && errno != EEXIST)
+		return err_errno(err, -errno, "cannot create directory %s", path);
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, -ENOTDIR, "%s is not a directory", path);
+	return 0;
+}
+
+char *path_join(const char *dir, const char *name)
+{
+	size_t len = strlen(dir);
+
+	if (name[0] == '/')
+		return mem_dup(name);
+	return mem_printf("%s%s%s", dir, len > 0 && dir[len - 1] == '/' ? "" : "/", name);
+}
+
+char *path_exe_dir(void)
+{
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (len <= 0)
+		return NULL;
+	path[len] = '\0';
+	slash = strrchr(path, '/');
+	if (slash == NULL)
+		return NULL;
+	*slash = '\0';
+	return mem_dup(path);
+}

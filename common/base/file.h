@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file - whole files, directories and paths
+ *
+ * Every fd is CLOEXEC. Sizes are bounded by the caller.
+ */
+#ifndef HALE_BASE_FILE_H
+#define HALE_BASE_FILE_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stddef.h>
+
+/* Appends the file to out. -EFBIG beyond max_bytes, else negative errno. */
+int file_read(const char *path, size_t max_bytes, struct str *out, struct err *err);
+int file_read_fd(int fd, size_t max_bytes, struct str *out);
+/* Writes path.new, then renames over path: readers see the old or the new, never a part. Not
+ * fsynced: it survives a killed process, not a power cut. */
+int file_write_atomic(const char *path, const void *data, size_t len, unsigned mode,
+		      struct err *err);
+/* Creates the directory and its parents. An existing directory is fine. */
+int dir_make(const char *path, unsigned mode, struct err *err);
+
+/* "dir/name"; caller frees. An absolute name is returned as it is. */
+char *path_join(const char *dir, const char *name);
+/* Directory of this executable; caller frees. NULL if /proc does not tell. */
+char *path_exe_dir(void);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+/* A field is a clue, not a payload; a longer one is cut with an ellipsis. */
+#define LOG_FIELD_MAX 1024
+
+static struct {
+	const char *program;
+	enum log_level level;
+	enum log_style style;
+} self = {.program = "hale", .level = LOG_LEVEL_INFO, .style = LOG_STYLE_PLAIN};
+
+static const struct {
+	const char *name;
+	const char *padded;
+	int priority; /* syslog(3) */
+} levels[] = {
+	[LOG_LEVEL_DEBUG] = {"debug", "debug", 7}, [LOG_LEVEL_INFO] = {"info", "info ", 6},
+	[LOG_LEVEL_WARN] = {"warn", "warn ", 4},   [LOG_LEVEL_ERROR] = {"error", "error", 3},
+	[LOG_LEVEL_FATAL] = {"fatal", "fatal", 2},
+};
+
+void log_init(const char *program)
+{
+	const char *level = getenv("HALE_LOG_LEVEL");
+
+	self.program = program;
+	if (getenv("HALE_SERVICE") != NULL || getenv("JOURNAL_STREAM") != NULL)
+		self.style = LOG_STYLE_PRIORITY;
+	if (level != NULL)
+		(void)log_level_parse(level, &self.level);
+}
+
+void log_set_level(enum log_level level)
+{
+	self.level = level;
+}
+
+enum log_level log_get_level(void)
+{
+	return self.level;
+}
+
+void log_set_style(enum log_style style)
+{
+	self.style = style;
+}
+
+bool log_level_parse(const char *name, enum log_level *level_r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		if (strcmp(levels[i].name, name) == 0) {
+			*level_r = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return levels[level].name;
+}
+
+static bool needs_quotes(const char *text)
+{
+	if (*text == '\0')
+		return true;
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+static void add_text(struct str *line, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (!needs_quotes(text) && len <= LOG_FIELD_MAX) {
+		str_add(line, text);
+		return;
+	}
+	str_addc(line, '"');
+	for (size_t i = 0; i < len && i < LOG_FIELD_MAX; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"' || c == '\\')
+			str_addf(line, "\\%c", c);
+		else if (c == '\n')
+			str_add(line, "\\n");
+		else if (c < ' ' || c == 0x7f)
+			str_addf(line, "\\x%02x", c);
+		else
+			str_addc(line, (char)c);
+	}
+	str_add(line, len > LOG_FIELD_MAX ? "...\"" : "\"");
+}
+
+static void add_field(struct str *line, const struct log_kv *kv)
+{
+	str_addf(line, " %s=", kv->key);
+	switch (kv->type) {
+	case LOG_KV_TEXT:
+		add_text(line, kv->text == NULL ? "" : kv->text);
+		break;
+	case LOG_KV_NUMBER:
+		str_addf(line, "%lld", (long long)kv->number);
+		break;
+	case LOG_KV_REAL:
+		str_addf(line, "%g", kv->real);
+		break;
+	}
+}
+
+void log_event(enum log_level level, const char *message, const struct log_kv *fields)
+{
+	HALE_CLEANUP(str_done) struct str line = {0};
+	char now[CLOCK_TEXT_MAX];
+
+	if (level < self.level)
+		return;
+	if (self.style == LOG_STYLE_PRIORITY)
+		str_addf(&line, "<%d>%s", levels[level].priority, message);
+	else
+		str_addf(&line, "%s %s %s %s", clock_now_text(now), levels[level].padded,
+			 self.program, message);
+	for (; fields->key != NULL; fields++)
+		add_field(&line, fields);
+	str_addc(&line, '\n');
+	/* One write per line, so that lines of several processes do not mix. A reader that went
+	 * away is no reason to fail. */
+	if (write(STDERR_FILENO, line.data, line.len) < 0)
+		return;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *or_die(void *p)
+{
+	if (p == NULL)
+		hale_panic(__FILE__, __LINE__, "out of memory");
+	return p;
+}
+
+void *mem_alloc(size_t size_bytes)
+{
+	return or_die(calloc(1, size_bytes == 0 ? 1 : size_bytes));
+}
+
+void *mem_array(size_t count, size_t size_bytes)
+{
+	return or_die(calloc(count == 0 ? 1 : count, size_bytes == 0 ? 1 : size_bytes));
+}
+
+void *mem_grow(void *old, size_t count, size_t size_bytes)
+{
+	HALE_ASSERT(size_bytes > 0 && count <= SIZE_MAX / size_bytes);
+	return or_die(realloc(old, count == 0 ? 1 : count * size_bytes));
+}
+
+char *mem_dup(const char *text)
+{
+	return text == NULL ? NULL : or_die(strdup(text));
+}
+
+char *mem_dupn(const char *text, size_t len)
+{
+	char *copy = mem_alloc(len + 1);
+
+	memcpy(copy, text, len);
+	return copy;
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	return or_die(text);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void str_done(struct str *s)
+{
+	free(s->data);
+	*s = (struct str){0};
+}
+
+void str_clear(struct str *s)
+{
+	str_truncate(s, 0);
+}
+
+void str_reserve(struct str *s, size_t more_bytes)
+{
+	size_t need = s->len + more_bytes + 1;
+	size_t cap = s->cap == 0 ? 64 : s->cap;
+
+	if (need <= s->cap)
+		return;
+	while (cap < need)
+		cap *= 2;
+	s->data = mem_grow(s->data, cap, 1);
+	s->cap = cap;
+}
+
+void str_addn(struct str *s, const char *text, size_t len)
+{
+	str_reserve(s, len);
+	if (len > 0)
+		memcpy(s->data + s->len, text, len);
+	s->len += len;
+	s->data[s->len] = '\0';
+}
+
+void str_add(struct str *s, const char *text)
+{
+	str_addn(s, text, strlen(text));
+}
+
+void str_addc(struct str *s, char c)
+{
+	str_addn(s, &c, 1);
+}
+
+void str_vaddf(struct str *s, const char *fmt, va_list args)
+{
+	va_list again;
+	int need;
+
+	va_copy(again, args);
+	need = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	HALE_ASSERT(need >= 0);
+	str_reserve(s, (size_t)need);
+	(void)vsnprintf(s->data + s->len, s->cap - s->len, fmt, args);
+	s->len += (size_t)need;
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	str_vaddf(s, fmt, args);
+	va_end(args);
+}
+
+void str_drop_front(struct str *s, size_t len)
+{
+	HALE_ASSERT(len <= s->len);
+	if (len == 0)
+		return;
+	memmove(s->data, s->data + len, s->len - len);
+	str_truncate(s, s->len - len);
+}
+
+void str_truncate(struct str *s, size_t len)
+{
+	HALE_ASSERT(len <= s->len);
+	s->len = len;
+	if (s->data != NULL)
+		s->data[len] = '\0';
+}
+
+const char *str_text(const struct str *s)
+{
+	return s->data == NULL ? "" : s->data;
+}
+
+char *str_take(struct str *s)
+{
+	char *text = s->data == NULL ? mem_dup("") : s->data;
+
+	*s = (struct str){0};
+	return text;
+}
+
+bool str_starts(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends(const char *text, const char *suffix)
+{
+	size_t len = strlen(text);
+	size_t want = strlen(suffix);
+
+	return len >= want && strcmp(text + len - want, suffix) == 0;
+}
+
+bool str_eq(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return strcmp(a, b) == 0;
+}

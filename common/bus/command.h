@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command - JSON-RPC 2.0 over a REP socket (DESIGN section 5), and its callers
+ *
+ * Server: raw REP, so that any number of requests may be in hand at once and each is answered when
+ * it is ready. Loop thread only. A request that is no JSON-RPC is answered -32700 or -32600, an
+ * unknown method -32601 with the nearest name, both counted. At most COMMAND_OPEN_MAX requests are
+ * open; more are answered "busy" (-32000) at once.
+ *
+ * Caller on a loop: call_open() once, then command_call(); every call ends in exactly one callback,
+ * with a result or an error, within its timeout. Caller without a loop (CLI): command_call_sync().
+ */
+#ifndef HALE_BUS_COMMAND_H
+#define HALE_BUS_COMMAND_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define COMMAND_OPEN_MAX 256
+#define COMMAND_MAX_BYTES (16u << 20)
+
+/* JSON-RPC error codes of our own, beside the standard ones. */
+enum {
+	COMMAND_E_BUSY = -32000,
+	COMMAND_E_NOT_FOUND = -32001, /* no such process, component, job */
+	COMMAND_E_REFUSED = -32002,   /* not now: guard, rate limit, already running */
+	COMMAND_E_FAILED = -32003,    /* tried, did not work; message says why */
+	COMMAND_E_TIMEOUT = -32004,   /* callers only */
+	COMMAND_E_NO_PEER = -32005,   /* callers only: nobody listens */
+	COMMAND_E_PARAMS = -32602,
+};
+
+struct command_server;
+struct command_request; /* one open request; ends with command_reply or command_fail */
+
+struct command_method {
+	const char *name; /* "process.restart"; NULL ends the table */
+	/* params: object, borrowed for the call; may be NULL. Must lead, now or later, to exactly
+	 * one command_reply or command_fail. */
+	void (*call)(void *ctx, struct command_request *rq, const json_t *params);
+	const char *help; /* one line: params and result */
+};
+
+int command_listen(uv_loop_t *loop, const char *path, const struct command_method *methods,
+		   void *ctx, struct command_server **server_r, struct err *err);
+void command_reply(struct command_request *rq, json_t *result /* taken */);
+/* data may be NULL; taken. */
+void command_fail(struct command_request *rq, int code, json_t *data, const char *fmt, ...)
+	HALE_PRINTF(4, 5);
+/* Open requests are answered "shutting down". */
+void command_close(struct command_server *s, void (*on_closed)(void *ctx), void *ctx);
+
+struct command_client;
+/* result is borrowed, NULL on error; code 0 on success. */
+typedef void (*command_result_fn)(void *ctx, const json_t *result, int code, const char *message,
+				  const json_t *data);
+
+int call_open(uv_loop_t *loop, const char *path, struct command_client **client_r,
+	      struct err *err);
+void command_call(struct command_client *c, const char *method, json_t *params /* taken */,
+		  uint32_t timeout_ms, command_result_fn on_result, void *ctx);
+void call_close(struct command_client *c, void (*on_closed)(void *ctx), void *ctx);
+
+/* Blocks up to timeout_ms. New reference in result_r; on an error the JSON-RPC code, its message
+ * in err and its data (new reference or NULL) in data_r (may be NULL). 0 on success. */
+int command_call_sync(const char *path, const char *method, json_t *params /* taken */,
+		      uint32_t timeout_ms, json_t **result_r, json_t **data_r, struct err *err);
+
+#endif

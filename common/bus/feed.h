@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feed - everything haled published, in order, without gaps: sub plus replay
+ *
+ * Subscribes to bus.ipc, follows (epoch, seq), and closes every gap (start, loss, reconnect, a new
+ * haled) by `bus.replay` over haled.ipc. Lines are handed over in order, each exactly once per
+ * cursor; a subscriber that stores its cursor with what it made of the lines in one transaction
+ * therefore sees each line exactly once over its own restarts too.
+ *
+ * bus.replay {"epoch": text or null, "after": seq} ->
+ *   {"frames": [text…], "more": bool, "epoch": current, "head": seq}
+ *   or {"snapshot": {…hale status…}, "epoch", "head"} when the ring no longer has what followed.
+ */
+#ifndef HALE_BUS_FEED_H
+#define HALE_BUS_FEED_H
+
+#include "base/err.h"
+#include "model/frame.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct feed;
+
+struct feed_cursor {
+	char epoch[FRAME_EPOCH_MAX]; /* "": none yet */
+	uint64_t seq;
+};
+
+struct feed_ops {
+	/* One line. `object` is borrowed. */
+	void (*on_line)(void *ctx, const char *topic, const char *epoch, uint64_t seq,
+			const json_t *object);
+	/* The lines between the cursor and now are lost to the ring; this is how things stand.
+	 * The cursor has moved to (epoch, head). Counted in stats.lost if a cursor was given. */
+	void (*on_snapshot)(void *ctx, const json_t *snapshot);
+	/* All lines handed over in this batch are through: a good moment to commit. May be NULL. */
+	void (*on_batch)(void *ctx, const struct feed_cursor *cursor);
+	/* Every "sync" frame (acks). May be NULL. */
+	void (*on_sync)(void *ctx, const json_t *object);
+};
+
+enum feed_start {
+	FEED_FROM_CURSOR,   /* given cursor; an empty one means from the oldest line there is */
+	FEED_FROM_SNAPSHOT, /* on_snapshot first, then what follows */
+	FEED_FROM_NOW,      /* only what comes from now on; gaps are still closed */
+};
+
+struct feed_stats {
+	uint64_t lines;
+	uint64_t gaps;    /* gaps seen */
+	uint64_t healed;  /* lines that came by replay */
+	uint64_t lost;    /* snapshots that had to stand in for lines */
+};
+
+int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
+	      const struct feed_cursor *cursor, const struct feed_ops *ops, void *ctx,
+	      struct feed **feed_r, struct err *err);
+const struct feed_stats *feed_stats_get(const struct feed *f);
+const struct feed_cursor *feed_cursor_get(const struct feed *f);
+void feed_close(struct feed *f, void (*on_closed)(void *ctx), void *ctx);
+
+#endif

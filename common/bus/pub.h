@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pub - the sending end of the bus: gathers lines, sends frames when the loop turn ends
+ *
+ * Loop thread only; never blocks. Lines of one topic added in one loop turn travel as one frame
+ * (a topic change or FRAME_FLUSH_BYTES ends a frame earlier, order is kept).
+ *
+ * Two uses:
+ *  - haled: pub_listen() on bus.ipc with a ring for replay (ring.h).
+ *  - a child: pub_dial() to results.ipc with an outbox: lines are kept until haled's "sync" frame
+ *    acknowledges them (pub_acked) and sent again, oldest first, when 500 ms pass without progress.
+ *    At the outbox limit the oldest observation lines are dropped first, counted in stats.
+ */
+#ifndef HALE_BUS_PUB_H
+#define HALE_BUS_PUB_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* The largest nng allows (measured); PUB drops silently beyond it. */
+#define BUS_BUFFER_MESSAGES 8192
+
+struct pub;
+struct ring;
+
+struct pub_stats {
+	uint64_t lines;   /* handed in */
+	uint64_t frames;  /* sent, repeats included */
+	uint64_t bytes;
+	uint64_t dropped; /* lines dropped at the outbox limit */
+	uint64_t resent;  /* lines sent again */
+	uint64_t pending; /* lines in the outbox */
+};
+
+/* epoch: see frame.h. ring may be NULL; it is borrowed and gets every line. */
+int pub_listen(uv_loop_t *loop, const char *path, const char *epoch, struct ring *ring,
+	       struct pub **pub_r, struct err *err);
+int pub_dial(uv_loop_t *loop, const char *path, const char *epoch, size_t outbox_bytes,
+	     struct pub **pub_r, struct err *err);
+/* `line` is one JSON text without newline; copied. Returns the line's seq. */
+uint64_t pub_line(struct pub *p, const char *topic, const char *line, size_t len);
+/* Encodes compactly and drops the reference. */
+uint64_t pub_json(struct pub *p, const char *topic, json_t *object);
+/* haled's "sync": not numbered, not in the ring. */
+void pub_sync(struct pub *p, json_t *object);
+/* Child: everything up to seq has arrived. */
+void pub_acked(struct pub *p, uint64_t seq);
+void pub_flush(struct pub *p); /* now, instead of at the end of the turn */
+uint64_t pub_head(const struct pub *p); /* newest seq handed out; 0 none */
+uint64_t pub_unacked(const struct pub *p);
+const struct pub_stats *pub_stats_get(const struct pub *p);
+/* Flushes, closes the socket and all handles, then frees and calls on_closed (may be NULL). */
+void pub_close(struct pub *p, void (*on_closed)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sub - the receiving end of a socket: frames as they come, no more
+ *
+ * Loop thread only. RECVFD in a uv_poll, drained with a cap so that a burst does not starve the
+ * loop. Peers of another user than this process's (root is always welcome) are refused as they
+ * connect. Bytes that are no frame are counted and dropped.
+ *
+ *  sub_listen: haled on results.ipc.   sub_dial: a child or the CLI on bus.ipc (reconnects by
+ *  itself, 10 ms to 100 ms).
+ */
+#ifndef HALE_BUS_SUB_H
+#define HALE_BUS_SUB_H
+
+#include "base/err.h"
+#include "model/frame.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+struct sub;
+
+struct sub_stats {
+	uint64_t frames;
+	uint64_t lines;
+	uint64_t garbage; /* messages dropped because they were no frame */
+	uint64_t refused; /* peers of another user */
+};
+
+typedef void (*sub_frame_fn)(void *ctx, const struct frame *frame);
+
+int sub_listen(uv_loop_t *loop, const char *path, sub_frame_fn on_frame, void *ctx,
+	       struct sub **sub_r, struct err *err);
+int sub_dial(uv_loop_t *loop, const char *path, sub_frame_fn on_frame, void *ctx,
+	     struct sub **sub_r, struct err *err);
+const struct sub_stats *sub_stats_get(const struct sub *s);
+void sub_close(struct sub *s, void (*on_closed)(void *ctx), void *ctx);
+
+#endif

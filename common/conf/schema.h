@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schema - a tree held against the manifests: errors, or the normalised configuration
+ *
+ * haled's only reading of YAML. Every problem lands in the report with its place; the result is
+ * JSON in which defaults are filled in and units are integers (see option.h), laid out like the
+ * YAML file: {"instance":{…}, "components":{"api":{"interval":30000,…,"http":{…}}}, "alerts":{…}}.
+ *
+ * Checked here: unknown keys (with suggestion), types, ranges, enums, cron syntax, thresholds,
+ * required options, references (`ref`), component ids and reserved words, exactly one kind per
+ * component, depends_on existence and cycles, timeout < interval where both are given.
+ * Not here: jq and other things only the child can compile (children's --check).
+ */
+#ifndef HALE_CONF_SCHEMA_H
+#define HALE_CONF_SCHEMA_H
+
+#include "conf/manifest.h"
+#include "conf/tree.h"
+
+/* `core` is haled's own manifest: its "sections" are top-level keys, its "component" object holds
+ * the options every component has, beside exactly one kind. New reference, or NULL if the report
+ * has errors. */
+json_t *schema_apply(struct tree *tree, const struct manifest_set *manifests, const json_t *core,
+		     struct report *report);
+/* A copy in which secret options (manifest "secret") and expanded ${…} values read "********".
+ * `normalised` comes from schema_apply on the same tree. New reference. */
+json_t *schema_mask(const json_t *normalised, struct tree *tree,
+		    const struct manifest_set *manifests, const json_t *core);
+/* JSON Schema (2020-12) of the whole file, for editors. New reference. */
+json_t *schema_json_schema(const struct manifest_set *manifests, const json_t *core);
+
+#endif

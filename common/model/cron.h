@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cron - five-field schedules in a time zone, pure
+ *
+ * minute hour day-of-month month day-of-week, as crontab(5): lists, ranges, steps, names (jan, mon),
+ * 0 and 7 are Sunday; if both day fields are restricted either may match; @hourly @daily @weekly
+ * @monthly @yearly. Times are wall ms. Zone arithmetic is the C library's (localtime in the
+ * process's TZ): the caller sets TZ once at start from the configuration.
+ */
+#ifndef HALE_MODEL_CRON_H
+#define HALE_MODEL_CRON_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct cron {
+	uint64_t minutes;  /* bit per value */
+	uint32_t hours;
+	uint32_t days;     /* 1..31 */
+	uint32_t months;   /* 1..12 */
+	uint32_t weekdays; /* 0..6, 0 Sunday */
+	uint32_t is_any_day;     /* bool: day-of-month was "*" */
+	uint32_t is_any_weekday; /* bool: day-of-week was "*" */
+};
+
+/* -EINVAL names the field and what is wrong with it. */
+int cron_parse(const char *text, struct cron *c_r, struct err *err);
+/* First matching minute strictly after `after_ms`; -1 if none within five years (30 February). */
+int64_t cron_next(const struct cron *c, int64_t after_ms);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frame - one bus message: a header line and NDJSON (DESIGN section 5)
+ *
+ *   "<topic> <epoch> <first-seq> <count>\n" then count lines of JSON, each ending in "\n".
+ *
+ * From haled: epoch names this start of haled, seq numbers all lines of all topics without gaps.
+ * From a child: epoch is "<service>:<generation>", seq numbers its lines. The topic "sync" carries
+ * one line, its first-seq is the newest seq published, and it is itself not numbered:
+ * {"acks": {"<service>:<generation>": seq}}.
+ * Also the names of the topics, sockets and of the process states, which all processes share.
+ */
+#ifndef HALE_MODEL_FRAME_H
+#define HALE_MODEL_FRAME_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TOPIC_OBSERVATION "observation" /* child -> haled only */
+#define TOPIC_HEALTH "health"
+#define TOPIC_PROCESS "process"
+#define TOPIC_ALERT "alert"
+#define TOPIC_RECONCILE "reconcile"
+#define TOPIC_ACTION "action"
+#define TOPIC_EVENT "event"
+#define TOPIC_SYNC "sync"
+
+#define FRAME_TOPIC_MAX 32
+#define FRAME_EPOCH_MAX 64
+/* A frame is flushed before it grows beyond this; a single longer line travels alone. */
+#define FRAME_FLUSH_BYTES 65536
+/* Nothing longer is accepted from the bus: a full result of the largest check is far below. */
+#define FRAME_MAX_BYTES (4u << 20)
+
+struct frame {
+	char topic[FRAME_TOPIC_MAX];
+	char epoch[FRAME_EPOCH_MAX];
+	uint64_t first_seq;
+	uint32_t count;
+	const char *lines; /* borrowed: points into the parsed bytes */
+	size_t lines_len;
+};
+
+/* -EINVAL for anything that is not a frame (counts that do not match included). */
+int frame_parse(const char *data, size_t len, struct frame *f_r);
+/* Appends header and lines to out. `lines` are count lines with their newlines. */
+void frame_format(struct str *out, const char *topic, const char *epoch, uint64_t first_seq,
+		  uint32_t count, const char *lines, size_t lines_len);
+/* Walks the lines: false at the end. line_r is not NUL-terminated, the newline is not part. */
+bool frame_line(const struct frame *f, size_t *cursor, const char **line_r, size_t *len_r);
+
+#endif

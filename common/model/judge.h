@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge - one observation, one verdict; many components, one total
+ *
+ * Pure: state, input and time in, decision out (DESIGN section 6). Times are wall ms, given.
+ *
+ * Rules, in order:
+ *  1. The severity an observation asks for: pass healthy; warn degraded; fail critical; down down;
+ *     error spec->on_error (default unknown). Thresholds may only raise a pass or warn:
+ *     the worst crossed one wins; "took_ms" is a metric like any other.
+ *  2. Not healthy counts a failure, healthy a pass (one resets the other). Outcome error with
+ *     on_error unknown leaves both counters alone.
+ *  3. failures >= critical_after: the asked severity. failures >= degraded_after: degraded (or
+ *     less, if less was asked). Fewer: the status stays (unknown with no earlier verdict stays
+ *     unknown).
+ *  4. Healthy only after recover_after passes in a row, if it was degraded or worse before.
+ *  5. No observation until due (3 intervals plus the timeout after the last, or after start):
+ *     unknown, reason no_data.
+ */
+#ifndef HALE_MODEL_JUDGE_H
+#define HALE_MODEL_JUDGE_H
+
+#include "model/component.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Takes o over (metrics, details). Returns true if the status changed; `state->since_ms` is then
+ * now and the former status is in *from_r (may be NULL). */
+bool health_judge(const struct component_spec *spec, struct component_state *state,
+		  struct observation *o, int64_t now_ms, enum status *from_r);
+/* Rule 5. True if the status changed. */
+bool health_tick(const struct component_spec *spec, struct component_state *state, int64_t now_ms,
+		 enum status *from_r);
+/* When health_tick must be called again at the latest; INT64_MAX if never. */
+int64_t health_due(const struct component_spec *spec, const struct component_state *state);
+
+enum aggregation { AGGREGATE_WORST_OF, AGGREGATE_RATIO };
+
+/* Ratio (S2, C-55), in integers: critical*100 > total*critical_percent (30) is critical;
+ * (degraded+unknown)*100 > total*degraded_percent (50), or any critical, is degraded. */
+struct aggregate_rule {
+	enum aggregation how;
+	uint32_t critical_percent;
+	uint32_t degraded_percent;
+};
+
+struct aggregate_member {
+	enum status status;
+	enum impact impact;
+	double weight;
+	bool is_counted; /* enabled and configured */
+};
+
+struct aggregate {
+	enum status status;
+	double score; /* C-79: 0..100, one decimal; NAN with nothing to weigh */
+	size_t counts[STATUS_MAX];
+	size_t total; /* counted members */
+};
+
+/* worst_of: unknown counts as degraded, impact caps each member, down only if every counted member
+ * is down; no counted member or nothing but unknown: unknown. */
+struct aggregate health_aggregate(const struct aggregate_rule *rule,
+				  const struct aggregate_member *members, size_t n);
+
+#endif
