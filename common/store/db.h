@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* db - SQLite and PostgreSQL as one connection that blocks, for worker threads
+ *
+ * For code whose work is a transaction: recorder, notifier's outbox, reconciler, exports. Never on
+ * a loop that others wait for: run it in uv_queue_work (one thread at a time per connection), or
+ * where the database is a private local SQLite file. Checks use pgasync.h instead.
+ *
+ * Placeholders are $1, $2 … in both. Values are bound, never pasted. Statements are prepared once
+ * per text and kept (DB_STATEMENTS_MAX, least recently used leaves).
+ *
+ * Errors: negative errno and text: -ECONNREFUSED cannot connect, -EBUSY locked or serialization,
+ *         -EEXIST unique violation, -EINTR interrupted or timed out, -EINVAL anything wrong with
+ *         the statement, -EIO the connection broke. Secrets (passwords in a DSN) never appear.
+ */
+#ifndef HALE_STORE_DB_H
+#define HALE_STORE_DB_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DB_STATEMENTS_MAX 64
+
+struct db;
+
+enum db_engine { DB_SQLITE, DB_POSTGRES };
+
+struct db_target {
+	enum db_engine engine;
+	const char *where;      /* SQLite: path. PostgreSQL: conninfo string or postgresql:// URI */
+	int64_t timeout_ms;     /* connect, busy and statement timeout; 0: 5 s */
+	bool is_read_only;
+	bool must_exist;        /* SQLite: do not create */
+};
+
+enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT };
+
+struct db_value {
+	enum db_type type;
+	int64_t integer;
+	double real;
+	const char *text; /* borrowed; in rows valid during the callback */
+	size_t len;       /* of text */
+};
+
+#define DB_V_NULL ((struct db_value){.type = DB_NULL})
+#define DB_V_INT(n) ((struct db_value){.type = DB_INT, .integer = (n)})
+#define DB_V_REAL(x) ((struct db_value){.type = DB_REAL, .real = (x)})
+struct db_value db_v_text(const char *text); /* NULL gives NULL */
+
+struct db_row {
+	size_t columns;
+	const char *const *names;
+	const struct db_value *values;
+};
+
+/* Return false to stop reading (not an error). */
+typedef bool (*db_row_fn)(void *ctx, const struct db_row *row);
+
+int db_open(const struct db_target *target, struct db **db_r, struct err *err);
+void db_close(struct db *db); /* NULL is fine; an open transaction is rolled back */
+enum db_engine db_engine_of(const struct db *db);
+bool db_is_broken(const struct db *db); /* open a new one */
+
+/* Several statements, no values, no rows. */
+int db_script(struct db *db, const char *sql, struct err *err);
+/* One statement. changed_r (may be NULL): rows inserted, updated or deleted. */
+int db_run(struct db *db, const char *sql, const struct db_value *args, size_t n,
+	   int64_t *changed_r, struct err *err);
+/* One statement, each row to on_row. In PostgreSQL every column arrives as DB_TEXT, DB_INT
+ * (int2/4/8), DB_REAL (float4/8) or DB_NULL; numeric, bool, timestamps … as text. */
+int db_query(struct db *db, const char *sql, const struct db_value *args, size_t n,
+	     db_row_fn on_row, void *ctx, struct err *err);
+
+int db_begin(struct db *db, struct err *err); /* SQLite: IMMEDIATE */
+int db_commit(struct db *db, struct err *err);
+void db_rollback(struct db *db);
+/* Savepoints isolate one row's failure in a transaction. The name is [a-z_]+. */
+int db_savepoint(struct db *db, const char *name, struct err *err);
+int db_release(struct db *db, const char *name, struct err *err);
+int db_rollback_to(struct db *db, const char *name, struct err *err);
+
+/* From any thread: the running call ends soon with -EINTR. */
+void db_interrupt(struct db *db);
+
+/* "name" -> "\"name\"" with quotes doubled: for identifiers from the configuration. Caller frees. */
+char *db_quote_name(const char *name);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* history - what hale remembers: the schema, its writer and its readers
+ *
+ * The recorder writes, web and CLI read. Blocking; runs in worker threads. Tables (docs/store.md):
+ * meta, components, results, transitions, process_events, events. Times are integers, ms since
+ * 1970 UTC. The bus cursor (epoch, seq) is written in the same transaction as the rows made of
+ * those lines, and (node, epoch, seq) is unique per table: nothing is stored twice.
+ */
+#ifndef HALE_STORE_HISTORY_H
+#define HALE_STORE_HISTORY_H
+
+#include "base/err.h"
+#include "conf/option.h"
+#include "store/db.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HISTORY_ROWS_MAX 1000 /* default limit of a query (C-38) */
+
+/* The `store:` section. */
+struct history_options {
+	struct {
+		char *path; /* default: <state-dir>/history.db, filled in by haled */
+	} sqlite;
+	struct {
+		int64_t results_ms;     /* raw results, default 7d1h (C-14) */
+		int64_t transitions_ms; /* default 400d */
+		int64_t events_ms;      /* default 400d */
+	} retention;
+	int64_t purge_every_ms; /* default 1h */
+};
+extern const struct conf_item history_items[];
+
+struct history;
+
+/* The writer applies migrations; readers open read-only and fail with -ENOENT text if the store
+ * does not exist yet. */
+int history_open(const struct history_options *o, bool is_writer, struct history **h_r,
+		 struct err *err);
+void history_close(struct history *h);
+void history_interrupt(struct history *h); /* from any thread */
+
+/* Cursor of the last batch written; epoch "" if none. */
+int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
+		   struct err *err);
+
+/* One line as it came from the bus. */
+struct history_line {
+	char *topic;
+	char *epoch;
+	uint64_t seq;
+	json_t *object;
+};
+/* All lines and the cursor in one transaction. Lines whose shape is not understood are counted in
+ * *skipped_r and passed over. */
+int history_write(struct history *h, const struct history_line *lines, size_t n,
+		  const char *epoch, uint64_t seq, size_t *skipped_r, struct err *err);
+/* Deletes up to `rows_max` rows older than retention says; *deleted_r < rows_max means done. */
+int history_purge(struct history *h, const struct history_options *o, int64_t now_ms,
+		  size_t rows_max, size_t *deleted_r, struct err *err);
+
+enum history_what { HISTORY_RESULTS, HISTORY_TRANSITIONS, HISTORY_EVENTS, HISTORY_PROCESSES };
+
+struct history_query {
+	enum history_what what;
+	const char *component; /* or process; NULL all */
+	int64_t from_ms, to_ms; /* [from, to); 0: open */
+	size_t limit;           /* 0: HISTORY_ROWS_MAX */
+	const char *cursor;     /* from a former answer, or NULL */
+};
+/* {"rows": [newest first], "truncated": bool, "cursor": text or null}. Row shapes are documented
+ * in docs/store.md. -EINVAL for a bad cursor. */
+int history_read(struct history *h, const struct history_query *q, json_t **out_r,
+		 struct err *err);
+
+#endif
