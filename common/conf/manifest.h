@@ -4,7 +4,8 @@
  * {"manifest": 1, "program": "hale-check-http", "service": "check.http" or "notifier" …,
  *  "role": "check" | "service" | "core",  "kind": "http" (role check only),
  *  "summary": "…", "run": "always" | "when_configured",
- *  "sections": {"alerts": {options…}},   top-level YAML keys this program owns (services)
+ *  "sections": {"alerts": {"shape": "map|dict", "help": "…", "options": {options…}}},
+ *                                       top-level YAML keys this program owns (services)
  *  "reads": ["store"],                   sections of others that its slice carries too
  *  "options": {options…},                role check: the mapping under components.<id>.<kind>
  *  "metrics": [{"name","unit","help"}], "details": [{"name","help"}] }
@@ -38,6 +39,8 @@ struct conf_section {
 
 /* One option table as the "options" object of a manifest. New reference. */
 json_t *manifest_options(const struct conf_item *items);
+/* One section as it stands in "sections". New reference. */
+json_t *manifest_section(const struct conf_section *section);
 /* A whole manifest; any of sections, reads, options, metrics may be NULL. New reference. */
 json_t *manifest_service(const char *program, const char *service, const char *summary,
 			 const char *run, const struct conf_section *sections,
@@ -54,7 +57,7 @@ struct manifest_set {
 
 /* Loads `dir`/\*.json. A program is looked for in `bin_dirs` (NULL-terminated), then beside its
  * manifest. A manifest that cannot be read is an error that names the file. Later directories may
- * not redefine a kind or a section. */
+ * not redefine a kind or a section (-EEXIST). -ENOENT: there is no such directory. */
 int manifest_set_load(struct manifest_set *set, const char *dir, const char *const *bin_dirs,
 		      struct err *err);
 void manifest_set_add(struct manifest_set *set, json_t *manifest /* taken */, const char *program);

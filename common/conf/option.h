@@ -17,7 +17,8 @@
  *   DURATION (ms)  SIZE (bytes)             int64_t
  *   LIST (of scalars; one scalar reads as a list of one)   struct strlist
  *   JSON (anything)  STRMAP (name: scalar, every value text)  json_t *  (own reference)
- *   MAP   (items: a nested mapping)         the nested struct itself, zeroed if absent
+ *   MAP   (items: a nested mapping)         the nested struct itself, zeroed if absent; with
+ *         .def = "{}" an absent one is filled with the defaults of its own items
  *   DICT  (name: mapping)  ARRAY (list of mappings)           struct conf_vec of `item_size`;
  *         for DICT the element's first member is `char *name` and receives the key
  */
@@ -79,6 +80,10 @@ struct conf_item {
 	size_t item_size;              /* DICT ARRAY: sizeof one element */
 };
 
+/* The macros give a name (and ports a range) that designators after them may replace; that is
+ * what they are for, so the warning about it is off wherever tables are written. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+
 #define CONF_END {.type = CONF_T_END}
 /* CONF_STR(struct x, field, .flags = CONF_F_REQUIRED, .help = "…"): the option is named like the
  * field; name one differently with .name = "…" among the designators. */
@@ -104,9 +109,16 @@ struct conf_item {
 #define CONF_ARRAY(s, f, sub, elem, ...)                                                           \
 	CONF_ITEM_(CONF_T_ARRAY, s, f, .items = (sub), .item_size = sizeof(elem), __VA_ARGS__)
 
-/* Fills the zeroed struct `out` from a normalised JSON object (as haled makes it). Unknown keys
- * and wrong types are errors, because a child may also be run by hand. On error `out` has been
- * freed and zeroed. */
+/* The name of a type in a manifest ("string", "duration" …) and back; CONF_T_END if it is none. */
+const char *conf_type_name(enum conf_type type);
+enum conf_type conf_type_from_name(const char *name);
+/* Is `word` one of "a|b|c"? NULL choices have none. */
+bool conf_choice_has(const char *choices, const char *word);
+
+/* Fills the zeroed struct `out` from a normalised JSON object (as haled makes it). Unknown keys,
+ * missing required ones, wrong types and values out of range are errors, and absent options take
+ * their defaults, because a child may also be run by hand. The error reads "option: … : why". On
+ * error `out` has been freed and zeroed. */
 int conf_decode(const struct conf_item *items, const json_t *object, void *out, struct err *err);
 void conf_free(const struct conf_item *items, void *out); /* frees what decode allocated; zeroes */
 
