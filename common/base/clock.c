@@ -108,13 +108,21 @@ static int zone_minutes(const char **p, int *minutes_r)
 	sign = **p == '+' ? 1 : -1;
 	(*p)++;
 	hours = number(p, 2);
-	(void)skip(p, ":");
-	if (**p != '\0')
+	if (skip(p, ":") || **p != '\0')
 		minutes = number(p, 2);
 	if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
 		return -EINVAL;
 	*minutes_r = sign * (hours * 60 + minutes);
 	return 0;
+}
+
+/* timegm() would read 31 February as 3 March. */
+static int month_days(int year, int month)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
 }
 
 int clock_parse(const char *text, int64_t *wall_ms_r)
@@ -130,7 +138,7 @@ int clock_parse(const char *text, int64_t *wall_ms_r)
 	if (tm.tm_mon < 1 || tm.tm_mon > 12 || !skip(&p, "-"))
 		return -EINVAL;
 	tm.tm_mday = number(&p, 2);
-	if (tm.tm_mday < 1 || tm.tm_mday > 31 || !skip(&p, "Tt "))
+	if (tm.tm_mday < 1 || tm.tm_mday > month_days(tm.tm_year, tm.tm_mon) || !skip(&p, "Tt "))
 		return -EINVAL;
 	tm.tm_hour = number(&p, 2);
 	if (tm.tm_hour < 0 || tm.tm_hour > 23 || !skip(&p, ":"))

@@ -37,4 +37,9 @@ bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
 bool str_eq(const char *a, const char *b);                  /* NULL equals only NULL */
 
+/* Copies text into dst (size bytes with its NUL) as one line of valid UTF-8: control characters
+ * become blanks, bytes that are not UTF-8 become '?', and what does not fit is cut between two
+ * characters. Returns the length. */
+size_t str_clean(char *dst, size_t size, const char *text);
+
 #endif

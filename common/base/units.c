@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,11 @@
 
 /* A thousand years: longer is a typing mistake, and leaves room to add two of them. */
 #define DURATION_MAX_MS (INT64_C(1000) * 365 * 86400 * 1000)
+
+/* A double holds every whole number up to here (2^53). */
+#define NUMBER_WHOLE_MAX 9007199254740992.0
+/* From here on six digits would lose whole units. */
+#define NUMBER_SIX_DIGITS_MAX 1e5
 
 struct unit {
 	const char *name;
@@ -160,5 +166,18 @@ const char *size_format(int64_t bytes, char buf[UNITS_TEXT_MAX])
 		}
 	}
 	(void)snprintf(buf, UNITS_TEXT_MAX, "%lld", (long long)bytes);
+	return buf;
+}
+
+const char *number_format(double n, char buf[UNITS_TEXT_MAX])
+{
+	double whole = rint(n);
+
+	if (!isfinite(n) || fabs(n) > NUMBER_WHOLE_MAX)
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%g", n);
+	else if (fabs(n - whole) == 0.0 || fabs(n) >= NUMBER_SIX_DIGITS_MAX)
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%.0f", whole + 0.0);
+	else
+		(void)snprintf(buf, UNITS_TEXT_MAX, "%.6g", n);
 	return buf;
 }

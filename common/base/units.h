@@ -19,5 +19,7 @@ const char *duration_format(int64_t ms, char buf[UNITS_TEXT_MAX]);       /* exac
 const char *duration_format_short(int64_t ms, char buf[UNITS_TEXT_MAX]); /* two units: "3d4h" */
 int size_parse(const char *text, int64_t *bytes_r);                      /* 0 or -EINVAL */
 const char *size_format(int64_t bytes, char buf[UNITS_TEXT_MAX]);        /* "64MB" if exact */
+/* A measured number for people: whole ones in full ("2310"), others with six digits ("0.031"). */
+const char *number_format(double n, char buf[UNITS_TEXT_MAX]);
 
 #endif

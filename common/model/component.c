@@ -1,2 +1,192 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/component.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "model/reason.h"
+
+void component_spec_done(struct component_spec *spec)
+{
+	free(spec->id);
+	free(spec->label);
+	free(spec->kind);
+	free(spec->process);
+	free(spec->node);
+	for (size_t i = 0; i < spec->thresholds_n; i++)
+		free(spec->thresholds[i].metric);
+	free(spec->thresholds);
+	strlist_done(&spec->depends_on);
+	json_decref(spec->labels);
+	*spec = (struct component_spec){0};
+}
+
+void component_state_done(struct component_state *state)
+{
+	observation_done(&state->last);
+	*state = (struct component_state){0};
+}
+
+int64_t component_next_due(const struct component_spec *spec, int64_t now_ms)
+{
+	if (!spec->is_enabled || spec->interval_ms <= 0)
+		return 0;
+	return now_ms + COMPONENT_NO_DATA_INTERVALS * spec->interval_ms + spec->timeout_ms;
+}
+
+void component_state_init(struct component_state *state, const struct component_spec *spec,
+			  int64_t now_ms)
+{
+	*state = (struct component_state){
+		.status = STATUS_UNKNOWN,
+		.verdict = STATUS_UNKNOWN,
+		.since_ms = now_ms,
+		.due_ms = component_next_due(spec, now_ms),
+		.why = REASON_OF_NO_DATA,
+	};
+	(void)str_clean(state->message, sizeof(state->message), "No data yet");
+	(void)str_clean(state->reason, sizeof(state->reason), reason_code(REASON_NO_DATA));
+}
+
+static json_t *time_or_null(int64_t wall_ms)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	return wall_ms == 0 ? json_null() : json_string(clock_format(wall_ms, text));
+}
+
+static json_t *number_or_null(bool is_known, double n)
+{
+	return is_known && isfinite(n) ? json_real(n) : json_null();
+}
+
+static json_t *object_or_empty(json_t *o)
+{
+	return o == NULL ? json_object() : json_incref(o);
+}
+
+static json_t *encode_list(const struct strlist *l)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < l->n; i++)
+		(void)json_array_append_new(list, json_string(l->v[i]));
+	return list;
+}
+
+/* The order of the keys is the order people read them in `hale status -o json`. */
+json_t *component_encode(const struct component_spec *spec, const struct component_state *state,
+			 const char *blocked_by)
+{
+	bool has = state->has_observation;
+	const char *outcome = has ? outcome_name(state->last.outcome) : NULL;
+	json_t *o = json_pack(
+		"{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:o, s:s, s:s, s:s?, s:o, s:I, s:o, s:o, s:I,"
+		" s:s, s:b, s:o, s:s?, s:o, s:o, s:o}",
+		"id", spec->id,
+		"label", spec->label == NULL ? spec->id : spec->label,
+		"kind", spec->kind,
+		"process", spec->process,
+		"node", spec->node,
+		"status", status_name(state->status),
+		"since", time_or_null(state->since_ms),
+		"message", state->message,
+		"reason", state->reason,
+		"outcome", outcome,
+		"took_ms", number_or_null(has, state->last.took_ms),
+		"consecutive_failures", (json_int_t)state->failures,
+		"last_check", time_or_null(state->last_check_ms),
+		"last_success", time_or_null(state->last_success_ms),
+		"interval_ms", (json_int_t)spec->interval_ms,
+		"impact", impact_name(spec->impact),
+		"enabled", (int)spec->is_enabled,
+		"depends_on", encode_list(&spec->depends_on),
+		"blocked_by", blocked_by,
+		"labels", object_or_empty(spec->labels),
+		"metrics", object_or_empty(has ? state->last.metrics : NULL),
+		"details", object_or_empty(has ? state->last.details : NULL));
+
+	HALE_ASSERT(o != NULL);
+	return o;
+}
+
+json_t *component_state_save(const struct component_state *state)
+{
+	json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:s, s:s}",
+			      "status", status_name(state->status),
+			      "verdict", status_name(state->verdict),
+			      "since", time_or_null(state->since_ms),
+			      "failures", (json_int_t)state->failures,
+			      "passes", (json_int_t)state->passes,
+			      "last_check", time_or_null(state->last_check_ms),
+			      "last_success", time_or_null(state->last_success_ms),
+			      "message", state->message,
+			      "reason", state->reason);
+
+	HALE_ASSERT(o != NULL);
+	return o;
+}
+
+static int restore_time(const json_t *saved, const char *key, int64_t *ms_r)
+{
+	const json_t *v = json_object_get(saved, key);
+
+	if (json_is_null(v)) {
+		*ms_r = 0;
+		return 0;
+	}
+	return json_is_string(v) ? clock_parse(json_string_value(v), ms_r) : -EINVAL;
+}
+
+static int restore_count(const json_t *saved, const char *key, uint32_t *n_r)
+{
+	const json_t *v = json_object_get(saved, key);
+	json_int_t n = json_integer_value(v);
+
+	if (!json_is_integer(v) || n < 0 || n > (json_int_t)UINT32_MAX)
+		return -EINVAL;
+	*n_r = (uint32_t)n;
+	return 0;
+}
+
+static int restore_text(const json_t *saved, const char *key, char *buf, size_t size)
+{
+	const json_t *v = json_object_get(saved, key);
+
+	if (!json_is_string(v))
+		return -EINVAL;
+	(void)str_clean(buf, size, json_string_value(v));
+	return 0;
+}
+
+static int restore_status(const json_t *saved, const char *key, enum status *s_r)
+{
+	return status_from_name(json_string_value(json_object_get(saved, key)), s_r) ? 0 : -EINVAL;
+}
+
+int component_state_restore(struct component_state *state, const json_t *saved)
+{
+	struct component_state s = *state;
+
+	if (restore_status(saved, "status", &s.status) < 0 ||
+	    restore_status(saved, "verdict", &s.verdict) < 0 ||
+	    restore_time(saved, "since", &s.since_ms) < 0 ||
+	    restore_count(saved, "failures", &s.failures) < 0 ||
+	    restore_count(saved, "passes", &s.passes) < 0 ||
+	    restore_time(saved, "last_check", &s.last_check_ms) < 0 ||
+	    restore_time(saved, "last_success", &s.last_success_ms) < 0 ||
+	    restore_text(saved, "message", s.message, sizeof(s.message)) < 0 ||
+	    restore_text(saved, "reason", s.reason, sizeof(s.reason)) < 0)
+		return -EINVAL;
+	s.why = REASON_OF_OBSERVATION;
+	if (str_eq(s.reason, reason_code(REASON_NO_DATA)))
+		s.why = REASON_OF_NO_DATA;
+	else if (str_eq(s.reason, reason_code(REASON_THRESHOLD)))
+		s.why = REASON_OF_THRESHOLD;
+	*state = s;
+	return 0;
+}

@@ -19,7 +19,9 @@
 
 /* The total of all components is told under this id; it is reserved. */
 #define COMPONENT_OVERALL "overall"
-#define COMPONENT_ID_MAX 128
+#define COMPONENT_ID_MAX 128 /* bytes, its NUL included */
+/* So many intervals (and one timeout) without an observation are "no data" (DESIGN section 6). */
+#define COMPONENT_NO_DATA_INTERVALS 3
 
 struct metric_threshold {
 	char *metric; /* a name in metrics, or "took_ms" */
@@ -50,6 +52,7 @@ struct component_spec {
 
 struct component_state {
 	enum status status;
+	enum status verdict;    /* the last status that was not unknown; unknown if none ever was */
 	int64_t since_ms;       /* wall: when this status began */
 	uint32_t failures;      /* consecutive observations that were not passes */
 	uint32_t passes;        /* consecutive passes */
@@ -68,6 +71,8 @@ void component_state_done(struct component_state *state);
 /* Unknown since now, "No data yet"; the no-data clock runs from now. */
 void component_state_init(struct component_state *state, const struct component_spec *spec,
 			  int64_t now_ms);
+/* The due_ms of a component seen (or started) now; 0 if disabled or without an interval. */
+int64_t component_next_due(const struct component_spec *spec, int64_t now_ms);
 /* The first of depends_on chains that is down or critical, else NULL, is passed in by the caller
  * as blocked_by. Shape (all present, null where unknown):
  * {"id","label","kind","process","node","status","since","message","reason","outcome","took_ms",

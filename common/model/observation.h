@@ -28,10 +28,12 @@ struct observation {
 };
 
 void observation_done(struct observation *o);
-/* Copies text into o->message, cut at a UTF-8 boundary, control characters blanked. */
+/* Copies text into o->message, cut at a UTF-8 boundary, control characters blanked, bytes that
+ * are not UTF-8 shown as '?' (they would make the whole line unfit for JSON). */
 void observation_message(struct observation *o, const char *text);
 json_t *observation_encode(const struct observation *o, const char *component, const char *node);
-/* `component` is borrowed from `line`. -EINVAL with a reason; o is then untouched. */
+/* `component` is borrowed from `line`. Strict: "at", "component", "outcome", "reason" and "took_ms"
+ * must be there; metrics become reals. -EINVAL with a reason; o is then untouched. */
 int observation_decode(const json_t *line, const char **component_r, struct observation *o_r,
 		       struct err *err);
 
