@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cron - five-field schedules in a time zone, pure
  *
- * minute hour day-of-month month day-of-week, as crontab(5): lists, ranges, steps, names (jan, mon),
- * 0 and 7 are Sunday; if both day fields are restricted either may match; @hourly @daily @weekly
- * @monthly @yearly. Times are wall ms. Zone arithmetic is the C library's (localtime in the
- * process's TZ): the caller sets TZ once at start from the configuration.
+ * minute hour day-of-month month day-of-week, as crontab(5): lists, ranges, steps of a range or of
+ * "*", names (jan, mon), 0 and 7 are Sunday; if both day fields are restricted (not just "*")
+ * either may match; @hourly @daily @midnight @weekly @monthly @yearly @annually. Times are wall ms.
+ * Zone arithmetic is the C library's (localtime in the process's TZ): the caller sets TZ, and calls
+ * tzset(), once at start from the configuration.
+ *
+ * Daylight saving, as cron(8) of Debian does it: a schedule whose hours are restricted means a time
+ * of day, so one that is skipped when clocks go forward runs once, in the first minute after the
+ * gap, and one that comes twice when they go back runs the first time only. A schedule for every
+ * hour means a rhythm and follows real time: nothing is made up, nothing is left out.
  */
 #ifndef HALE_MODEL_CRON_H
 #define HALE_MODEL_CRON_H

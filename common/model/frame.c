@@ -16,7 +16,7 @@ static bool is_epoch_char(char c)
 	return c > ' ' && c < 0x7f;
 }
 
-/* Copies the word up to the next blank and steps over it; -EINVAL if it is empty, too long or odd. */
+/* Copies the word up to the next blank and steps over both; -EINVAL if empty, too long or odd. */
 static int take_word(const char **p, const char *stop, bool (*is_char)(char), char *word,
 		     size_t size)
 {

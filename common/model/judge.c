@@ -1,2 +1,269 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/units.h"
+#include "model/reason.h"
+
+/* What one observation asks for (rule 1), and the threshold that made it ask for more. */
+struct verdict {
+	enum status asked;
+	const struct metric_threshold *raised_by; /* NULL: the observation itself */
+	const struct threshold *threshold;
+	double value;
+};
+
+static bool metric_value(const struct observation *o, const char *name, double *value_r)
+{
+	const json_t *v = json_object_get(o->metrics, name);
+
+	if (strcmp(name, "took_ms") == 0 && v == NULL) {
+		*value_r = o->took_ms;
+		return true;
+	}
+	*value_r = json_number_value(v);
+	return json_is_number(v);
+}
+
+static void raise_to(struct verdict *v, enum status status, const struct metric_threshold *m,
+		     const struct threshold *t, double value)
+{
+	if (status <= v->asked || !threshold_crossed(t, value))
+		return;
+	*v = (struct verdict){
+		.asked = status, .raised_by = m, .threshold = t, .value = value};
+}
+
+static enum status outcome_status(const struct component_spec *spec, enum outcome o)
+{
+	switch (o) {
+	case OUTCOME_PASS:
+		return STATUS_HEALTHY;
+	case OUTCOME_WARN:
+		return STATUS_DEGRADED;
+	case OUTCOME_FAIL:
+		return STATUS_CRITICAL;
+	case OUTCOME_DOWN:
+		return STATUS_DOWN;
+	case OUTCOME_ERROR:
+	case OUTCOME_MAX:
+		break;
+	}
+	return spec->on_error;
+}
+
+static struct verdict ask(const struct component_spec *spec, const struct observation *o)
+{
+	struct verdict v = {.asked = outcome_status(spec, o->outcome)};
+
+	if (o->outcome != OUTCOME_PASS && o->outcome != OUTCOME_WARN)
+		return v;
+	for (size_t i = 0; i < spec->thresholds_n; i++) {
+		const struct metric_threshold *m = &spec->thresholds[i];
+		double value;
+
+		if (!metric_value(o, m->metric, &value))
+			continue;
+		raise_to(&v, STATUS_CRITICAL, m, &m->critical, value);
+		raise_to(&v, STATUS_DEGRADED, m, &m->degraded, value);
+	}
+	return v;
+}
+
+static void bump(uint32_t *n)
+{
+	if (*n < UINT32_MAX)
+		(*n)++;
+}
+
+static enum status after_pass(const struct component_spec *spec, const struct component_state *s)
+{
+	if (s->verdict >= STATUS_DEGRADED && s->passes < spec->recover_after)
+		return s->status;
+	return STATUS_HEALTHY;
+}
+
+static enum status after_failure(const struct component_spec *spec,
+				 const struct component_state *s, enum status asked)
+{
+	if (s->failures >= spec->critical_after)
+		return asked;
+	if (s->failures < spec->degraded_after)
+		return s->status;
+	if (asked >= STATUS_CRITICAL && s->status >= STATUS_CRITICAL)
+		return s->status;
+	return STATUS_DEGRADED;
+}
+
+/* Rules 2 to 4. */
+static enum status next_status(const struct component_spec *spec, struct component_state *s,
+			       enum status asked)
+{
+	if (asked == STATUS_UNKNOWN)
+		return STATUS_UNKNOWN;
+	if (asked == STATUS_HEALTHY) {
+		s->failures = 0;
+		bump(&s->passes);
+		return after_pass(spec, s);
+	}
+	s->passes = 0;
+	bump(&s->failures);
+	return after_failure(spec, s, asked);
+}
+
+static const char *own_message(const struct observation *o)
+{
+	enum reason r;
+
+	if (o->message[0] != '\0')
+		return o->message;
+	return reason_from_code(o->reason, &r) ? reason_text(r) : o->reason;
+}
+
+static void explain(struct component_state *s, const struct verdict *v)
+{
+	const struct observation *o = &s->last;
+	char text[OBSERVATION_MESSAGE_MAX];
+	char number[UNITS_TEXT_MAX], limit[UNITS_TEXT_MAX];
+
+	if (v->raised_by == NULL) {
+		s->why = REASON_OF_OBSERVATION;
+		(void)str_clean(s->message, sizeof(s->message), own_message(o));
+		(void)str_clean(s->reason, sizeof(s->reason), o->reason);
+		return;
+	}
+	s->why = REASON_OF_THRESHOLD;
+	(void)snprintf(text, sizeof(text), "%s %s %s", v->raised_by->metric,
+		       number_format(v->value, number),
+		       threshold_format(v->threshold, limit, sizeof(limit)));
+	(void)str_clean(s->message, sizeof(s->message), text);
+	(void)str_clean(s->reason, sizeof(s->reason), reason_code(REASON_THRESHOLD));
+}
+
+static bool change_to(struct component_state *s, enum status status, int64_t now_ms,
+		      enum status *from_r)
+{
+	if (status != STATUS_UNKNOWN)
+		s->verdict = status;
+	if (status == s->status)
+		return false;
+	if (from_r != NULL)
+		*from_r = s->status;
+	s->status = status;
+	s->since_ms = now_ms;
+	return true;
+}
+
+bool health_judge(const struct component_spec *spec, struct component_state *state,
+		  struct observation *o, int64_t now_ms, enum status *from_r)
+{
+	struct verdict v = ask(spec, o);
+	int64_t at_ms = o->at_ms == 0 ? now_ms : o->at_ms;
+
+	observation_done(&state->last);
+	state->last = *o;
+	*o = (struct observation){0};
+	state->has_observation = true;
+	state->last_check_ms = at_ms;
+	if (v.asked == STATUS_HEALTHY)
+		state->last_success_ms = at_ms;
+	state->due_ms = component_next_due(spec, now_ms);
+	explain(state, &v);
+	return change_to(state, next_status(spec, state, v.asked), now_ms, from_r);
+}
+
+bool health_tick(const struct component_spec *spec, struct component_state *state, int64_t now_ms,
+		 enum status *from_r)
+{
+	char span[UNITS_TEXT_MAX];
+	char text[OBSERVATION_MESSAGE_MAX];
+
+	if (now_ms < health_due(spec, state))
+		return false;
+	/* Disarmed until the next observation: it is said once. */
+	state->due_ms = 0;
+	(void)snprintf(text, sizeof(text), "No data for %s",
+		       duration_format_short(component_next_due(spec, 0), span));
+	(void)str_clean(state->message, sizeof(state->message), text);
+	(void)str_clean(state->reason, sizeof(state->reason), reason_code(REASON_NO_DATA));
+	state->why = REASON_OF_NO_DATA;
+	return change_to(state, STATUS_UNKNOWN, now_ms, from_r);
+}
+
+int64_t health_due(const struct component_spec *spec, const struct component_state *state)
+{
+	return spec->is_enabled && state->due_ms != 0 ? state->due_ms : INT64_MAX;
+}
+
+static enum status capped(enum status s, enum impact impact)
+{
+	if (s == STATUS_HEALTHY || impact == IMPACT_CRITICAL)
+		return s;
+	if (impact == IMPACT_NONE)
+		return STATUS_HEALTHY;
+	return s == STATUS_UNKNOWN ? s : STATUS_DEGRADED;
+}
+
+static enum status worst_of(const size_t capped_counts[STATUS_MAX])
+{
+	if (capped_counts[STATUS_CRITICAL] + capped_counts[STATUS_DOWN] > 0)
+		return STATUS_CRITICAL;
+	if (capped_counts[STATUS_DEGRADED] + capped_counts[STATUS_UNKNOWN] > 0)
+		return STATUS_DEGRADED;
+	return STATUS_HEALTHY;
+}
+
+static enum status ratio(const struct aggregate_rule *rule, const size_t capped_counts[STATUS_MAX],
+			 size_t total)
+{
+	size_t critical = capped_counts[STATUS_CRITICAL] + capped_counts[STATUS_DOWN];
+	size_t soft = capped_counts[STATUS_DEGRADED] + capped_counts[STATUS_UNKNOWN];
+
+	if (capped_counts[STATUS_DOWN] > 0 || critical * 100 > total * rule->critical_percent)
+		return STATUS_CRITICAL;
+	if (critical > 0 || soft * 100 > total * rule->degraded_percent)
+		return STATUS_DEGRADED;
+	return STATUS_HEALTHY;
+}
+
+/* C-79: healthy 1, degraded 0.5, critical and down 0, unknown left out; one decimal. */
+static double score_of(const struct aggregate_member *members, size_t n)
+{
+	double sum = 0, weights = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct aggregate_member *m = &members[i];
+
+		if (!m->is_counted || m->status == STATUS_UNKNOWN || !(m->weight > 0))
+			continue;
+		weights += m->weight;
+		sum += m->weight * status_gauge(m->status);
+	}
+	return weights > 0 ? round(1000.0 * sum / weights) / 10.0 : (double)NAN;
+}
+
+struct aggregate health_aggregate(const struct aggregate_rule *rule,
+				  const struct aggregate_member *members, size_t n)
+{
+	struct aggregate a = {.status = STATUS_UNKNOWN, .score = score_of(members, n)};
+	size_t capped_counts[STATUS_MAX] = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		if (!members[i].is_counted)
+			continue;
+		a.total++;
+		a.counts[members[i].status]++;
+		capped_counts[capped(members[i].status, members[i].impact)]++;
+	}
+	if (a.counts[STATUS_UNKNOWN] == a.total)
+		return a;
+	a.status = rule->how == AGGREGATE_RATIO ? ratio(rule, capped_counts, a.total)
+						: worst_of(capped_counts);
+	if (a.status == STATUS_CRITICAL && a.counts[STATUS_DOWN] == a.total)
+		a.status = STATUS_DOWN;
+	return a;
+}

@@ -7,14 +7,20 @@
  *  1. The severity an observation asks for: pass healthy; warn degraded; fail critical; down down;
  *     error spec->on_error (default unknown). Thresholds may only raise a pass or warn:
  *     the worst crossed one wins; "took_ms" is a metric like any other.
- *  2. Not healthy counts a failure, healthy a pass (one resets the other). Outcome error with
- *     on_error unknown leaves both counters alone.
- *  3. failures >= critical_after: the asked severity. failures >= degraded_after: degraded (or
- *     less, if less was asked). Fewer: the status stays (unknown with no earlier verdict stays
- *     unknown).
- *  4. Healthy only after recover_after passes in a row, if it was degraded or worse before.
+ *  2. Not healthy counts a failure, healthy a pass (one resets the other). Unknown (outcome error
+ *     with on_error unknown) is told at once and leaves both counters alone.
+ *  3. failures >= critical_after: the asked severity. failures >= degraded_after: degraded, except
+ *     that asking for critical or down never lifts a status which is that bad already (a failure
+ *     must not look like an improvement). Fewer: the status stays, unknown included.
+ *  4. Healthy only after recover_after passes in a row, if the last status other than unknown was
+ *     degraded or worse; until then the status stays. So an unknown in between is no short cut.
  *  5. No observation until due (3 intervals plus the timeout after the last, or after start):
- *     unknown, reason no_data.
+ *     unknown, reason no_data; counters stay. Time runs from when haled judged, not from `at`: a
+ *     checker's clock cannot make it look alive. Disabled, or no interval: never due.
+ *
+ * Message and reason are the newest observation's, whether or not the status followed it; those of
+ * the threshold ("took_ms 2310 > 2000") if one raised the severity. The last success is the last
+ * observation that asked for healthy.
  */
 #ifndef HALE_MODEL_JUDGE_H
 #define HALE_MODEL_JUDGE_H
@@ -36,8 +42,8 @@ int64_t health_due(const struct component_spec *spec, const struct component_sta
 
 enum aggregation { AGGREGATE_WORST_OF, AGGREGATE_RATIO };
 
-/* Ratio (S2, C-55), in integers: critical*100 > total*critical_percent (30) is critical;
- * (degraded+unknown)*100 > total*degraded_percent (50), or any critical, is degraded. */
+/* Ratio (S2, C-55), in integers: any down, or critical*100 > total*critical_percent (30), is
+ * critical; (degraded+unknown)*100 > total*degraded_percent (50), or any critical, is degraded. */
 struct aggregate_rule {
 	enum aggregation how;
 	uint32_t critical_percent;
@@ -58,8 +64,9 @@ struct aggregate {
 	size_t total; /* counted members */
 };
 
-/* worst_of: unknown counts as degraded, impact caps each member, down only if every counted member
- * is down; no counted member or nothing but unknown: unknown. */
+/* worst_of: unknown counts as degraded. In both: impact caps each member (none: it counts as
+ * healthy) before it is counted; what would be critical is down if every counted member is down; no
+ * counted member or nothing but unknown: unknown. */
 struct aggregate health_aggregate(const struct aggregate_rule *rule,
 				  const struct aggregate_member *members, size_t n);
 
