@@ -5,6 +5,9 @@
  * actions. Loop thread only; never blocks (names resolve in curl's own threads). Each request ends
  * in exactly one callback, also when cancelled; the response is valid during the callback only.
  *
+ * Only http and https, also in redirects. No proxy, no netrc, no cookies: what is configured is what
+ * is asked. A body without a Content-Type header is sent as application/json.
+ *
  * Ownership: http_start copies everything it needs from the request.
  * Errors:    in the response: `reason` (reason.h) and `error` text. HTTP status codes are not
  *            errors here.
@@ -69,5 +72,7 @@ struct http_call *http_start(struct http_client *c, const struct http_request *r
 			     http_done_fn on_done, void *ctx);
 /* on_done is called before this returns, with REASON_CANCELLED. */
 void http_cancel(struct http_call *call);
+/* What a timeout would mean just now: REASON_TIMEOUT_DNS, _CONNECT, _TLS or _READ. */
+enum reason http_stage(const struct http_call *call);
 
 #endif

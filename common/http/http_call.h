@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_call - one request: its easy handle set up, what arrives collected, its end named
+ *
+ * Private to common/http. http.c owns the list, the loop and the life of a call; here is what curl
+ * must be told for one request and what its result means.
+ */
+#ifndef HALE_HTTP_HTTP_CALL_H
+#define HALE_HTTP_HTTP_CALL_H
+
+#include "base/str.h"
+#include "http/http.h"
+
+#include <curl/curl.h>
+
+/* All header lines of an answer together, redirects included: more is an attack, not an answer. */
+#define HTTP_HEADERS_MAX_BYTES (256u << 10)
+
+struct http_call {
+	struct http_client *client;
+	struct http_call *prev, *next;
+	http_done_fn on_done;
+	void *ctx;
+
+	CURL *easy;
+	bool is_added; /* curl has it; not so when it was refused at once */
+	struct curl_slist *header_list;
+	char curl_error[CURL_ERROR_SIZE];
+
+	enum reason stage;      /* what a timeout would mean now */
+	enum reason refused;    /* REASON_OK, or why the request or answer was not taken … */
+	char refused_text[128]; /* … in words */
+	size_t body_max;
+	size_t header_bytes;
+	struct str body;
+	json_t *headers;
+};
+
+/* Everything curl must know; the request may be gone afterwards. A request that cannot be sent is
+ * left with `refused` set. */
+void http_call_setup(struct http_call *call, const struct http_request *rq);
+/* Frees what the request needed and what arrived, not the easy handle. */
+void http_call_clear(struct http_call *call);
+
+/* Fills r from a transfer that curl ended with `code`. r borrows from call and easy. */
+void http_call_result(struct http_call *call, CURLcode code, struct http_response *r);
+/* Fills r for a call that ended without curl: cancelled, or refused before it began. */
+void http_call_no_result(struct http_call *call, enum reason reason, const char *text,
+			 struct http_response *r);
+
+#endif
