@@ -133,7 +133,7 @@ static bool is_size_unit(const char *text, const char *unit)
 	if (unit[1] == '\0')
 		return text[0] == '\0';
 	return strcasecmp(text, ext) == 0 ||
-	       (text[1] == '\0' && toupper((unsigned char)text[0]) == unit[0]);
+	       (text[0] != '\0' && text[1] == '\0' && toupper((unsigned char)text[0]) == unit[0]);
 }
 
 int size_parse(const char *text, int64_t *bytes_r)

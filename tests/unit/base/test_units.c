@@ -68,7 +68,7 @@ static void short_durations_show_two_units(void **state)
 	char buf[UNITS_TEXT_MAX];
 
 	(void)state;
-	assert_string_equal(duration_format_short(INT64_C(3 * 86400 + 4 * 3600 + 59) * 1000, buf),
+	assert_string_equal(duration_format_short((3 * 86400 + 4 * 3600 + 59) * INT64_C(1000), buf),
 			    "3d4h");
 	assert_string_equal(duration_format_short(105000, buf), "1m45s");
 	assert_string_equal(duration_format_short(1999, buf), "1s");
