@@ -22,6 +22,13 @@
 		take_tmp_;                                                                         \
 	})
 
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int take_fd_ = (fd);                                                               \
+		(fd) = -1;                                                                         \
+		take_fd_;                                                                          \
+	})
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define HALE_MIN(a, b) ((a) < (b) ? (a) : (b))

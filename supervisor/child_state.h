@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child_state - what to do with a supervised process: one state x event table
+ *
+ * Pure: no clock, no pid, no timer. The shell (child.c) reports what happened with the time, does
+ * what the decision says, and arms one timer for child_due().
+ *
+ * Ownership: caller owns struct child_machine; child_machine_init() first.
+ * Errors:    none. Every state answers every event; a cell that does nothing says so.
+ * See also:  DESIGN section 4, hale.yaml(5) "processes"
+ */
+#ifndef HALE_SUPERVISOR_CHILD_STATE_H
+#define HALE_SUPERVISOR_CHILD_STATE_H
+
+#include "base/backoff.h"
+#include "model/process.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum child_event {
+	CHILD_EV_START,       /* operator or boot wants it up */
+	CHILD_EV_READY,       /* it said READY=1 */
+	CHILD_EV_EXIT_OK,     /* exit code 0 */
+	CHILD_EV_EXIT_CONFIG, /* exit code 78 */
+	CHILD_EV_EXIT_FAIL,   /* any other end, or it could not be started */
+	CHILD_EV_TIMEOUT,     /* start_timeout or stop_timeout passed */
+	CHILD_EV_WATCHDOG,    /* no WATCHDOG=1 within its interval */
+	CHILD_EV_STOP,        /* operator or shutdown wants it down */
+	CHILD_EV_RESTART,     /* its configuration changed, or the operator asks */
+	CHILD_EV_TICK,        /* backoff is over; or it has been ready for stable_after */
+	CHILD_EV_MAX
+};
+
+enum child_action {
+	CHILD_DO_NOTHING,
+	CHILD_DO_SPAWN,
+	CHILD_DO_TERM,  /* SIGTERM */
+	CHILD_DO_ABORT, /* SIGABRT: leaves a core of what hung */
+	CHILD_DO_KILL,  /* SIGKILL to the process group */
+};
+
+struct child_policy {
+	struct backoff_policy backoff;
+	int64_t fixed_delay_ms;  /* > 0: this instead of the backoff, every time (S3) */
+	int64_t stable_after_ms; /* ready this long: failures forgotten */
+	uint32_t burst;          /* more failures than this within window: crash-looping */
+	int64_t window_ms;
+	uint32_t give_up_after;  /* consecutive failures until held; 0 never */
+	int64_t start_timeout_ms;
+	int64_t stop_timeout_ms;
+	int64_t watchdog_ms;     /* 0: none */
+};
+
+/* After SIGABRT a core may take a while to write; then SIGKILL. */
+#define CHILD_ABORT_GRACE_MS 2000
+/* Failures remembered for the crash-loop window; a larger burst setting counts as this. */
+#define CHILD_BURST_MAX 32
+
+struct child_machine {
+	enum process_state state;
+	enum child_after { CHILD_AFTER_STOPPED, CHILD_AFTER_START, CHILD_AFTER_BACKOFF } after;
+	struct backoff backoff;
+	bool is_crash_looping;
+	int64_t deadline_ms;       /* of the state: start, stop, backoff, stable; INT64_MAX none */
+	int64_t watchdog_due_ms;   /* INT64_MAX none */
+	int64_t fails_ms[CHILD_BURST_MAX]; /* times of the latest failures, a ring */
+	uint32_t fails_n;
+	uint32_t failures_total;
+	uint32_t failures_in_row;  /* since the last stable run */
+};
+
+struct child_decision {
+	enum child_action action;
+	bool has_changed;          /* state is another than before */
+	bool crash_loop_began;
+	bool crash_loop_ended;
+};
+
+void child_machine_init(struct child_machine *m);
+/* `now_ms` monotonic; `rnd` any random bits for the jitter. */
+struct child_decision child_step(struct child_machine *m, const struct child_policy *policy,
+				 enum child_event ev, int64_t now_ms, uint32_t rnd);
+/* WATCHDOG=1 came. */
+void child_watchdog_fed(struct child_machine *m, const struct child_policy *policy, int64_t now_ms);
+/* When child_expired() is worth asking; INT64_MAX never. */
+int64_t child_due(const struct child_machine *m);
+/* The event that time itself brings at now, or CHILD_EV_MAX. */
+enum child_event child_expired(const struct child_machine *m, int64_t now_ms);
+const char *child_event_name(enum child_event ev);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "conf/schema.h"
+#include "core_options.h"
+#include "deepcheck.h"
+#include "slice.h"
+
+/* What a good file looked like, so that a restart need not ask the children again. */
+#define STAMP_FILE "config.ok"
+
+static void process_spec_done(struct process_spec *p)
+{
+	free(p->name);
+	free(p->program);
+	free(p->slice);
+	free(p->log_level);
+}
+
+void config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->processes_n; i++)
+		process_spec_done(&c->processes[i]);
+	for (size_t i = 0; i < c->components_n; i++)
+		component_spec_done(&c->components[i]);
+	free(c->processes);
+	free(c->components);
+	free(c->path);
+	free(c->instance);
+	free(c->node);
+	free(c->timezone);
+	json_decref(c->json);
+	json_decref(c->masked);
+	free(c);
+}
+
+static void add_nowhere(struct report *report, const char *text)
+{
+	report_add(report, &(struct conf_mark){0}, NULL, NULL, "%s", text);
+}
+
+/* Manifests stand beside the programs: in the build tree, installed, or in a plugin folder. */
+static int load_manifests(const struct config_dirs *dirs, struct tree *tree,
+			  struct manifest_set *set, struct err *err)
+{
+	HALE_CLEANUP(cleanup_free) char *libexec = path_join(dirs->exe_dir, "../libexec/hale");
+	HALE_CLEANUP(cleanup_free) char *shared = path_join(dirs->exe_dir, "../share/hale/manifests");
+	HALE_CLEANUP(cleanup_free) char *plugins = path_join(dirs->exe_dir, "../lib/hale/plugins");
+	const char *bin_dirs[] = {dirs->exe_dir, libexec, NULL};
+	const struct node *section = node_get(tree_root(tree), "plugins");
+	const struct node *extra = section == NULL ? NULL : node_get(section, "directories");
+	int rc = manifest_set_load(set, shared, bin_dirs, err);
+
+	if (rc == 0 && access(plugins, R_OK) == 0)
+		rc = manifest_set_load(set, plugins, bin_dirs, err);
+	/* Read before the schema can be: what is not a list of texts is the schema's to refuse. */
+	for (size_t i = 0; rc == 0 && extra != NULL && extra->type == NODE_LIST && i < extra->n; i++) {
+		const struct node *dir = extra->items[i].value;
+
+		if (dir->type == NODE_SCALAR)
+			rc = manifest_set_load(set, dir->text, bin_dirs, err);
+	}
+	return rc;
+}
+
+static int read_instance(struct config *c, struct err *err)
+{
+	struct instance_options o = {0};
+	char host[256] = "localhost";
+	int rc = conf_decode(instance_items, json_object_get(c->json, "instance"), &o, err);
+
+	if (rc < 0)
+		return rc;
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		(void)snprintf(host, sizeof(host), "localhost");
+	c->instance = TAKE_PTR(o.name);
+	c->node = o.node == NULL ? mem_dup(host) : TAKE_PTR(o.node);
+	c->timezone = TAKE_PTR(o.timezone);
+	conf_free(instance_items, &o);
+	return 0;
+}
+
+static int read_aggregation(struct config *c, struct err *err)
+{
+	struct aggregation_options o = {0};
+	struct bus_options bus = {0};
+	int rc = conf_decode(aggregation_items, json_object_get(c->json, "aggregation"), &o, err);
+
+	if (rc == 0)
+		rc = conf_decode(bus_items, json_object_get(c->json, "bus"), &bus, err);
+	if (rc < 0)
+		return rc;
+	c->aggregate = (struct aggregate_rule){
+		.how = str_eq(o.how, "ratio") ? AGGREGATE_RATIO : AGGREGATE_WORST_OF,
+		.critical_percent = (uint32_t)o.critical_percent,
+		.degraded_percent = (uint32_t)o.degraded_percent,
+	};
+	c->ring_bytes = (size_t)bus.ring_bytes;
+	conf_free(aggregation_items, &o);
+	conf_free(bus_items, &bus);
+	return 0;
+}
+
+/* The defaults of `processes:` are the schema's: an empty entry, normalised. */
+static json_t *default_process(const json_t *core)
+{
+	struct report quiet = {0};
+	struct manifest_set none = {0};
+	struct tree *tree = tree_load_text("defaults", "processes: {any: {}}\n", &quiet);
+	json_t *json = schema_apply(tree, &none, core, &quiet);
+	json_t *entry = json_object_get(json_object_get(json, "processes"), "any");
+
+	HALE_ASSERT(entry != NULL);
+	json_incref(entry);
+	json_decref(json);
+	tree_free(tree);
+	report_done(&quiet);
+	return entry;
+}
+
+static int read_policy(struct process_spec *p, const json_t *entry, struct err *err)
+{
+	struct process_options o = {0};
+	int rc = conf_decode(process_items, entry, &o, err);
+
+	if (rc < 0) {
+		err_prefix(err, "process %s", p->name);
+		return rc;
+	}
+	core_policy(&o, &p->policy);
+	p->is_enabled = o.is_enabled;
+	p->log_level = TAKE_PTR(o.log_level);
+	conf_free(process_items, &o);
+	return 0;
+}
+
+/* `processes: {chekc.http: …}` must not be silently without effect. */
+static void check_process_names(const struct config *c, struct tree *tree, struct report *report)
+{
+	const struct node *node = node_get(tree_root(tree), "processes");
+	const char **names = mem_array(c->processes_n + 1, sizeof(*names));
+
+	for (size_t i = 0; i < c->processes_n; i++)
+		names[i] = c->processes[i].name;
+	for (size_t i = 0; node != NULL && node->type == NODE_MAP && i < node->n; i++) {
+		const struct node_pair *pair = &node->items[i];
+		const char *near = suggest_nearest(pair->key, names);
+		HALE_CLEANUP(cleanup_free) char *hint = NULL;
+		bool is_known = false;
+
+		for (size_t j = 0; j < c->processes_n; j++)
+			is_known = is_known || str_eq(names[j], pair->key);
+		if (is_known)
+			continue;
+		if (near != NULL)
+			hint = mem_printf("did you mean '%s'?", near);
+		report_add(report, &pair->key_mark, tree_source_line(tree, &pair->key_mark), hint,
+			   "no process is named '%s'", pair->key);
+	}
+	free(names);
+}
+
+static int read_processes(struct config *c, const struct manifest_set *manifests,
+			  const json_t *core, struct err *err)
+{
+	json_t *fallback = default_process(core);
+	int rc = slice_processes(c, manifests, err);
+
+	for (size_t i = 0; rc == 0 && i < c->processes_n; i++) {
+		json_t *entry = json_object_get(json_object_get(c->json, "processes"),
+						c->processes[i].name);
+
+		rc = read_policy(&c->processes[i], entry == NULL ? fallback : entry, err);
+	}
+	json_decref(fallback);
+	return rc;
+}
+
+/* Each of hale's processes is a component too; it may make the total degraded, not critical. */
+static struct component_spec own_component(const struct config *c, const struct process_spec *p)
+{
+	return (struct component_spec){
+		.id = mem_printf("hale.%s", p->name),
+		.label = mem_printf("hale %s", p->name),
+		.kind = mem_dup("process"),
+		.process = mem_dup("haled"),
+		.node = mem_dup(c->node),
+		.degraded_after = 1,
+		.critical_after = 1,
+		.recover_after = 1,
+		.impact = IMPACT_DEGRADED,
+		.on_error = STATUS_UNKNOWN,
+		.weight = 0, /* the score tells of what is watched, not of the watcher */
+		.is_enabled = p->is_enabled,
+	};
+}
+
+static int read_components(struct config *c, struct err *err)
+{
+	json_t *all = json_object_get(c->json, "components");
+	const char *id;
+	json_t *json;
+
+	c->components = mem_array(json_object_size(all) + c->processes_n, sizeof(*c->components));
+	json_object_foreach(all, id, json) {
+		const char *kind = json_string_value(json_object_get(json, "kind"));
+		HALE_CLEANUP(cleanup_free) char *process = slice_check_process(kind, json);
+		int rc = core_component(id, json, kind, process, c->node,
+					&c->components[c->components_n], err);
+
+		if (rc < 0)
+			return rc;
+		c->components_n++;
+	}
+	for (size_t i = 0; i < c->processes_n; i++)
+		c->components[c->components_n++] = own_component(c, &c->processes[i]);
+	return 0;
+}
+
+/* FNV-1a, 64 bit: it only has to tell "the same as last time" from "not". */
+static uint64_t hash_add(uint64_t h, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * UINT64_C(1099511628211);
+	return h;
+}
+
+static void stamp_text(const struct config *c, char buf[32])
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < c->processes_n; i++) {
+		const struct process_spec *p = &c->processes[i];
+		struct stat st = {0};
+
+		(void)stat(p->program, &st);
+		h = hash_add(h, p->slice, p->slice_len);
+		h = hash_add(h, &st.st_mtim, sizeof(st.st_mtim));
+		h = hash_add(h, &st.st_size, sizeof(st.st_size));
+		h = hash_add(h, &st.st_ino, sizeof(st.st_ino));
+	}
+	(void)snprintf(buf, 32, "%016llx\n", (unsigned long long)h);
+}
+
+static void deep_check(const struct config *c, const struct config_dirs *dirs, struct tree *tree,
+		       struct report *report)
+{
+	HALE_CLEANUP(cleanup_free) char *path =
+		dirs->state_dir == NULL ? NULL : path_join(dirs->state_dir, STAMP_FILE);
+	HALE_CLEANUP(str_done) struct str known = {0};
+	char now[32];
+
+	stamp_text(c, now);
+	if (path != NULL && file_read(path, sizeof(now), &known, NULL) == 0 &&
+	    str_eq(str_text(&known), now))
+		return;
+	deepcheck_run(c, tree, report);
+	/* The stamp saves time only: a state directory that cannot be written is told of by the
+	 * state file, which matters. */
+	if (report->errors == 0 && path != NULL)
+		(void)file_write_atomic(path, now, strlen(now), 0600, NULL);
+}
+
+static int build(struct config *c, const struct config_dirs *dirs, bool is_deep, struct tree *tree,
+		 const struct manifest_set *manifests, json_t *core, struct report *report,
+		 struct err *err)
+{
+	int rc = read_instance(c, err);
+
+	if (rc == 0)
+		rc = read_aggregation(c, err);
+	if (rc == 0)
+		rc = read_processes(c, manifests, core, err);
+	if (rc == 0)
+		rc = read_components(c, err);
+	if (rc < 0)
+		return rc;
+	check_process_names(c, tree, report);
+	if (is_deep && report->errors == 0)
+		deep_check(c, dirs, tree, report);
+	return 0;
+}
+
+/* Where a file leaves something open, haled says: history lives in the state directory. */
+static void fill_paths(json_t *json, const struct config_dirs *dirs)
+{
+	json_t *sqlite = json_object_get(json_object_get(json, "store"), "sqlite");
+
+	if (sqlite != NULL && json_object_get(sqlite, "path") == NULL && dirs->state_dir != NULL) {
+		HALE_CLEANUP(cleanup_free) char *path = path_join(dirs->state_dir, "history.db");
+
+		json_object_set_new(sqlite, "path", json_string(path));
+	}
+}
+
+struct config *config_load(const char *path, const struct config_dirs *dirs, bool is_deep,
+			   struct report *report)
+{
+	struct config *c = mem_alloc(sizeof(*c));
+	struct manifest_set manifests = {0};
+	json_t *core = core_manifest();
+	struct tree *tree = tree_load(path, report);
+	struct err err = {0};
+	int rc = 0;
+
+	c->path = mem_dup(path);
+	if (tree != NULL && tree_root(tree) != NULL) {
+		rc = load_manifests(dirs, tree, &manifests, &err);
+		if (rc == 0)
+			c->json = schema_apply(tree, &manifests, core, report);
+	}
+	if (c->json != NULL) {
+		fill_paths(c->json, dirs);
+		c->masked = schema_mask(c->json, tree, &manifests, core);
+		rc = build(c, dirs, is_deep, tree, &manifests, core, report, &err);
+	}
+	if (rc < 0)
+		add_nowhere(report, err.text);
+	tree_free(tree);
+	manifest_set_done(&manifests);
+	json_decref(core);
+	if (report->errors == 0 && c->json != NULL)
+		return c;
+	config_free(c);
+	return NULL;
+}

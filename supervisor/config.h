@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config - the YAML file turned into what haled runs: processes with slices, components to judge
+ *
+ * Blocking (it reads files and, for the deep check, runs the children's --check); called before
+ * the loop starts, in `haled --check`, and on reload after a separate process found the file good.
+ *
+ * Ownership: config_load returns a struct that config_free frees; components are taken out of it
+ * by the health table.
+ */
+#ifndef HALE_SUPERVISOR_CONFIG_H
+#define HALE_SUPERVISOR_CONFIG_H
+
+#include "child_state.h"
+#include "conf/manifest.h"
+#include "conf/report.h"
+#include "conf/tree.h"
+#include "model/component.h"
+#include "model/judge.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct process_spec {
+	char *name;    /* "check.http", "notifier" */
+	char *program; /* absolute path */
+	char *slice;   /* JSON text; sorted keys, so that equal means unchanged */
+	size_t slice_len;
+	char *log_level;
+	bool is_enabled;
+	int stop_stage; /* stages stop one after another, 0 first */
+	struct child_policy policy;
+};
+
+struct config {
+	char *path;
+	char *instance;
+	char *node;
+	char *timezone; /* or NULL */
+	json_t *json;   /* normalised; holds secrets */
+	json_t *masked; /* for showing */
+	struct process_spec *processes;
+	size_t processes_n;
+	struct component_spec *components; /* the file's, then one "hale.<process>" each */
+	size_t components_n;
+	struct aggregate_rule aggregate;
+	size_t ring_bytes;
+};
+
+struct config_dirs {
+	const char *state_dir;
+	char *exe_dir; /* where siblings are */
+};
+
+#define CONFIG_STOP_STAGES 5
+
+/* NULL if the report has errors. `is_deep`: children check what only they can (jq …), unless the
+ * same content was found good before (stamp file in the state directory). */
+struct config *config_load(const char *path, const struct config_dirs *dirs, bool is_deep,
+			   struct report *report);
+void config_free(struct config *c);
+
+#endif

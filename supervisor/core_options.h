@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core_options - the options that are haled's own: instance, aggregation, processes, components
+ *
+ * Everything else in the file belongs to a program and comes with its manifest.
+ */
+#ifndef HALE_SUPERVISOR_CORE_OPTIONS_H
+#define HALE_SUPERVISOR_CORE_OPTIONS_H
+
+#include "child_state.h"
+#include "conf/option.h"
+#include "model/component.h"
+
+#include <jansson.h>
+
+struct instance_options {
+	char *name;
+	char *node;     /* NULL: the host's name */
+	char *timezone; /* NULL: the host's */
+};
+
+struct aggregation_options {
+	char *how;
+	int64_t critical_percent;
+	int64_t degraded_percent;
+};
+
+struct bus_options {
+	int64_t ring_bytes;
+};
+
+struct plugins_options {
+	struct strlist directories;
+};
+
+struct process_options {
+	char *name;
+	bool is_enabled;
+	char *log_level;
+	int64_t start_timeout_ms;
+	int64_t stop_timeout_ms;
+	int64_t watchdog_ms;
+	struct {
+		int64_t base_ms;
+		double factor;
+		int64_t cap_ms;
+		int64_t jitter_percent;
+		int64_t stable_after_ms;
+		int64_t burst;
+		int64_t window_ms;
+		int64_t give_up_after;
+		int64_t delay_ms;
+	} restart;
+};
+
+extern const struct conf_item instance_items[];
+extern const struct conf_item aggregation_items[];
+extern const struct conf_item bus_items[];
+extern const struct conf_item plugins_items[];
+extern const struct conf_item process_items[];
+extern const struct conf_item component_items[];
+
+/* haled's manifest as schema_apply wants it. New reference. */
+json_t *core_manifest(void);
+/* Reads the common part of a normalised component. `kind` and `process` are copied. */
+int core_component(const char *id, const json_t *normalised, const char *kind, const char *process,
+		   const char *node, struct component_spec *spec_r, struct err *err);
+void core_policy(const struct process_options *o, struct child_policy *policy_r);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* notify_socket - the datagram socket on which one child speaks sd_notify(3) to haled
+ *
+ * Each child has its own path; the kernel's credentials say who sent, and only the child's own
+ * process (or one in its session) is believed.
+ */
+#ifndef HALE_SUPERVISOR_NOTIFY_SOCKET_H
+#define HALE_SUPERVISOR_NOTIFY_SOCKET_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+/* Longest datagram read; sd_notify's own messages are far shorter. */
+#define NOTIFY_MESSAGE_MAX 4096
+
+struct notify_socket;
+
+/* key "READY", value "1". */
+typedef void (*notify_fn)(void *ctx, const char *key, const char *value);
+
+int notify_socket_open(uv_loop_t *loop, const char *path, notify_fn on_notify, void *ctx,
+		       struct notify_socket **s_r, struct err *err);
+/* Whose words count from now on; 0 nobody's. */
+void notify_socket_expect(struct notify_socket *s, pid_t session);
+/* Unlinks the path, closes the handle, frees. */
+void notify_socket_close(struct notify_socket *s);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "slice.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+/* The order of DESIGN section 4: what listens stops first, what remembers last. */
+static const struct {
+	const char *service;
+	int stage;
+} stop_stages[] = {
+	{"web", 0}, {"check", 1}, {"reconciler", 2}, {"notifier", 3}, {"recorder", 4},
+};
+
+static int stop_stage(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(stop_stages); i++) {
+		size_t len = strlen(stop_stages[i].service);
+
+		if (strncmp(name, stop_stages[i].service, len) == 0 &&
+		    (name[len] == '\0' || name[len] == '.'))
+			return stop_stages[i].stage;
+	}
+	return 1;
+}
+
+char *slice_check_process(const char *kind, const json_t *component)
+{
+	const char *group = json_string_value(json_object_get(component, "group"));
+
+	if (group != NULL && group[0] != '\0')
+		return mem_printf("check.%s.%s", kind, group);
+	return mem_printf("check.%s", kind);
+}
+
+static json_t *slice_base(const struct config *c, const char *service)
+{
+	json_t *instance = json_object_get(c->json, "instance");
+
+	return json_pack("{s:s, s:s, s:O}", "service", service, "node", c->node, "instance", instance);
+}
+
+static void add_process(struct config *c, const char *name, const char *program, json_t *slice)
+{
+	struct process_spec *p;
+
+	c->processes = mem_grow(c->processes, c->processes_n + 1, sizeof(*c->processes));
+	p = &c->processes[c->processes_n++];
+	*p = (struct process_spec){
+		.name = mem_dup(name),
+		.program = mem_dup(program),
+		.slice = json_dumps(slice, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY),
+		.is_enabled = true,
+		.stop_stage = stop_stage(name),
+	};
+	HALE_ASSERT(p->slice != NULL);
+	p->slice_len = strlen(p->slice);
+	json_decref(slice);
+}
+
+/* The slices under construction, by process name: {"check.http": {slice}}. */
+static void add_component(const struct config *c, json_t *slices, const char *id,
+			  const json_t *component)
+{
+	const char *kind = json_string_value(json_object_get(component, "kind"));
+	HALE_CLEANUP(cleanup_free) char *process = slice_check_process(kind, component);
+	json_t *slice = json_object_get(slices, process);
+	const char *label = json_string_value(json_object_get(component, "label"));
+
+	if (slice == NULL) {
+		slice = slice_base(c, process);
+		json_object_set_new(slice, "kind", json_string(kind));
+		json_object_set_new(slice, "components", json_array());
+		json_object_set_new(slices, process, slice);
+	}
+	json_array_append_new(json_object_get(slice, "components"),
+			      json_pack("{s:s, s:s, s:O, s:O, s:O}", "id", id, "label",
+					label == NULL ? id : label, "interval",
+					json_object_get(component, "interval"), "timeout",
+					json_object_get(component, "timeout"), "options",
+					json_object_get(component, kind)));
+}
+
+static int check_processes(struct config *c, const struct manifest_set *manifests, struct err *err)
+{
+	json_t *slices = json_object();
+	const char *id, *name;
+	json_t *component, *slice;
+
+	json_object_foreach(json_object_get(c->json, "components"), id, component) {
+		if (json_is_true(json_object_get(component, "enabled")))
+			add_component(c, slices, id, component);
+	}
+	json_object_foreach(slices, name, slice) {
+		const char *kind = json_string_value(json_object_get(slice, "kind"));
+		const json_t *manifest = manifest_for_kind(manifests, kind);
+		const char *program = manifest_program(manifests, manifest);
+
+		if (program == NULL) {
+			(void)err_set(err, -ENOENT, "the program of check kind '%s' is not installed",
+				      kind);
+			json_decref(slices);
+			return -ENOENT;
+		}
+		add_process(c, name, program, json_incref(slice));
+	}
+	json_decref(slices);
+	return 0;
+}
+
+/* A service that runs only when configured needs one of its own sections to say something. */
+static bool is_wanted(const struct config *c, const json_t *manifest)
+{
+	const char *run = json_string_value(json_object_get(manifest, "run"));
+	const char *section;
+	json_t *value;
+
+	if (!str_eq(run, "when_configured"))
+		return true;
+	json_object_foreach(json_object_get(manifest, "sections"), section, value) {
+		if (json_object_size(json_object_get(c->json, section)) > 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_sections(const struct config *c, const json_t *manifest, json_t *slice)
+{
+	const char *section;
+	json_t *value;
+	size_t i;
+
+	json_object_foreach(json_object_get(manifest, "sections"), section, value) {
+		json_t *content = json_object_get(c->json, section);
+
+		if (content != NULL)
+			json_object_set(slice, section, content);
+	}
+	json_array_foreach(json_object_get(manifest, "reads"), i, value) {
+		json_t *content = json_object_get(c->json, json_string_value(value));
+
+		if (content != NULL)
+			json_object_set(slice, json_string_value(value), content);
+	}
+}
+
+int slice_processes(struct config *c, const struct manifest_set *manifests, struct err *err)
+{
+	int rc = check_processes(c, manifests, err);
+
+	for (size_t i = 0; rc == 0 && i < manifests->n; i++) {
+		const json_t *manifest = manifests->v[i];
+		const char *service = json_string_value(json_object_get(manifest, "service"));
+		const char *program = manifest_program(manifests, manifest);
+		json_t *slice;
+
+		if (!str_eq(json_string_value(json_object_get(manifest, "role")), "service") ||
+		    !is_wanted(c, manifest))
+			continue;
+		if (program == NULL)
+			return err_set(err, -ENOENT, "the program of service '%s' is not installed",
+				       service);
+		slice = slice_base(c, service);
+		add_sections(c, manifest, slice);
+		add_process(c, service, program, slice);
+	}
+	return rc;
+}
+
+char *slice_pointer(const char *slice, const char *pointer)
+{
+	json_t *json = json_loads(slice, 0, NULL);
+	const char *kind = json_string_value(json_object_get(json, "kind"));
+	const char *id = NULL;
+	const char *rest = NULL;
+	char *out = NULL;
+
+	if (kind != NULL && str_starts(pointer, "/components/")) {
+		char *end = NULL;
+		unsigned long i = strtoul(pointer + strlen("/components/"), &end, 10);
+		json_t *component = json_array_get(json_object_get(json, "components"), i);
+
+		id = json_string_value(json_object_get(component, "id"));
+		rest = str_starts(end, "/options") ? end + strlen("/options") : end;
+	}
+	if (id != NULL)
+		out = mem_printf("/components/%s/%s%s", id, kind, rest);
+	json_decref(json);
+	return out == NULL ? mem_dup(pointer) : out;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tail.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+void tail_done(struct tail *t)
+{
+	for (size_t i = 0; i < TAIL_LINES; i++)
+		free(t->lines[i].text);
+	*t = (struct tail){0};
+}
+
+void tail_add(struct tail *t, uint64_t n, int64_t at_ms, int priority, const char *text)
+{
+	struct tail_line *line = &t->lines[t->next];
+
+	free(line->text);
+	*line = (struct tail_line){
+		.n = n, .at_ms = at_ms, .priority = priority, .text = mem_dup(text)};
+	t->next = (t->next + 1) % TAIL_LINES;
+	t->count = HALE_MIN(t->count + 1, (size_t)TAIL_LINES);
+}
+
+/* The i-th oldest line kept. */
+static const struct tail_line *line_at(const struct tail *t, size_t i)
+{
+	return &t->lines[(t->next + TAIL_LINES - t->count + i) % TAIL_LINES];
+}
+
+static const char *level_of(int priority)
+{
+	if (priority <= 2)
+		return log_level_name(LOG_LEVEL_FATAL);
+	if (priority == 3)
+		return log_level_name(LOG_LEVEL_ERROR);
+	if (priority == 4)
+		return log_level_name(LOG_LEVEL_WARN);
+	return log_level_name(priority >= 7 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+}
+
+void tail_encode(const struct tail *t, const char *process, uint64_t after, size_t limit,
+		 json_t *out)
+{
+	size_t first = t->count > limit ? t->count - limit : 0;
+
+	for (size_t i = first; i < t->count; i++) {
+		const struct tail_line *line = line_at(t, i);
+		char at[CLOCK_TEXT_MAX];
+
+		if (line->n <= after)
+			continue;
+		json_array_append_new(
+			out, json_pack("{s:I, s:s, s:s, s:s, s:s}", "n", (json_int_t)line->n, "at",
+				       clock_format(line->at_ms, at), "process", process, "level",
+				       level_of(line->priority), "text", line->text));
+	}
+}
+
+json_t *tail_texts(const struct tail *t, size_t limit)
+{
+	json_t *out = json_array();
+	size_t first = t->count > limit ? t->count - limit : 0;
+
+	for (size_t i = first; i < t->count; i++)
+		json_array_append_new(out, json_string(line_at(t, i)->text));
+	return out;
+}
