@@ -8,9 +8,12 @@
  * Placeholders are $1, $2 … in both. Values are bound, never pasted. Statements are prepared once
  * per text and kept (DB_STATEMENTS_MAX, least recently used leaves).
  *
- * Errors: negative errno and text: -ECONNREFUSED cannot connect, -EBUSY locked or serialization,
- *         -EEXIST unique violation, -EINTR interrupted or timed out, -EINVAL anything wrong with
- *         the statement, -EIO the connection broke. Secrets (passwords in a DSN) never appear.
+ * Errors: negative errno and text: -ECONNREFUSED cannot connect, -ENOENT a file that must exist
+ *         does not, -EACCES login or file refused, -EBUSY locked or serialization, -EEXIST unique
+ *         violation, -ENOSPC disk full, -EINTR interrupted or timed out, -EINVAL anything wrong
+ *         with the statement, -EIO the connection broke. Secrets (passwords in a DSN) never appear.
+ * An interrupted or silent PostgreSQL connection is broken afterwards (db_is_broken): a cancel on
+ * its way could hit the next statement. A row callback must not use its own connection.
  */
 #ifndef HALE_STORE_DB_H
 #define HALE_STORE_DB_H
