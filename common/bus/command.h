@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command - JSON-RPC 2.0 over a REP socket (DESIGN section 5), and its callers
  *
- * Server: raw REP, so that any number of requests may be in hand at once and each is answered when
- * it is ready. Loop thread only. A request that is no JSON-RPC is answered -32700 or -32600, an
+ * Server: one context of a REP socket per request, so that many requests may be in hand at once and
+ * each is answered when it is ready. Loop thread only. A request that is no JSON-RPC is answered -32700 or -32600, an
  * unknown method -32601 with the nearest name, both counted. At most COMMAND_OPEN_MAX requests are
  * open; more are answered "busy" (-32000) at once.
  *
  * Caller on a loop: call_open() once, then command_call(); every call ends in exactly one callback,
- * with a result or an error, within its timeout. Caller without a loop (CLI): command_call_sync().
+ * with a result or an error, within its timeout and never from within command_call itself. A call
+ * waits for the connection to be made; one that was sent when the connection broke ends with
+ * COMMAND_E_NO_PEER at once and is not sent again, for it may have been carried out. Caller without a loop (CLI): command_call_sync().
  */
 #ifndef HALE_BUS_COMMAND_H
 #define HALE_BUS_COMMAND_H
@@ -30,6 +32,16 @@ enum {
 	COMMAND_E_TIMEOUT = -32004,   /* callers only */
 	COMMAND_E_NO_PEER = -32005,   /* callers only: nobody listens */
 	COMMAND_E_PARAMS = -32602,
+	COMMAND_E_METHOD = -32601,  /* answered by the server itself, as the next two */
+	COMMAND_E_REQUEST = -32600,
+	COMMAND_E_PARSE = -32700,
+};
+
+struct command_stats {
+	uint64_t requests;
+	uint64_t bad;     /* no JSON, no JSON-RPC, params no object */
+	uint64_t unknown; /* methods */
+	uint64_t busy;
 };
 
 struct command_server;
@@ -45,11 +57,16 @@ struct command_method {
 
 int command_listen(uv_loop_t *loop, const char *path, const struct command_method *methods,
 		   void *ctx, struct command_server **server_r, struct err *err);
+/* The method asked for, as the caller wrote it: for one `call` that serves several rows. Borrowed
+ * until the request ends. */
+const char *command_request_method(const struct command_request *rq);
 void command_reply(struct command_request *rq, json_t *result /* taken */);
 /* data may be NULL; taken. */
 void command_fail(struct command_request *rq, int code, json_t *data, const char *fmt, ...)
 	HALE_PRINTF(4, 5);
-/* Open requests are answered "shutting down". */
+const struct command_stats *command_stats_get(const struct command_server *s);
+/* Open requests are answered "shutting down"; who has one in hand still ends it with command_reply
+ * or command_fail, before or after on_closed (may be NULL), and nobody hears that. */
 void command_close(struct command_server *s, void (*on_closed)(void *ctx), void *ctx);
 
 struct command_client;
@@ -61,6 +78,7 @@ int call_open(uv_loop_t *loop, const char *path, struct command_client **client_
 	      struct err *err);
 void command_call(struct command_client *c, const char *method, json_t *params /* taken */,
 		  uint32_t timeout_ms, command_result_fn on_result, void *ctx);
+/* Calls still open end with COMMAND_E_NO_PEER before this returns. on_closed may be NULL. */
 void call_close(struct command_client *c, void (*on_closed)(void *ctx), void *ctx);
 
 /* Blocks up to timeout_ms. New reference in result_r; on an error the JSON-RPC code, its message

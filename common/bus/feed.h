@@ -8,7 +8,12 @@
  *
  * bus.replay {"epoch": text or null, "after": seq} ->
  *   {"frames": [text…], "more": bool, "epoch": current, "head": seq}
- *   or {"snapshot": {…hale status…}, "epoch", "head"} when the ring no longer has what followed.
+ *   or {"snapshot": {…hale status…}, "epoch", "head"} when the ring no longer has what followed, or
+ *   when "snapshot": true was asked for. haled makes this answer with replay.h.
+ *
+ * While an answer is on its way, live frames are held (bounded) and handed over behind it. A lost
+ * last frame shows in the next sync frame, whose first_seq is the head: haled sends one about every
+ * second (BUS_SYNC_MS in pub.h).
  */
 #ifndef HALE_BUS_FEED_H
 #define HALE_BUS_FEED_H
@@ -20,6 +25,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+
+/* In the run directory. */
+#define FEED_BUS_SOCKET "bus.ipc"
+#define FEED_COMMAND_SOCKET "haled.ipc"
 
 struct feed;
 
@@ -35,7 +44,8 @@ struct feed_ops {
 	/* The lines between the cursor and now are lost to the ring; this is how things stand.
 	 * The cursor has moved to (epoch, head). Counted in stats.lost if a cursor was given. */
 	void (*on_snapshot)(void *ctx, const json_t *snapshot);
-	/* All lines handed over in this batch are through: a good moment to commit. May be NULL. */
+	/* All lines handed over in this loop turn are through: a good moment to commit. May be
+	 * NULL. Not called by feed_close: who stops commits by feed_cursor_get() first. */
 	void (*on_batch)(void *ctx, const struct feed_cursor *cursor);
 	/* Every "sync" frame (acks). May be NULL. */
 	void (*on_sync)(void *ctx, const json_t *object);
@@ -52,6 +62,7 @@ struct feed_stats {
 	uint64_t gaps;    /* gaps seen */
 	uint64_t healed;  /* lines that came by replay */
 	uint64_t lost;    /* snapshots that had to stand in for lines */
+	uint64_t garbage; /* lines that were no JSON: passed over */
 };
 
 int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
@@ -59,6 +70,7 @@ int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
 	      struct feed **feed_r, struct err *err);
 const struct feed_stats *feed_stats_get(const struct feed *f);
 const struct feed_cursor *feed_cursor_get(const struct feed *f);
+/* Asynchronous; may be called from a callback, none but on_closed (may be NULL) comes after. */
 void feed_close(struct feed *f, void (*on_closed)(void *ctx), void *ctx);
 
 #endif

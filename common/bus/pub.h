@@ -7,8 +7,14 @@
  * Two uses:
  *  - haled: pub_listen() on bus.ipc with a ring for replay (ring.h).
  *  - a child: pub_dial() to results.ipc with an outbox: lines are kept until haled's "sync" frame
- *    acknowledges them (pub_acked) and sent again, oldest first, when 500 ms pass without progress.
- *    At the outbox limit the oldest observation lines are dropped first, counted in stats.
+ *    acknowledges them (pub_acked) and sent again, oldest first, when 500 ms pass without progress
+ *    (doubling up to 8 s while haled stays silent), and at once when a connection is made.
+ *    At the outbox limit the oldest observation lines are dropped first, then the oldest others,
+ *    counted in stats. The hole they leave is announced by a skip marker (frame.h), so that haled
+ *    (inbox.h) does not wait for what will never come.
+ *
+ * A line longer than a frame may be (FRAME_MAX_BYTES less its header) is not taken: it gets no seq,
+ * pub_line returns 0 and it counts as dropped.
  */
 #ifndef HALE_BUS_PUB_H
 #define HALE_BUS_PUB_H
@@ -22,6 +28,11 @@
 
 /* The largest nng allows (measured); PUB drops silently beyond it. */
 #define BUS_BUFFER_MESSAGES 8192
+/* Without progress for so long, a child sends again. */
+#define PUB_RESEND_MS 500
+/* haled must therefore publish a sync within this time after it accepted a line (inbox.h), and about
+ * once a second anyway: that is how a subscriber learns of a lost last frame (feed.h). */
+#define BUS_SYNC_MS 100
 
 struct pub;
 struct ring;
@@ -40,7 +51,7 @@ int pub_listen(uv_loop_t *loop, const char *path, const char *epoch, struct ring
 	       struct pub **pub_r, struct err *err);
 int pub_dial(uv_loop_t *loop, const char *path, const char *epoch, size_t outbox_bytes,
 	     struct pub **pub_r, struct err *err);
-/* `line` is one JSON text without newline; copied. Returns the line's seq. */
+/* `line` is one JSON text, not empty; copied, newlines become blanks. Returns the line's seq. */
 uint64_t pub_line(struct pub *p, const char *topic, const char *line, size_t len);
 /* Encodes compactly and drops the reference. */
 uint64_t pub_json(struct pub *p, const char *topic, json_t *object);
@@ -48,11 +59,15 @@ uint64_t pub_json(struct pub *p, const char *topic, json_t *object);
 void pub_sync(struct pub *p, json_t *object);
 /* Child: everything up to seq has arrived. */
 void pub_acked(struct pub *p, uint64_t seq);
+/* Child: takes its own acknowledgement out of haled's sync object. */
+void pub_on_sync(struct pub *p, const json_t *sync);
 void pub_flush(struct pub *p); /* now, instead of at the end of the turn */
 uint64_t pub_head(const struct pub *p); /* newest seq handed out; 0 none */
 uint64_t pub_unacked(const struct pub *p);
 const struct pub_stats *pub_stats_get(const struct pub *p);
-/* Flushes, closes the socket and all handles, then frees and calls on_closed (may be NULL). */
+/* Flushes, but does not wait: a child that must not lose its last lines waits for pub_unacked() to
+ * be 0 first. Closes the socket and all handles, then frees and calls on_closed
+ * (may be NULL). */
 void pub_close(struct pub *p, void (*on_closed)(void *ctx), void *ctx);
 
 #endif

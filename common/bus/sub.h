@@ -32,7 +32,12 @@ int sub_listen(uv_loop_t *loop, const char *path, sub_frame_fn on_frame, void *c
 	       struct sub **sub_r, struct err *err);
 int sub_dial(uv_loop_t *loop, const char *path, sub_frame_fn on_frame, void *ctx,
 	     struct sub **sub_r, struct err *err);
+/* Frames of one topic only (NULL: all), for those who need no gapless sequence: a checker waiting
+ * for acknowledgements does not wake up for everything else. */
+int sub_dial_topic(uv_loop_t *loop, const char *path, const char *topic, sub_frame_fn on_frame,
+		   void *ctx, struct sub **sub_r, struct err *err);
 const struct sub_stats *sub_stats_get(const struct sub *s);
+/* Asynchronous; may be called from on_frame. No frame comes afterwards; on_closed may be NULL. */
 void sub_close(struct sub *s, void (*on_closed)(void *ctx), void *ctx);
 
 #endif

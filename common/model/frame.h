@@ -7,6 +7,8 @@
  * From a child: epoch is "<service>:<generation>", seq numbers its lines. The topic "sync" carries
  * one line, its first-seq is the newest seq published, and it is itself not numbered:
  * {"acks": {"<service>:<generation>": seq}}.
+ * From a child, "sync" with count 0 is a skip marker: nothing before first-seq will come any more
+ * (the outbox was full, or it was acknowledged), and the receiver goes on from there.
  * Also the names of the topics, sockets and of the process states, which all processes share.
  */
 #ifndef HALE_MODEL_FRAME_H

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nngsock - one nng socket wired into one loop, the way every socket of the bus is (internal)
+ *
+ * Sets the options that were measured to matter (buffers, reconnect times, size limit, mode of the
+ * socket file), refuses peers of another user, and turns readiness and connection changes into loop
+ * callbacks. nng's own callbacks run on its threads and touch nothing but atomics here.
+ *
+ * Ownership: embedded in its owner, which must live until on_closed. A failed open leaves nothing.
+ * Loop:      everything here is called on, and calls back on, the loop thread.
+ */
+#ifndef HALE_BUS_NNGSOCK_H
+#define HALE_BUS_NNGSOCK_H
+
+#include "base/err.h"
+
+#include <nng/nng.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum nngsock_kind { NNGSOCK_PUB, NNGSOCK_SUB, NNGSOCK_REP, NNGSOCK_REQ_RAW };
+
+struct nngsock_ops {
+	/* A message may be waiting: receive until NNG_EAGAIN or the owner's cap. NULL: not polled. */
+	void (*on_readable)(void *ctx);
+	/* Connections came or went, or nngsock_wake() was called. May be NULL. */
+	void (*on_wake)(void *ctx);
+	void *ctx;
+	/* SUB only: what a message must begin with; NULL is everything. Borrowed for the open. */
+	const char *prefix;
+};
+
+struct nngsock {
+	nng_socket socket;
+	struct nngsock_ops ops;
+	uv_poll_t poll;
+	uv_async_t wake;
+	bool is_polling;
+	unsigned open_handles;
+	void (*on_closed)(void *ctx);
+	atomic_bool is_wired; /* wake may be used */
+	/* Written by nng's threads. */
+	atomic_uint_fast64_t refused; /* peers of another user */
+	atomic_uint_fast64_t added;   /* connections made */
+	atomic_uint_fast64_t removed; /* connections lost; for a dialer added - removed is 0 or 1 */
+	atomic_uint live;             /* a dialer's connection, 0 none */
+};
+
+/* -ENAMETOOLONG, -EADDRINUSE, -ENOENT (no such directory), -EEXIST (something that is no socket
+ * stands at path; nng would delete it), or what the system said. */
+int nngsock_listen(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
+		   size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err);
+/* Succeeds without a listener; connects when there is one, and again when it comes back. */
+int nngsock_dial(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
+		 size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err);
+/* Any thread. */
+void nngsock_wake(struct nngsock *ns);
+/* The fd is taken out of the loop first, because it is closed together with the socket. No callback
+ * but on_closed afterwards. */
+void nngsock_close(struct nngsock *ns, void (*on_closed)(void *ctx));
+
+/* The longest path a socket may have; longer: -ENAMETOOLONG with what to do about it. */
+int nngsock_path_check(const char *path, struct err *err);
+/* Negative errno for an nng error number. */
+int nngsock_errno(int rv);
+
+#endif

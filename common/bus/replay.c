@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/replay.h"
+
+#include <errno.h>
+
+json_t *replay_answer(const struct ring *r, const json_t *params, const char *epoch, uint64_t head,
+		      json_t *(*snapshot)(void *ctx), void *ctx, struct err *err)
+{
+	const json_t *from = json_object_get(params, "epoch");
+	const json_t *after = json_object_get(params, "after");
+	const char *from_text = json_string_value(from);
+	json_t *frames;
+	bool more;
+
+	if (from != NULL && !json_is_null(from) && !json_is_string(from)) {
+		(void)err_set(err, -EINVAL, "epoch: must be text or null");
+		return NULL;
+	}
+	if (after != NULL && (!json_is_integer(after) || json_integer_value(after) < 0)) {
+		(void)err_set(err, -EINVAL, "after: must be a seq: a number, 0 or more");
+		return NULL;
+	}
+	if (!json_is_true(json_object_get(params, "snapshot")) &&
+	    ring_replay(r, from_text, (uint64_t)json_integer_value(after), REPLAY_ANSWER_BYTES,
+			&frames, &more) == RING_OK)
+		return json_pack("{s:o, s:b, s:s, s:I}", "frames", frames, "more", (int)more,
+				 "epoch", epoch, "head", (json_int_t)head);
+	return json_pack("{s:o, s:s, s:I}", "snapshot", snapshot(ctx), "epoch", epoch, "head",
+			 (json_int_t)head);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay - haled's answer to bus.replay (feed.h), from its ring
+ *
+ * Pure: the command's handler is three lines around it.
+ */
+#ifndef HALE_BUS_REPLAY_H
+#define HALE_BUS_REPLAY_H
+
+#include "base/err.h"
+#include "bus/ring.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* Lines of one answer, about: far below COMMAND_MAX_BYTES even when every byte is escaped, and
+ * little enough that no loop turn becomes long. */
+#define REPLAY_ANSWER_BYTES (1u << 20)
+
+/* Parameters: {"epoch": text or null, "after": seq, "snapshot": true to be given one in any case}.
+ * epoch and head are haled's own and pub_head(). `snapshot` makes the status object (new reference)
+ * when one is needed. New reference, or NULL with err: answer COMMAND_E_PARAMS. */
+json_t *replay_answer(const struct ring *r, const json_t *params, const char *epoch, uint64_t head,
+		      json_t *(*snapshot)(void *ctx), void *ctx, struct err *err);
+
+#endif
