@@ -30,6 +30,7 @@
 #define SERVICE_STOP_FLUSH_MS 2000
 
 struct service;
+struct conf_section; /* conf/manifest.h */
 
 /* Collects what --check finds. `path` is a JSON pointer into the slice. */
 typedef void (*service_problem_fn)(void *ctx, const char *path, const char *message);
@@ -39,6 +40,8 @@ struct service_ops {
 	const char *summary; /* one line for --help */
 	/* New reference: the manifest (manifest.h). */
 	json_t *(*describe)(void);
+	/* The sections this program owns: --check decodes each one that the slice has. May be NULL. */
+	const struct conf_section *sections;
 	/* What validation by table cannot see (jq programs …). The slice has its shape checked. May
 	 * be NULL. */
 	void (*check)(const json_t *slice, service_problem_fn problem, void *ctx);
@@ -68,8 +71,9 @@ void service_ready(struct service *s);   /* READY=1; more than once is fine */
 void service_stopped(struct service *s); /* what stop began is finished */
 /* STATUS=…, shown by `hale status`. */
 void service_status(struct service *s, const char *fmt, ...) HALE_PRINTF(2, 3);
-/* Environment broken beyond repair from within: logs and exits (75 unless told otherwise) after
- * flushing. */
+/* Environment broken beyond repair from within: logs, and exits with exit_code (CHILD_EXIT_TEMPFAIL
+ * unless there is reason for another) once what is unacknowledged was flushed, at most
+ * SERVICE_STOP_FLUSH_MS later. Returns to its caller; stop and done are not called any more. */
 void service_fail(struct service *s, int exit_code, const char *fmt, ...) HALE_PRINTF(3, 4);
 
 /* To haled: adds "at" and "node" if they are not there, publishes, drops the reference. */
