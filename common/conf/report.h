@@ -6,7 +6,8 @@
  *         |     ^^^^^^^^^
  *         = did you mean 'interval'?
  *
- * All errors are collected (up to REPORT_MAX), printed in file order.
+ * All errors are collected (up to REPORT_MAX) and kept sorted by file, line and column; the same
+ * error at the same place is kept once. Control bytes in any text are replaced by '?'.
  */
 #ifndef HALE_CONF_REPORT_H
 #define HALE_CONF_REPORT_H
@@ -39,7 +40,7 @@ struct report_entry {
 struct report {
 	struct report_entry *v;
 	size_t n;
-	size_t errors;
+	size_t errors;  /* with the dropped ones, without warnings */
 	size_t dropped; /* beyond REPORT_MAX */
 };
 
@@ -47,9 +48,12 @@ void report_done(struct report *r);
 /* source may be NULL; hint may be NULL. All copied. */
 void report_add(struct report *r, const struct conf_mark *mark, const char *source,
 		const char *hint, const char *fmt, ...) HALE_PRINTF(5, 6);
+/* The same for what works but can hardly be meant; not counted in `errors`. */
+void report_warn(struct report *r, const struct conf_mark *mark, const char *source,
+		 const char *hint, const char *fmt, ...) HALE_PRINTF(5, 6);
 /* For a terminal or a log; `colour` uses ANSI sequences. Ends in a line that counts. */
 void report_format(const struct report *r, bool colour, struct str *out);
-/* [{"file","line","column","message","hint","source"}] */
+/* [{"file","line","column","message","hint","source","warning"}] */
 json_t *report_encode(const struct report *r);
 
 #endif

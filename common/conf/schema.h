@@ -3,7 +3,9 @@
  *
  * haled's only reading of YAML. Every problem lands in the report with its place; the result is
  * JSON in which defaults are filled in and units are integers (see option.h), laid out like the
- * YAML file: {"instance":{…}, "components":{"api":{"interval":30000,…,"http":{…}}}, "alerts":{…}}.
+ * YAML file: {"instance":{…}, "components":{"api":{"interval":30000,…,"kind":"http","http":{…}}},
+ * "alerts":{…}}; "kind" is added. "components" and dict sections are always there; a map section
+ * nobody wrote is there with its defaults, unless one of its options is required.
  *
  * Checked here: unknown keys (with suggestion), types, ranges, enums, cron syntax, thresholds,
  * required options, references (`ref`), component ids and reserved words, exactly one kind per
@@ -17,8 +19,8 @@
 #include "conf/tree.h"
 
 /* `core` is haled's own manifest: its "sections" are top-level keys, its "component" object holds
- * the options every component has, beside exactly one kind. New reference, or NULL if the report
- * has errors. */
+ * the options every component has, beside exactly one kind. It may stand in `manifests` as well.
+ * New reference, or NULL if the report has errors (a tree that is not complete has some). */
 json_t *schema_apply(struct tree *tree, const struct manifest_set *manifests, const json_t *core,
 		     struct report *report);
 /* A copy in which secret options (manifest "secret") and expanded ${…} values read "********".
