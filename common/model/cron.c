@@ -18,6 +18,8 @@
 /* Clocks have gone back by 20 minutes to 2 hours; a change further back is not ours to undo. */
 #define TWIN_LOOK_BACK_S 10800
 #define FIELD_TEXT_MAX 256
+/* The end of the year 9999: what is later is no time of ours, and would overflow on the way. */
+#define TIME_MAX_S INT64_C(253402300799)
 
 static const char *const month_names[] = {"jan", "feb", "mar", "apr", "may", "jun", "jul",
 					  "aug", "sep", "oct", "nov", "dec", NULL};
@@ -284,7 +286,7 @@ int64_t cron_next(const struct cron *c, int64_t after_ms)
 {
 	int64_t after = after_ms / 1000 - (after_ms % 1000 < 0);
 	int64_t s = floor_minute(after) + MINUTE_S;
-	int64_t end = s + SEARCH_S;
+	int64_t end = HALE_MIN(s + SEARCH_S, TIME_MAX_S);
 
 	while (s < end) {
 		struct tm tm;
