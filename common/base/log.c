@@ -142,3 +142,19 @@ void log_event(enum log_level level, const char *message, const struct log_kv *f
 	if (write(STDERR_FILENO, line.data, line.len) < 0)
 		return;
 }
+
+void log_foreign(const char *program, int priority, const char *text)
+{
+	HALE_CLEANUP(str_done) struct str line = {0};
+	char now[CLOCK_TEXT_MAX];
+	size_t i = 0;
+
+	while (i < LOG_LEVEL_FATAL && levels[i].priority > priority)
+		i++;
+	if (self.style == LOG_STYLE_PRIORITY)
+		str_addf(&line, "<%d>%s: %s\n", levels[i].priority, program, text);
+	else
+		str_addf(&line, "%s %s %s %s\n", clock_now_text(now), levels[i].padded, program, text);
+	if (write(STDERR_FILENO, line.data, line.len) < 0)
+		return;
+}

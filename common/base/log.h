@@ -48,6 +48,9 @@ const char *log_level_name(enum log_level level);
 
 void log_event(enum log_level level, const char *message, const struct log_kv *fields);
 
+/* A line that another program wrote, passed on under its name; priority as in syslog(3). */
+void log_foreign(const char *program, int priority, const char *text);
+
 #define LOG_FIELDS_(...) ((const struct log_kv[]){__VA_ARGS__ __VA_OPT__(, ) {.key = 0}})
 #define log_debug(msg, ...) log_event(LOG_LEVEL_DEBUG, msg, LOG_FIELDS_(__VA_ARGS__))
 #define log_info(msg, ...) log_event(LOG_LEVEL_INFO, msg, LOG_FIELDS_(__VA_ARGS__))

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/lines.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "base/units.h"
+#include "notify_socket.h"
+#include "service/child_proto.h"
+#include "spawn.h"
+#include "tail.h"
+
+/* How much of a chatty child is read in one turn of the loop. */
+#define CHILD_READ_MAX (256u * 1024)
+
+struct exit_report {
+	int64_t at_ms; /* wall; 0: never exited */
+	int code;      /* -1: by signal */
+	int signal;
+	bool has_core;
+	bool is_expected;
+	int64_t uptime_ms;
+	json_t *lines;
+	char text[128];
+};
+
+struct child {
+	char *name;
+	char *program;
+	char *slice;
+	size_t slice_len;
+	char *log_level;
+	bool is_enabled;
+	int stop_stage;
+	struct child_policy policy;
+	const struct child_home *home;
+	struct child_hooks hooks;
+
+	struct child_machine machine;
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	pid_t pid;
+	uint64_t generation;
+	uint64_t starts;
+	int64_t started_ms; /* mono */
+	int64_t since_ms;   /* wall: state entered */
+	bool was_timed_out; /* this run was ended by us for being stuck */
+	char *status_text;
+	struct exit_report last_exit;
+
+	struct notify_socket *notify;
+	char *notify_path;
+	uv_poll_t *output; /* its data is the child; NULL when no pipe is open */
+	int output_fd;
+	struct lines lines;
+	struct tail tail;
+};
+
+static void step(struct child *c, enum child_event ev);
+
+/* ---- output ---- */
+
+/* "<4>text" as sd-daemon(3) has it. */
+static int take_priority(const char **text)
+{
+	if ((*text)[0] == '<' && (*text)[1] >= '0' && (*text)[1] <= '7' && (*text)[2] == '>') {
+		int priority = (*text)[1] - '0';
+
+		*text += 3;
+		return priority;
+	}
+	return 6;
+}
+
+static void on_line(void *ctx, const char *line, size_t len)
+{
+	struct child *c = ctx;
+	int priority = take_priority(&line);
+
+	(void)len;
+	tail_add(&c->tail, ++*c->home->line_counter, clock_wall_ms(), priority, line);
+	c->hooks.on_line(c->hooks.ctx, c, priority, line);
+}
+
+/* Reads what is there. False at the end of the pipe. */
+static bool drain(struct child *c)
+{
+	char buf[16384];
+	size_t total = 0;
+
+	while (total < CHILD_READ_MAX) {
+		ssize_t got = read(c->output_fd, buf, sizeof(buf));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno == EAGAIN;
+		if (got == 0)
+			return false;
+		lines_feed(&c->lines, buf, (size_t)got);
+		total += (size_t)got;
+	}
+	return true;
+}
+
+static void on_output_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void close_output(struct child *c)
+{
+	if (c->output == NULL)
+		return;
+	lines_finish(&c->lines);
+	(void)uv_poll_stop(c->output);
+	uv_close((uv_handle_t *)c->output, on_output_closed);
+	c->output = NULL;
+	close(c->output_fd);
+	c->output_fd = -1;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct child *c = poll->data;
+
+	(void)events;
+	if (status < 0 || !drain(c))
+		close_output(c);
+}
+
+static void open_output(struct child *c, int fd)
+{
+	c->output_fd = fd;
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	c->output = mem_alloc(sizeof(*c->output));
+	c->output->data = c;
+	if (uv_poll_init(c->loop, c->output, fd) < 0 ||
+	    uv_poll_start(c->output, UV_READABLE, on_readable) < 0)
+		hale_panic(__FILE__, __LINE__, "uv_poll on a fresh pipe");
+}
+
+/* ---- starting ---- */
+
+static char **environment(const struct child *c)
+{
+	char **env = mem_array(16, sizeof(*env));
+	size_t n = 0;
+
+	env[n++] = mem_dup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	env[n++] = mem_dup("LANG=C.UTF-8");
+	env[n++] = mem_printf(CHILD_ENV_SERVICE "=%s", c->name);
+	env[n++] = mem_printf(CHILD_ENV_GENERATION "=%llu", (unsigned long long)c->generation);
+	env[n++] = mem_printf(CHILD_ENV_RUN_DIR "=%s", c->home->run_dir);
+	env[n++] = mem_printf(CHILD_ENV_STATE_DIR "=%s", c->home->state_dir);
+	env[n++] = mem_printf(CHILD_ENV_NODE "=%s", c->home->node);
+	env[n++] = mem_printf("HALE_LOG_LEVEL=%s", c->log_level);
+	env[n++] = mem_printf("NOTIFY_SOCKET=%s", c->notify_path);
+	env[n++] = mem_printf("WATCHDOG_USEC=%lld", (long long)c->policy.watchdog_ms * 1000);
+	if (c->home->timezone != NULL)
+		env[n++] = mem_printf("TZ=%s", c->home->timezone);
+	/* Sanitizer builds are told where to report by their own variables. */
+	for (const char *const *name = (const char *const[]){"ASAN_OPTIONS", "UBSAN_OPTIONS",
+							     "LSAN_OPTIONS", "TSAN_OPTIONS", NULL};
+	     *name != NULL; name++) {
+		if (getenv(*name) != NULL)
+			env[n++] = mem_printf("%s=%s", *name, getenv(*name));
+	}
+	return env;
+}
+
+static void environment_free(char **env)
+{
+	for (char **e = env; *e != NULL; e++)
+		free(*e);
+	free(env);
+}
+
+static int run(struct child *c, struct err *err)
+{
+	char *argv[] = {c->program, NULL};
+	char **env = environment(c);
+	HALE_CLEANUP(cleanup_fd) int slice = -1;
+	HALE_CLEANUP(cleanup_fd) int output = -1;
+	int pipe_fds[2];
+	pid_t pid = -1;
+
+	slice = spawn_memfd(c->name, c->slice, c->slice_len, err);
+	if (slice >= 0 && pipe2(pipe_fds, O_CLOEXEC) == 0) {
+		output = pipe_fds[1];
+		close_output(c); /* of a former run, kept open by one of its children */
+		open_output(c, pipe_fds[0]);
+		pid = spawn_start(&(struct spawn_plan){.program = c->program,
+						       .argv = argv,
+						       .envp = env,
+						       .output_fd = output,
+						       .error_fd = -1,
+						       .slice_fd = slice},
+				  err);
+	} else if (slice >= 0) {
+		(void)err_errno(err, -errno, "cannot create a pipe");
+	}
+	environment_free(env);
+	if (pid < 0)
+		return -ECHILD;
+	c->pid = pid;
+	return 0;
+}
+
+static void spawn(struct child *c)
+{
+	struct err err = {0};
+
+	c->generation++;
+	c->starts++;
+	c->was_timed_out = false;
+	c->started_ms = clock_mono_ms();
+	free(TAKE_PTR(c->status_text));
+	if (run(c, &err) == 0) {
+		notify_socket_expect(c->notify, c->pid);
+		c->hooks.on_event(c->hooks.ctx, c, "start");
+		return;
+	}
+	on_line(c, err.text, strlen(err.text));
+	close_output(c);
+	(void)snprintf(c->last_exit.text, sizeof(c->last_exit.text), "could not be started");
+	c->last_exit.at_ms = clock_wall_ms();
+	c->last_exit.code = 127;
+	c->last_exit.signal = 0;
+	c->last_exit.is_expected = false;
+	c->last_exit.uptime_ms = 0;
+	json_decref(c->last_exit.lines);
+	c->last_exit.lines = tail_texts(&c->tail, 1);
+	step(c, CHILD_EV_EXIT_FAIL);
+}
+
+/* ---- what the machine decides ---- */
+
+static void arm(struct child *c);
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct child *c = timer->data;
+	enum child_event ev = child_expired(&c->machine, clock_mono_ms());
+
+	if (ev == CHILD_EV_MAX) { /* fed meanwhile, or early by a rounding */
+		arm(c);
+		return;
+	}
+	if (c->machine.state != PROCESS_STOPPING &&
+	    (ev == CHILD_EV_WATCHDOG || ev == CHILD_EV_TIMEOUT)) {
+		c->was_timed_out = true;
+		c->hooks.on_event(c->hooks.ctx, c,
+				  ev == CHILD_EV_WATCHDOG ? "watchdog" : "start_timeout");
+	}
+	step(c, ev);
+}
+
+static void arm(struct child *c)
+{
+	int64_t due = child_due(&c->machine);
+	int64_t wait;
+
+	if (due == INT64_MAX) {
+		(void)uv_timer_stop(&c->timer);
+		return;
+	}
+	wait = due - clock_mono_ms();
+	(void)uv_timer_start(&c->timer, on_timer, wait < 0 ? 0 : (uint64_t)wait, 0);
+}
+
+static void act(struct child *c, enum child_action action)
+{
+	switch (action) {
+	case CHILD_DO_NOTHING:
+		break;
+	case CHILD_DO_SPAWN:
+		spawn(c);
+		break;
+	case CHILD_DO_TERM:
+		if (c->pid > 0)
+			(void)kill(c->pid, SIGTERM);
+		break;
+	case CHILD_DO_ABORT:
+		/* A stopped process takes no signal but KILL and CONT. */
+		if (c->pid > 0) {
+			(void)kill(c->pid, SIGABRT);
+			(void)kill(c->pid, SIGCONT);
+		}
+		break;
+	case CHILD_DO_KILL:
+		/* Its session, so that what it started goes too. */
+		if (c->pid > 0) {
+			(void)kill(-c->pid, SIGKILL);
+			(void)kill(c->pid, SIGKILL);
+		}
+		break;
+	}
+}
+
+static const char *event_of(const struct child *c, enum child_event ev, enum process_state before)
+{
+	bool is_exit = ev == CHILD_EV_EXIT_OK || ev == CHILD_EV_EXIT_CONFIG || ev == CHILD_EV_EXIT_FAIL;
+	enum process_state now = c->machine.state;
+
+	if (now == PROCESS_HELD && before != PROCESS_HELD)
+		return "held";
+	if (is_exit && !c->last_exit.is_expected)
+		return "exit";
+	if (now == before)
+		return NULL;
+	if (now == PROCESS_READY)
+		return "ready";
+	if (now == PROCESS_STOPPING || now == PROCESS_STOPPED)
+		return "stop";
+	return NULL; /* starting tells of itself, with its pid */
+}
+
+static void step(struct child *c, enum child_event ev)
+{
+	enum process_state before = c->machine.state;
+	struct child_decision d =
+		child_step(&c->machine, &c->policy, ev, clock_mono_ms(), rnd_u32());
+	const char *event;
+
+	if (c->machine.state != before)
+		c->since_ms = clock_wall_ms();
+	if (d.crash_loop_began || d.crash_loop_ended)
+		c->hooks.on_crash_loop(c->hooks.ctx, c, d.crash_loop_began);
+	event = event_of(c, ev, before);
+	if (event != NULL)
+		c->hooks.on_event(c->hooks.ctx, c, event);
+	act(c, d.action);
+	arm(c);
+}
+
+void child_event(struct child *c, enum child_event ev)
+{
+	step(c, ev);
+}
+
+/* ---- what the child says ---- */
+
+static void on_notify(void *ctx, const char *key, const char *value)
+{
+	struct child *c = ctx;
+
+	if (str_eq(key, "READY") && str_eq(value, "1")) {
+		step(c, CHILD_EV_READY);
+	} else if (str_eq(key, "WATCHDOG") && str_eq(value, "1")) {
+		/* The timer is not moved: it finds the new due time when it rings. */
+		child_watchdog_fed(&c->machine, &c->policy, clock_mono_ms());
+		if (!uv_is_active((uv_handle_t *)&c->timer))
+			arm(c);
+	} else if (str_eq(key, "STATUS")) {
+		free(c->status_text);
+		c->status_text = mem_dup(value);
+	}
+}
+
+/* ---- the end ---- */
+
+static const char *signal_name(int sig, char buf[24])
+{
+	const char *abbrev = sigabbrev_np(sig);
+
+	if (abbrev != NULL)
+		(void)snprintf(buf, 24, "SIG%s", abbrev);
+	else
+		(void)snprintf(buf, 24, "signal %d", sig);
+	return buf;
+}
+
+static void write_report(struct child *c, int wait_status, bool is_expected)
+{
+	struct exit_report *r = &c->last_exit;
+	char uptime[UNITS_TEXT_MAX], sig[24];
+
+	json_decref(r->lines);
+	*r = (struct exit_report){
+		.at_ms = clock_wall_ms(),
+		.code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,
+		.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
+		.has_core = WIFSIGNALED(wait_status) && WCOREDUMP(wait_status),
+		.is_expected = is_expected,
+		.uptime_ms = clock_mono_ms() - c->started_ms,
+		.lines = tail_texts(&c->tail, CHILD_REPORT_LINES),
+	};
+	(void)duration_format_short(r->uptime_ms, uptime);
+	if (r->signal != 0)
+		(void)snprintf(r->text, sizeof(r->text), "killed by %s%s after %s%s",
+			       signal_name(r->signal, sig), r->has_core ? " (core dumped)" : "", uptime,
+			       c->was_timed_out ? ": it did not respond" : "");
+	else
+		(void)snprintf(r->text, sizeof(r->text), "exit code %d after %s", r->code, uptime);
+}
+
+void child_reaped(struct child *c, int wait_status)
+{
+	bool is_expected = c->machine.state == PROCESS_STOPPING && !c->was_timed_out;
+	enum child_event ev = CHILD_EV_EXIT_FAIL;
+
+	if (c->output != NULL && !drain(c))
+		close_output(c);
+	/* What it left behind in its session has nobody to answer to. */
+	(void)kill(-c->pid, SIGKILL);
+	write_report(c, wait_status, is_expected);
+	c->pid = 0;
+	notify_socket_expect(c->notify, 0);
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_DONE)
+		ev = CHILD_EV_EXIT_OK;
+	else if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_CONFIG)
+		ev = CHILD_EV_EXIT_CONFIG;
+	step(c, ev);
+}
+
+/* ---- life ---- */
+
+static void set_spec(struct child *c, const struct process_spec *spec)
+{
+	free(c->program);
+	free(c->slice);
+	free(c->log_level);
+	c->program = mem_dup(spec->program);
+	c->slice = mem_dup(spec->slice);
+	c->slice_len = spec->slice_len;
+	c->log_level = mem_dup(spec->log_level);
+	c->is_enabled = spec->is_enabled;
+	c->stop_stage = spec->stop_stage;
+	c->policy = spec->policy;
+}
+
+int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct child_home *home,
+	      const struct child_hooks *hooks, struct child **c_r, struct err *err)
+{
+	struct child *c = mem_alloc(sizeof(*c));
+	HALE_CLEANUP(cleanup_free) char *file = mem_printf("%s.notify", spec->name);
+	int rc;
+
+	c->name = mem_dup(spec->name);
+	c->notify_path = path_join(home->run_dir, file);
+	c->home = home;
+	c->hooks = *hooks;
+	c->loop = loop;
+	c->output_fd = -1;
+	c->since_ms = clock_wall_ms();
+	c->lines = (struct lines){.max = TAIL_LINE_MAX, .on_line = on_line, .ctx = c};
+	child_machine_init(&c->machine);
+	set_spec(c, spec);
+	rc = notify_socket_open(loop, c->notify_path, on_notify, c, &c->notify, err);
+	if (rc < 0) {
+		free(c->program);
+		free(c->slice);
+		free(c->log_level);
+		free(c->name);
+		free(c->notify_path);
+		free(c);
+		return rc;
+	}
+	(void)uv_timer_init(loop, &c->timer);
+	c->timer.data = c;
+	*c_r = c;
+	return 0;
+}
+
+void child_update(struct child *c, const struct process_spec *spec)
+{
+	set_spec(c, spec);
+}
+
+bool child_differs(const struct child *c, const struct process_spec *spec)
+{
+	return !str_eq(c->program, spec->program) || !str_eq(c->slice, spec->slice) ||
+	       !str_eq(c->log_level, spec->log_level) ||
+	       c->policy.watchdog_ms != spec->policy.watchdog_ms;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct child *c = handle->data;
+
+	tail_done(&c->tail);
+	lines_done(&c->lines);
+	json_decref(c->last_exit.lines);
+	free(c->status_text);
+	free(c->program);
+	free(c->slice);
+	free(c->log_level);
+	free(c->name);
+	free(c->notify_path);
+	free(c);
+}
+
+void child_close(struct child *c)
+{
+	HALE_ASSERT(c->pid == 0);
+	close_output(c);
+	notify_socket_close(c->notify);
+	(void)uv_timer_stop(&c->timer);
+	uv_close((uv_handle_t *)&c->timer, on_closed);
+}
+
+/* ---- looking at it ---- */
+
+const char *child_name(const struct child *c)
+{
+	return c->name;
+}
+
+pid_t child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+uint64_t child_generation(const struct child *c)
+{
+	return c->generation;
+}
+
+enum process_state child_state_of(const struct child *c)
+{
+	return c->machine.state;
+}
+
+bool child_is_crash_looping(const struct child *c)
+{
+	return c->machine.is_crash_looping;
+}
+
+bool child_is_enabled(const struct child *c)
+{
+	return c->is_enabled;
+}
+
+int child_stop_stage(const struct child *c)
+{
+	return c->stop_stage;
+}
+
+uint32_t child_failures(const struct child *c)
+{
+	return c->machine.failures_in_row;
+}
+
+const char *child_last_exit(const struct child *c)
+{
+	return c->last_exit.text;
+}
+
+const struct tail *child_tail(const struct child *c)
+{
+	return &c->tail;
+}
+
+static json_t *encode_exit(const struct exit_report *r)
+{
+	char at[CLOCK_TEXT_MAX], sig[24];
+
+	if (r->at_ms == 0)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:O}", "at", clock_format(r->at_ms, at),
+			 "text", r->text, "code", r->code < 0 ? json_null() : json_integer(r->code),
+			 "signal", r->signal == 0 ? json_null() : json_string(signal_name(r->signal, sig)),
+			 "uptime_ms", (json_int_t)r->uptime_ms, "expected", r->is_expected, "core",
+			 r->has_core, "last_lines", r->lines);
+}
+
+json_t *child_encode(const struct child *c)
+{
+	const struct child_machine *m = &c->machine;
+	const char *slash = strrchr(c->program, '/');
+	char since[CLOCK_TEXT_MAX], next[CLOCK_TEXT_MAX];
+	json_t *next_start = json_null();
+
+	if (m->state == PROCESS_BACKOFF)
+		next_start = json_string(clock_format(
+			clock_wall_ms() + (m->deadline_ms - clock_mono_ms()), next));
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:I, s:o}", "name",
+			 c->name, "program", slash == NULL ? c->program : slash + 1, "state",
+			 process_state_name(m->state), "pid",
+			 c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
+			 (json_int_t)c->generation, "restarts",
+			 (json_int_t)(c->starts == 0 ? 0 : c->starts - 1), "since",
+			 clock_format(c->since_ms, since), "status_text",
+			 c->status_text == NULL ? json_null() : json_string(c->status_text),
+			 "next_start", next_start, "crash_looping", m->is_crash_looping, "enabled",
+			 c->is_enabled, "failures", (json_int_t)m->failures_in_row, "last_exit",
+			 encode_exit(&c->last_exit));
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child - one supervised process: does what child_state.c decides
+ *
+ * Owns the process's pid, its notify socket, the pipe its output comes through, its tail of lines
+ * and one timer. Everything on the loop thread.
+ *
+ * Ownership: the spec is copied. child_close() needs a process that is stopped (or never ran).
+ */
+#ifndef HALE_SUPERVISOR_CHILD_H
+#define HALE_SUPERVISOR_CHILD_H
+
+#include "child_state.h"
+#include "config.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <uv.h>
+
+/* Lines of a crash report. */
+#define CHILD_REPORT_LINES 20
+
+struct child;
+
+/* What every child is told about where it lives; borrowed for the child's life. */
+struct child_home {
+	const char *run_dir;
+	const char *state_dir;
+	const char *node;
+	const char *timezone; /* or NULL */
+	uint64_t *line_counter; /* numbers lines across all children, so that tails can be merged */
+};
+
+/* Who is told. All on the loop thread; a hook may call child_event on any child. */
+struct child_hooks {
+	/* Its state changed or something happened to it: "start", "ready", "exit", "stop", "held",
+	 * "watchdog", "start_timeout". */
+	void (*on_event)(void *ctx, struct child *c, const char *event);
+	void (*on_line)(void *ctx, struct child *c, int priority, const char *text);
+	void (*on_crash_loop)(void *ctx, struct child *c, bool began);
+	void *ctx;
+};
+
+int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct child_home *home,
+	      const struct child_hooks *hooks, struct child **c_r, struct err *err);
+/* A new slice or policy; what runs is not touched until child_event(CHILD_EV_RESTART). */
+void child_update(struct child *c, const struct process_spec *spec);
+/* True if a process started from spec would differ from this one. */
+bool child_differs(const struct child *c, const struct process_spec *spec);
+void child_event(struct child *c, enum child_event ev);
+/* waitpid(2) returned this for our pid. */
+void child_reaped(struct child *c, int wait_status);
+void child_close(struct child *c);
+
+const char *child_name(const struct child *c);
+pid_t child_pid(const struct child *c); /* 0: none */
+uint64_t child_generation(const struct child *c);
+enum process_state child_state_of(const struct child *c);
+bool child_is_crash_looping(const struct child *c);
+bool child_is_enabled(const struct child *c);
+int child_stop_stage(const struct child *c);
+/* Failures since it last ran stably. */
+uint32_t child_failures(const struct child *c);
+/* What the last exit was, in words: "killed by SIGKILL after 5.1s"; "" if it never exited. */
+const char *child_last_exit(const struct child *c);
+const struct tail *child_tail(const struct child *c);
+/* The process object of docs/bus.md. New reference. */
+json_t *child_encode(const struct child *c);
+
+#endif

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "health.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+/* A chain of dependencies longer than this is a mistake the schema has let pass; it ends here. */
+#define DEPENDS_DEPTH_MAX 32
+
+struct entry {
+	struct component_spec spec;
+	struct component_state state;
+	bool is_pending; /* not observed since haled started, and not overdue */
+};
+
+struct health {
+	struct entry **v;
+	size_t n;
+	struct map by_id;
+	struct health_hooks hooks;
+	struct aggregate_rule rule;
+	struct aggregate total;
+	int64_t total_since_ms;
+	int64_t next_due_ms;
+	bool is_total_stale; /* a reload moved it: told with the next line */
+};
+
+/* One change, as it is told. */
+struct change {
+	struct entry *entry;
+	enum status from;
+	bool has_changed;
+	bool is_first; /* it was pending, and is counted from now on */
+	bool is_no_data;
+};
+
+struct health *health_new(const struct health_hooks *hooks)
+{
+	struct health *h = mem_alloc(sizeof(*h));
+
+	h->hooks = *hooks;
+	h->total.status = STATUS_UNKNOWN;
+	h->total.score = NAN;
+	h->next_due_ms = INT64_MAX;
+	return h;
+}
+
+static void entry_free(struct entry *e)
+{
+	component_spec_done(&e->spec);
+	component_state_done(&e->state);
+	free(e);
+}
+
+void health_free(struct health *h)
+{
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < h->n; i++)
+		entry_free(h->v[i]);
+	free(h->v);
+	map_done(&h->by_id);
+	free(h);
+}
+
+/* ---- the total ---- */
+
+static struct aggregate total_of(const struct health *h)
+{
+	struct aggregate_member *members = mem_array(h->n, sizeof(*members));
+	struct aggregate total;
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct entry *e = h->v[i];
+
+		members[i] = (struct aggregate_member){
+			.status = e->state.status,
+			.impact = e->spec.impact,
+			.weight = e->spec.weight,
+			.is_counted = e->spec.is_enabled && !e->is_pending,
+		};
+	}
+	total = health_aggregate(&h->rule, members, h->n);
+	free(members);
+	return total;
+}
+
+static json_t *encode_score(double score)
+{
+	return isnan(score) ? json_null() : json_real(score);
+}
+
+/* The "overall" member if the total moved, else NULL. */
+static json_t *update_total(struct health *h, int64_t now_ms)
+{
+	struct aggregate before = h->total;
+	bool is_same_score;
+
+	h->is_total_stale = false;
+	h->total = total_of(h);
+	if (h->total.status != before.status)
+		h->total_since_ms = now_ms;
+	is_same_score = isnan(before.score) ? isnan(h->total.score)
+					    : !isnan(h->total.score) &&
+						      fabs(before.score - h->total.score) < 0.05;
+	if (h->total.status == before.status && is_same_score)
+		return NULL;
+	return json_pack("{s:s, s:o, s:s, s:b}", "status", status_name(h->total.status), "score",
+			 encode_score(h->total.score), "previous", status_name(before.status),
+			 "transition", h->total.status != before.status);
+}
+
+/* ---- dependencies ---- */
+
+static const char *blocker(const struct health *h, const struct component_spec *spec, int depth)
+{
+	const char *deeper;
+
+	for (size_t i = 0; i < spec->depends_on.n; i++) {
+		const struct entry *e = map_get(&h->by_id, spec->depends_on.v[i]);
+
+		if (e != NULL && e->state.status >= STATUS_CRITICAL)
+			return e->spec.id;
+	}
+	for (size_t i = 0; depth < DEPENDS_DEPTH_MAX && i < spec->depends_on.n; i++) {
+		const struct entry *e = map_get(&h->by_id, spec->depends_on.v[i]);
+
+		deeper = e == NULL ? NULL : blocker(h, &e->spec, depth + 1);
+		if (deeper != NULL)
+			return deeper;
+	}
+	return NULL;
+}
+
+static json_t *encode_entry(const struct health *h, const struct entry *e)
+{
+	return component_encode(&e->spec, &e->state, blocker(h, &e->spec, 0));
+}
+
+/* ---- telling ---- */
+
+static void tell(struct health *h, const struct change *change, int64_t now_ms)
+{
+	struct entry *e = change->entry;
+	bool may_move = change->has_changed || change->is_first || h->is_total_stale;
+	json_t *overall = may_move ? update_total(h, now_ms) : NULL;
+	char at[CLOCK_TEXT_MAX];
+	json_t *line = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o}", "at",
+				 clock_format(now_ms, at), "node", e->spec.node, "component", e->spec.id,
+				 "transition", change->has_changed, "previous", status_name(change->from),
+				 "no_data", change->is_no_data, "state", encode_entry(h, e));
+	bool is_transition = change->has_changed || overall != NULL;
+	json_t *save = is_transition ? component_state_save(&e->state) : NULL;
+
+	if (overall != NULL)
+		json_object_set_new(line, "overall", overall);
+	h->hooks.on_health(h->hooks.ctx, e->spec.id, line, save, is_transition);
+	json_decref(save);
+	json_decref(line);
+}
+
+static void note_due(struct health *h, const struct entry *e)
+{
+	int64_t due = health_due(&e->spec, &e->state);
+
+	if (due < h->next_due_ms)
+		h->next_due_ms = due;
+}
+
+static void judge(struct health *h, struct entry *e, struct observation *o, int64_t now_ms)
+{
+	struct change change = {
+		.entry = e, .from = e->state.status, .is_first = e->is_pending};
+
+	change.has_changed = health_judge(&e->spec, &e->state, o, now_ms, &change.from);
+	e->is_pending = false;
+	note_due(h, e);
+	tell(h, &change, now_ms);
+}
+
+int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
+		   struct err *err)
+{
+	struct observation o = {0};
+	const char *id = NULL;
+	struct entry *e;
+	int rc = observation_decode(line, &id, &o, err);
+
+	if (rc < 0)
+		return rc;
+	e = map_get(&h->by_id, id);
+	if (e == NULL || !e->spec.is_enabled || !str_eq(e->spec.process, process)) {
+		(void)err_set(err, -ENOENT, "%s is no component of %s", id, process);
+		observation_done(&o);
+		return -ENOENT;
+	}
+	judge(h, e, &o, now_ms);
+	return 0;
+}
+
+void health_report(struct health *h, const char *component, enum outcome outcome,
+		   enum reason reason, const char *message, int64_t now_ms)
+{
+	struct entry *e = map_get(&h->by_id, component);
+	struct observation o = {.at_ms = now_ms, .outcome = outcome};
+
+	if (e == NULL)
+		return;
+	memcpy(o.reason, reason_code(reason), strlen(reason_code(reason)) + 1);
+	observation_message(&o, message);
+	judge(h, e, &o, now_ms);
+}
+
+static void set_message(struct component_state *state, const char *message)
+{
+	struct observation o = {0};
+
+	observation_message(&o, message);
+	memcpy(state->message, o.message, sizeof(state->message));
+}
+
+/* Overdue, now or because there is nobody left to check. */
+static void expire(struct health *h, struct entry *e, const char *message, int64_t now_ms)
+{
+	struct change change = {.entry = e,
+				.from = e->state.status,
+				.is_first = e->is_pending,
+				.is_no_data = true};
+
+	change.has_changed = health_tick(&e->spec, &e->state, now_ms, &change.from);
+	e->is_pending = false;
+	if (message != NULL && e->state.status == STATUS_UNKNOWN)
+		set_message(&e->state, message);
+	if (change.has_changed || change.is_first)
+		tell(h, &change, now_ms);
+}
+
+void health_silence(struct health *h, const char *process, const char *message, int64_t now_ms)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct entry *e = h->v[i];
+
+		if (!e->spec.is_enabled || e->spec.interval_ms == 0 || !str_eq(e->spec.process, process))
+			continue;
+		e->state.due_ms = now_ms;
+		expire(h, e, message, now_ms);
+	}
+}
+
+void health_set_counted(struct health *h, const char *component, bool is_counted)
+{
+	struct entry *e = map_get(&h->by_id, component);
+
+	if (e == NULL || e->spec.is_enabled == is_counted)
+		return;
+	e->spec.is_enabled = is_counted;
+	h->is_total_stale = true;
+}
+
+void health_expire(struct health *h, int64_t now_ms)
+{
+	h->next_due_ms = INT64_MAX;
+	for (size_t i = 0; i < h->n; i++) {
+		struct entry *e = h->v[i];
+
+		if (health_due(&e->spec, &e->state) <= now_ms)
+			expire(h, e, NULL, now_ms);
+		note_due(h, e);
+	}
+}
+
+int64_t health_next_due(const struct health *h)
+{
+	return h->next_due_ms;
+}
+
+/* ---- configuration ---- */
+
+static void tell_removed(struct health *h, const struct entry *e, int64_t now_ms)
+{
+	char at[CLOCK_TEXT_MAX];
+	json_t *overall = update_total(h, now_ms);
+	json_t *line = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "at",
+				 clock_format(now_ms, at), "node", e->spec.node, "component", e->spec.id,
+				 "removed", 1, "transition", 0, "previous",
+				 status_name(e->state.status), "no_data", 1, "state", encode_entry(h, e));
+
+	if (overall != NULL)
+		json_object_set_new(line, "overall", overall);
+	h->hooks.on_health(h->hooks.ctx, e->spec.id, line, NULL, true);
+	json_decref(line);
+}
+
+static struct entry *take_or_new(struct map *old, struct component_spec *spec, int64_t now_ms)
+{
+	struct entry *e = map_get(old, spec->id);
+
+	if (e == NULL || !str_eq(e->spec.kind, spec->kind)) {
+		e = mem_alloc(sizeof(*e));
+		component_state_init(&e->state, spec, now_ms);
+		e->is_pending = true;
+	} else {
+		(void)map_take(old, spec->id);
+		component_spec_done(&e->spec);
+		/* Its checker may have been restarted: the full time again until "no data". */
+		if (!e->is_pending && e->state.due_ms != 0)
+			e->state.due_ms = component_next_due(spec, now_ms);
+	}
+	e->spec = *spec;
+	*spec = (struct component_spec){0};
+	return e;
+}
+
+void health_configure(struct health *h, struct config *c, int64_t now_ms)
+{
+	struct map old = h->by_id;
+	struct entry *gone;
+
+	free(h->v);
+	h->v = mem_array(c->components_n, sizeof(struct entry *));
+	h->n = 0;
+	h->by_id = (struct map){0};
+	h->rule = c->aggregate;
+	h->next_due_ms = INT64_MAX;
+	for (size_t i = 0; i < c->components_n; i++) {
+		struct entry *e = take_or_new(&old, &c->components[i], now_ms);
+
+		h->v[h->n++] = e;
+		(void)map_put(&h->by_id, e->spec.id, e);
+		note_due(h, e);
+	}
+	c->components_n = 0;
+	for (size_t i = 0; map_each(&old, &i, NULL, (void **)&gone);) {
+		if (map_get(&h->by_id, gone->spec.id) == NULL)
+			tell_removed(h, gone, now_ms);
+		entry_free(gone);
+	}
+	map_done(&old);
+	h->is_total_stale = true;
+}
+
+/* ---- looking at it ---- */
+
+json_t *health_components(const struct health *h)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < h->n; i++)
+		json_array_append_new(out, encode_entry(h, h->v[i]));
+	return out;
+}
+
+json_t *health_component(const struct health *h, const char *id)
+{
+	const struct entry *e = map_get(&h->by_id, id);
+
+	return e == NULL ? NULL : encode_entry(h, e);
+}
+
+json_t *health_counts(const struct health *h)
+{
+	json_t *out = json_pack("{s:I}", "total", (json_int_t)h->total.total);
+
+	for (size_t i = 0; i < STATUS_MAX; i++)
+		json_object_set_new(out, status_name((enum status)i),
+				    json_integer((json_int_t)h->total.counts[i]));
+	return out;
+}
+
+enum status health_overall(const struct health *h)
+{
+	return h->total.status;
+}
+
+int64_t health_overall_since(const struct health *h)
+{
+	return h->total_since_ms;
+}
+
+double health_score(const struct health *h)
+{
+	return h->total.score;
+}
+
+/* ---- over a restart of haled ---- */
+
+json_t *health_save(const struct health *h)
+{
+	json_t *components = json_object();
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct entry *e = h->v[i];
+
+		if (!e->is_pending)
+			json_object_set_new(components, e->spec.id, component_state_save(&e->state));
+	}
+	return json_pack("{s:s, s:I, s:o}", "overall", status_name(h->total.status), "overall_since",
+			 (json_int_t)h->total_since_ms, "components", components);
+}
+
+static void restore_total(struct health *h, const char *status, int64_t since_ms)
+{
+	/* What was announced last; the first change is told against it. */
+	if (status != NULL && status_from_name(status, &h->total.status))
+		h->total_since_ms = since_ms;
+}
+
+static void restore_entry(struct entry *e, const json_t *save, int64_t now_ms)
+{
+	if (e == NULL || component_state_restore(&e->state, save) < 0)
+		return;
+	e->is_pending = false;
+	e->state.due_ms = component_next_due(&e->spec, now_ms);
+}
+
+void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
+{
+	const char *id;
+	json_t *save;
+
+	json_object_foreach(json_object_get(saved, "components"), id, save) {
+		restore_entry(map_get(&h->by_id, id), save, now_ms);
+	}
+	h->total = total_of(h);
+	restore_total(h, json_string_value(json_object_get(saved, "overall")),
+		      json_integer_value(json_object_get(saved, "overall_since")));
+	h->next_due_ms = now_ms;
+}
+
+void health_restore_one(struct health *h, const char *id, const json_t *save,
+			const json_t *overall, int64_t now_ms)
+{
+	restore_entry(map_get(&h->by_id, id), save, now_ms);
+	restore_total(h, json_string_value(json_object_get(overall, "status")), now_ms);
+	h->next_due_ms = now_ms;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* health - all components, judged: the table behind `hale status`
+ *
+ * Every change goes out through one hook as a "health" line (docs/bus.md), in order. The verdicts
+ * themselves are model/judge.h's. No I/O, no clock: `now_ms` is wall time, given.
+ *
+ * A component that has not been observed since haled started, and whose time for that has not
+ * passed yet, is pending: shown as unknown, not counted, so that a start is no outage.
+ */
+#ifndef HALE_SUPERVISOR_HEALTH_H
+#define HALE_SUPERVISOR_HEALTH_H
+
+#include "config.h"
+#include "model/reason.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct health;
+
+struct health_hooks {
+	/* `line` is borrowed. `save` (component_state_save, borrowed) and is_transition tell what
+	 * must survive a crash of haled. */
+	void (*on_health)(void *ctx, const char *component, const json_t *line, const json_t *save,
+			  bool is_transition);
+	void *ctx;
+};
+
+struct health *health_new(const struct health_hooks *hooks);
+void health_free(struct health *h);
+
+/* Takes the component specs out of c. Known ids keep their state; vanished ones are told. */
+void health_configure(struct health *h, struct config *c, int64_t now_ms);
+/* An observation line from `process`. -ENOENT: no such component of that process; -EINVAL. */
+int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
+		   struct err *err);
+/* A verdict of haled's own about one of its processes ("hale.notifier"). */
+void health_report(struct health *h, const char *component, enum outcome outcome,
+		   enum reason reason, const char *message, int64_t now_ms);
+/* Nobody checks the components of `process` any more: unknown at once, with this message. */
+void health_silence(struct health *h, const char *process, const char *message, int64_t now_ms);
+/* Stopped on purpose: shown, not counted. */
+void health_set_counted(struct health *h, const char *component, bool is_counted);
+/* Components whose observations are overdue. */
+void health_expire(struct health *h, int64_t now_ms);
+int64_t health_next_due(const struct health *h); /* wall ms; INT64_MAX never */
+
+/* New references. */
+json_t *health_components(const struct health *h);
+json_t *health_component(const struct health *h, const char *id); /* NULL if unknown */
+json_t *health_counts(const struct health *h);                    /* {"total", "healthy", …} */
+enum status health_overall(const struct health *h);
+int64_t health_overall_since(const struct health *h);
+double health_score(const struct health *h); /* NAN: none */
+
+json_t *health_save(const struct health *h);
+/* From the state file; and one component from the journal (newer). Call after configure. */
+void health_restore(struct health *h, const json_t *saved, int64_t now_ms);
+void health_restore_one(struct health *h, const char *id, const json_t *save,
+			const json_t *overall, int64_t now_ms);
+
+#endif

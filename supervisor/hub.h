@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub - haled's end of the bus: numbers, keeps, publishes; takes what children send
+ *
+ * What must survive a crash of haled goes to the journal before it goes to the bus. Lines of
+ * children are handed up once each, in order; acknowledgements go out as "sync" within BUS_SYNC_MS.
+ */
+#ifndef HALE_SUPERVISOR_HUB_H
+#define HALE_SUPERVISOR_HUB_H
+
+#include "base/err.h"
+#include "journal.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct hub;
+
+struct hub_hooks {
+	/* A line of a child, shape not yet checked beyond being a JSON object; borrowed. */
+	void (*on_line)(void *ctx, const char *service, uint64_t generation, const char *topic,
+			const json_t *line);
+	/* What the journal of a former haled holds, during hub_open. */
+	journal_fn on_record;
+	void *ctx;
+};
+
+int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t ring_bytes,
+	     const struct hub_hooks *hooks, struct hub **hub_r, struct err *err);
+/* line and save (or NULL) are borrowed. */
+void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
+		 bool must_survive);
+/* That generation of that child is gone for good. */
+void hub_forget(struct hub *hub, const char *service, uint64_t generation);
+/* Answer to bus.replay; NULL with err for bad parameters. */
+json_t *hub_replay(struct hub *hub, const json_t *params, json_t *(*snapshot)(void *ctx), void *ctx,
+		   struct err *err);
+const char *hub_epoch(const struct hub *hub);
+uint64_t hub_head(const struct hub *hub);
+json_t *hub_stats(const struct hub *hub); /* counters; new reference */
+void hub_close(struct hub *hub);
+
+#endif
