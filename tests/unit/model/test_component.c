@@ -174,6 +174,24 @@ static void a_broken_saved_state_changes_nothing(void **state)
 	component_spec_done(&spec);
 }
 
+static void a_count_out_of_range_is_refused(void **state)
+{
+	static const json_int_t bad[] = {-1, (json_int_t)UINT32_MAX + 1};
+	struct component_spec spec = a_spec();
+	struct component_state s;
+
+	(void)state;
+	component_state_init(&s, &spec, NOW);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		json_t *saved = component_state_save(&s);
+
+		(void)json_object_set_new(saved, "failures", json_integer(bad[i]));
+		assert_int_equal(component_state_restore(&s, saved), -EINVAL);
+		json_decref(saved);
+	}
+	component_spec_done(&spec);
+}
+
 static void disabled_or_without_interval_is_never_due(void **state)
 {
 	struct component_spec spec = a_spec();
@@ -199,6 +217,7 @@ int main(void)
 		cmocka_unit_test(after_a_failure_it_is_all_shown),
 		cmocka_unit_test(a_saved_state_is_restored),
 		cmocka_unit_test(a_broken_saved_state_changes_nothing),
+		cmocka_unit_test(a_count_out_of_range_is_refused),
 		cmocka_unit_test(disabled_or_without_interval_is_never_due),
 	};
 
