@@ -1,2 +1,206 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/history.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "history_store.h"
+
+/* How long a reader's or writer's lock may be waited for. */
+#define HISTORY_TIMEOUT_MS 5000
+
+/* A pinned reader lets the WAL grow; after it has gone, the file shrinks to this again. The
+ * checkpoint every 8 MB instead of 4 halves what is written twice. */
+static const char writer_pragmas[] = "PRAGMA journal_mode = WAL;"
+				     "PRAGMA synchronous = NORMAL;"
+				     "PRAGMA wal_autocheckpoint = 2000;"
+				     "PRAGMA journal_size_limit = 16777216;";
+
+#define OPTIONS_PART(member) __typeof__(((struct history_options *)0)->member)
+
+static const struct conf_item sqlite_items[] = {
+	CONF_STR(OPTIONS_PART(sqlite), path,
+		 .help = "database file; default history.db in the state directory"),
+	CONF_END};
+
+/* A retention below an hour would purge what a check of that interval has just written. */
+#define RETENTION_MIN_MS 3600000.0
+#define RETENTION_MAX_MS (3650.0 * 86400000.0)
+#define RETENTION(field, option, ...)                                                              \
+	CONF_DURATION(OPTIONS_PART(retention), field, .name = option, .min = RETENTION_MIN_MS,     \
+		      .max = RETENTION_MAX_MS, __VA_ARGS__)
+
+static const struct conf_item retention_items[] = {
+	RETENTION(results_ms, "results", .def = "7d1h", .help = "how long raw results are kept"),
+	RETENTION(transitions_ms, "transitions", .def = "400d",
+		  .help = "how long changes of status are kept"),
+	RETENTION(events_ms, "events", .def = "400d",
+		  .help = "how long events, alerts, runs and process events are kept"),
+	CONF_END};
+
+const struct conf_item history_items[] = {
+	CONF_MAP(struct history_options, sqlite, sqlite_items,
+		 .help = "history in an embedded SQLite database"),
+	CONF_MAP(struct history_options, retention, retention_items,
+		 .help = "how long what is kept"),
+	CONF_DURATION(struct history_options, purge_every_ms, .name = "purge_every", .def = "1h",
+		      .min = 60000, .max = 86400000,
+		      .help = "how often rows beyond their retention are deleted"),
+	CONF_END};
+
+static int open_db(const struct history_options *o, bool is_writer, struct db **db_r,
+		   struct err *err)
+{
+	struct db_target target = {.engine = DB_SQLITE,
+				   .where = o->sqlite.path,
+				   .timeout_ms = HISTORY_TIMEOUT_MS,
+				   .is_read_only = !is_writer,
+				   .must_exist = !is_writer};
+	HALE_CLEANUP(cleanup_free) char *dir = NULL;
+	const char *slash = strrchr(o->sqlite.path, '/');
+	int rc;
+
+	if (is_writer && slash != NULL && slash != o->sqlite.path) {
+		dir = mem_dupn(o->sqlite.path, (size_t)(slash - o->sqlite.path));
+		rc = dir_make(dir, 0750, err);
+		if (rc != 0)
+			return rc;
+	}
+	rc = db_open(&target, db_r, err);
+	if (rc == -ENOENT)
+		return err_set(err, -ENOENT, "%s: there is no store yet", o->sqlite.path);
+	return rc;
+}
+
+static bool put_code(void *ctx, const struct db_row *row)
+{
+	(void)map_put(ctx, row->values[1].text, (void *)(intptr_t)(row->values[0].integer + 1));
+	return true;
+}
+
+static int writer_setup(struct history *h, struct err *err)
+{
+	/* Ours before anything is changed in the file. */
+	int rc = history_migrate(h->db, h->path, err);
+
+	if (rc == 0)
+		rc = db_script(h->db, writer_pragmas, err);
+	if (rc == 0)
+		rc = db_query(h->db, "SELECT code, name FROM statuses", NULL, 0, put_code, &h->statuses,
+			      err);
+	if (rc == 0)
+		rc = db_query(h->db, "SELECT code, name FROM outcomes", NULL, 0, put_code, &h->outcomes,
+			      err);
+	return rc;
+}
+
+int history_open(const struct history_options *o, bool is_writer, struct history **h_r,
+		 struct err *err)
+{
+	struct history *h;
+	int rc;
+
+	if (o->sqlite.path == NULL)
+		return err_set(err, -EINVAL, "store.sqlite.path: not set");
+	h = mem_alloc(sizeof(*h));
+	h->path = mem_dup(o->sqlite.path);
+	h->is_writer = is_writer;
+	rc = open_db(o, is_writer, &h->db, err);
+	if (rc == 0)
+		rc = is_writer ? writer_setup(h, err) : history_check_version(h->db, h->path, err);
+	if (rc != 0) {
+		history_close(h);
+		return rc;
+	}
+	*h_r = h;
+	return 0;
+}
+
+static void map_free_values(struct map *m)
+{
+	const char *key;
+	void *value;
+
+	for (size_t i = 0; map_each(m, &i, &key, &value);)
+		free(value);
+	map_done(m);
+	*m = (struct map){0};
+}
+
+void history_forget(struct history *h)
+{
+	map_free_values(&h->components);
+	map_done(&h->epochs);
+	h->epochs = (struct map){0};
+}
+
+void history_close(struct history *h)
+{
+	if (h == NULL)
+		return;
+	history_forget(h);
+	map_done(&h->statuses);
+	map_done(&h->outcomes);
+	db_close(h->db);
+	free(h->path);
+	free(h);
+}
+
+void history_interrupt(struct history *h)
+{
+	db_interrupt(h->db);
+}
+
+bool history_is_broken(const struct history *h)
+{
+	return db_is_broken(h->db);
+}
+
+struct cursor_reader {
+	char *epoch;
+	size_t epoch_size;
+	uint64_t seq;
+};
+
+static bool on_cursor(void *ctx, const struct db_row *row)
+{
+	struct cursor_reader *c = ctx;
+
+	if (strcmp(row->values[0].text, "cursor_epoch") == 0)
+		(void)snprintf(c->epoch, c->epoch_size, "%s", row->values[1].text);
+	else
+		c->seq = strtoull(row->values[1].text, NULL, 10);
+	return true;
+}
+
+int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
+		   struct err *err)
+{
+	struct cursor_reader c = {.epoch = epoch, .epoch_size = epoch_size};
+	int rc;
+
+	epoch[0] = '\0';
+	rc = db_query(h->db, "SELECT key, value FROM meta"
+			     " WHERE key IN ('cursor_epoch', 'cursor_seq')",
+		      NULL, 0, on_cursor, &c, err);
+	if (rc == 0)
+		*seq_r = c.seq;
+	return rc;
+}
+
+int history_cursor_put(struct history *h, const char *epoch, uint64_t seq, struct err *err)
+{
+	struct db_value args[2];
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)seq);
+	args[0] = db_v_text(epoch);
+	args[1] = db_v_text(number);
+	return db_run(h->db, "INSERT OR REPLACE INTO meta (key, value)"
+			     " VALUES ('cursor_epoch', $1), ('cursor_seq', $2)",
+		      args, ARRAY_LEN(args), NULL, err);
+}

@@ -41,12 +41,16 @@ int history_open(const struct history_options *o, bool is_writer, struct history
 		 struct err *err);
 void history_close(struct history *h);
 void history_interrupt(struct history *h); /* from any thread */
+/* The file broke, or was deleted or replaced: close and open again. */
+bool history_is_broken(const struct history *h);
 
 /* Cursor of the last batch written; epoch "" if none. */
 int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
 		   struct err *err);
 
-/* One line as it came from the bus. */
+/* One line as it came from the bus; or, with topic HISTORY_TOPIC_SNAPSHOT, haled's status that
+ * stands in for lines that were lost: what differs from the last transition known becomes one. */
+#define HISTORY_TOPIC_SNAPSHOT "snapshot"
 struct history_line {
 	char *topic;
 	char *epoch;
