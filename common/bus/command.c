@@ -35,6 +35,7 @@ struct slot {
 struct command_request {
 	struct slot *slot; /* NULL: answered already, by command_close */
 	json_t *id;
+	const char *method; /* of the server's table */
 };
 
 struct command_server {
@@ -166,6 +167,11 @@ static void free_request(struct command_request *rq)
 	free(rq);
 }
 
+const char *command_request_method(const struct command_request *rq)
+{
+	return rq->method;
+}
+
 void command_reply(struct command_request *rq, json_t *result)
 {
 	struct slot *sl = end_request(rq);
@@ -235,6 +241,7 @@ static void call_method(struct slot *sl, const struct command_method *m, json_t 
 
 	rq->slot = sl;
 	rq->id = json_incref(id);
+	rq->method = m->name;
 	sl->rq = rq;
 	sl->server->n_open++;
 	m->call(sl->server->ctx, rq, params);

@@ -57,8 +57,7 @@ struct command_method {
 
 int command_listen(uv_loop_t *loop, const char *path, const struct command_method *methods,
 		   void *ctx, struct command_server **server_r, struct err *err);
-/* The method asked for, as the caller wrote it: for one `call` that serves several rows. Borrowed
- * until the request ends. */
+/* The method asked for: for one `call` that serves several rows. Borrowed from the table. */
 const char *command_request_method(const struct command_request *rq);
 void command_reply(struct command_request *rq, json_t *result /* taken */);
 /* data may be NULL; taken. */
