@@ -35,7 +35,8 @@ struct check_ops {
 	 * relative to the options ("/expect/jq"). May be NULL. */
 	void (*validate)(const void *opts, service_problem_fn problem, void *ctx);
 	/* Per-component setup that outlives runs (compiled expressions); returned by check_prep().
-	 * May be NULL. */
+	 * May be NULL, and may return NULL if there is nothing to keep: what can be wrong with the
+	 * options is for validate to say. */
 	void *(*prepare)(const void *opts);
 	void (*unprepare)(void *prep);
 	/* Begins one run. Must not block. Ends in exactly one check_done(), never before start()

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "check.h"
+
+#include <math.h>
+
+#include "base/str.h"
+#include "run.h"
+
+const char *check_id(const struct check *c)
+{
+	return c->id;
+}
+
+const void *check_opts(const struct check *c)
+{
+	return c->opts;
+}
+
+void *check_prep(const struct check *c)
+{
+	return c->prep;
+}
+
+void *check_run_data(struct check *c)
+{
+	return c->run_data;
+}
+
+uv_loop_t *check_loop(const struct check *c)
+{
+	return c->runner->host.loop;
+}
+
+int64_t check_timeout_ms(const struct check *c)
+{
+	return c->timeout_ms;
+}
+
+struct service *check_service(const struct check *c)
+{
+	return c->runner->host.service;
+}
+
+void check_stage(struct check *c, enum reason timeout_reason)
+{
+	c->stage = timeout_reason;
+}
+
+void check_metric(struct check *c, const char *name, double value)
+{
+	if (!isfinite(value))
+		return; /* JSON has no word for it */
+	if (c->metrics == NULL)
+		c->metrics = json_object();
+	json_object_set_new(c->metrics, name, json_real(value));
+}
+
+void check_detail(struct check *c, const char *name, json_t *value)
+{
+	if (c->details == NULL)
+		c->details = json_object();
+	json_object_set_new(c->details, name, value);
+}
+
+static void done(struct check *c, enum outcome outcome, enum reason reason, const char *fmt,
+		 va_list args) HALE_PRINTF(4, 0);
+static void done(struct check *c, enum outcome outcome, enum reason reason, const char *fmt,
+		 va_list args)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+
+	if (fmt != NULL)
+		str_vaddf(&text, fmt, args);
+	else
+		str_add(&text, reason_text(reason));
+	run_finish(c, outcome, reason, str_text(&text));
+}
+
+void check_done(struct check *c, enum reason reason, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	done(c, reason_outcome(reason), reason, fmt, args);
+	va_end(args);
+}
+
+void check_done_as(struct check *c, enum outcome outcome, enum reason reason, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	done(c, outcome, reason, fmt, args);
+	va_end(args);
+}
+
+static void after_job(struct job *job)
+{
+	struct check *c = container_of(job, struct check, job);
+
+	c->after(c);
+}
+
+void check_work(struct check *c, void (*work)(void *run_data), void (*after)(struct check *c))
+{
+	c->after = after;
+	c->job = (struct job){.work = work, .after = after_job, .data = c->run_data};
+	threads_run(c->runner->threads, &c->job);
+}

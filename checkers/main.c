@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The main of every hale-check-<kind>: which kind it is, is in the check_ops linked to it. */
+#include "runner_service.h"
+
+int main(int argc, char **argv)
+{
+	struct service_ops ops = runner_service_ops;
+	char program[RUNNER_PROGRAM_MAX];
+
+	ops.program = runner_program(&check_ops, program);
+	ops.summary = check_ops.summary;
+	return service_main(argc, argv, &ops);
+}

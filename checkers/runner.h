@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runner - runs the checks of one process: schedule, deadline, concurrency, observations
+ *
+ * Each component is run at its times (schedule.h), at most RUNNER_CONCURRENT_MAX at once, the rest
+ * queued in order; its deadline counts from its start, not from the queue. At the deadline the
+ * runner publishes the timeout, tells the kind to cancel, and forgets what the kind says afterwards.
+ * A kind that does not come back (its thread hangs) keeps its component busy but no place among the
+ * concurrent ones, so that no other check waits for it; the timeout is published again at each tick,
+ * because silence would read as a dead checker.
+ *
+ * Ownership: runner_new/_free; free after the loop has ended.
+ * Loop:      everything on the loop thread.
+ * See also:  check.h (what a kind is), docs/bus.md "check.<kind>.ipc"
+ */
+#ifndef HALE_CHECKERS_RUNNER_H
+#define HALE_CHECKERS_RUNNER_H
+
+#include "check.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* Each running check is a connection or two: as many as leave room in a limit of 8192 files, and
+ * more than a machine can usefully have in flight. */
+#define RUNNER_CONCURRENT_MAX 1024
+
+/* How long a stop waits for cancelled kinds to come back before it goes on without them. */
+#define RUNNER_STOP_MS 1000
+
+struct runner;
+
+/* What the runner needs of its surroundings; a test gives its own. */
+struct runner_host {
+	uv_loop_t *loop;
+	const char *node;
+	size_t concurrent_max;
+	void (*publish)(void *ctx, json_t *observation /* taken */);
+	void (*status)(void *ctx, const char *text);
+	void *ctx;
+	struct service *service; /* for kinds; NULL in tests */
+};
+
+struct runner_stats {
+	size_t components;
+	size_t running;
+	size_t queued;
+	size_t stuck;    /* past their deadline and not come back */
+	uint64_t runs;
+	uint64_t skipped;
+	uint64_t timeouts;
+	int64_t late_ms_max;
+};
+
+struct runner *runner_new(const struct check_ops *ops, const struct runner_host *host);
+/* Before runner_start. options is borrowed for the call. -EINVAL: the options do not fit, or the id
+ * is there already. */
+int runner_add(struct runner *r, const char *id, int64_t interval_ms, int64_t timeout_ms,
+	       const json_t *options, struct err *err);
+void runner_start(struct runner *r);
+
+/* observation is borrowed; NULL when the runner stops before there is one. */
+typedef void (*runner_result_fn)(void *ctx, const json_t *observation);
+/* Runs a component now, beside its schedule, unpublished; a run that is under way already is shared.
+ * -ENOENT: there is no such component, on_result is then not called. */
+int runner_run(struct runner *r, const char *id, runner_result_fn on_result, void *ctx);
+/* The id nearest to a misspelt one, or NULL. Borrowed. */
+const char *runner_suggest(const struct runner *r, const char *id);
+
+struct runner_stats runner_stats_get(const struct runner *r);
+/* The schedule is being kept. */
+bool runner_is_alive(const struct runner *r);
+
+/* Cancels what runs, closes all handles, then on_stopped. Nothing is published afterwards. */
+void runner_stop(struct runner *r, void (*on_stopped)(void *ctx), void *ctx);
+void runner_free(struct runner *r);
+
+#endif

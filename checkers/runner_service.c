@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner_service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/component.h"
+#include "model/frame.h"
+#include "options.h"
+#include "runner.h"
+#include "schedule.h"
+
+/* By hand a slice may leave these out; haled fills them in. */
+#define INTERVAL_DEFAULT_MS 30000
+#define TIMEOUT_DEFAULT_MS 10000
+
+struct checker {
+	struct service *service;
+	struct runner *runner;
+};
+
+const char *runner_program(const struct check_ops *ops, char buf[RUNNER_PROGRAM_MAX])
+{
+	snprintf(buf, RUNNER_PROGRAM_MAX, "hale-check-%s", ops->kind);
+	return buf;
+}
+
+static json_t *describe(void)
+{
+	char program[RUNNER_PROGRAM_MAX];
+
+	return manifest_check(runner_program(&check_ops, program), check_ops.kind,
+			      check_ops.summary, check_ops.items, check_ops.metrics);
+}
+
+/* ---- The slice ---- */
+
+struct component {
+	const char *id; /* borrowed from the slice */
+	int64_t interval_ms;
+	int64_t timeout_ms;
+	const json_t *options;
+};
+
+static int read_ms(const json_t *entry, const char *name, int64_t min, int64_t fallback,
+		   int64_t *ms_r, struct err *err)
+{
+	const json_t *value = json_object_get(entry, name);
+
+	if (value == NULL) {
+		*ms_r = fallback;
+		return 0;
+	}
+	if (!json_is_integer(value) || json_integer_value(value) < min)
+		return err_set(err, -EINVAL, "%s: expected milliseconds, at least %" PRId64, name,
+			       min);
+	*ms_r = json_integer_value(value);
+	return 0;
+}
+
+static int read_component(const json_t *entry, struct component *c_r, struct err *err)
+{
+	struct component c = {.id = json_string_value(json_object_get(entry, "id"))};
+	int rc;
+
+	if (c.id == NULL || *c.id == '\0' || strlen(c.id) > COMPONENT_ID_MAX)
+		return err_set(err, -EINVAL, "id: expected a text of 1 to %d bytes",
+			       COMPONENT_ID_MAX);
+	rc = read_ms(entry, "interval", SCHEDULE_INTERVAL_MIN_MS, INTERVAL_DEFAULT_MS,
+		     &c.interval_ms, err);
+	if (rc == 0)
+		rc = read_ms(entry, "timeout", 1, HALE_MIN(c.interval_ms, TIMEOUT_DEFAULT_MS),
+			     &c.timeout_ms, err);
+	if (rc < 0)
+		return rc;
+	c.options = json_object_get(entry, "options");
+	*c_r = c;
+	return 0;
+}
+
+static void check(const json_t *slice, service_problem_fn problem, void *ctx)
+{
+	const json_t *list = json_object_get(slice, "components");
+	size_t i;
+	json_t *entry;
+
+	if (!json_is_array(list)) {
+		problem(ctx, "/components", "expected a list of components");
+		return;
+	}
+	json_array_foreach(list, i, entry)
+	{
+		HALE_CLEANUP(cleanup_free) char *path = mem_printf("/components/%zu", i);
+		HALE_CLEANUP(cleanup_free) char *options = mem_printf("%s/options", path);
+		struct component c;
+		struct err err = {0};
+
+		if (read_component(entry, &c, &err) < 0)
+			problem(ctx, path, err.text);
+		else
+			options_check(&check_ops, c.options, options, problem, ctx);
+	}
+}
+
+static int add_component(struct runner *r, const json_t *entry, struct err *err)
+{
+	struct component c;
+	int rc = read_component(entry, &c, err);
+
+	if (rc == 0)
+		rc = runner_add(r, c.id, c.interval_ms, c.timeout_ms, c.options, err);
+	if (rc < 0 && json_is_string(json_object_get(entry, "id")))
+		err_prefix(err, "component %s",
+			   json_string_value(json_object_get(entry, "id")));
+	return rc;
+}
+
+static int add_components(struct runner *r, const json_t *slice, struct err *err)
+{
+	const json_t *list = json_object_get(slice, "components");
+	size_t i;
+	json_t *entry;
+
+	if (!json_is_array(list))
+		return err_set(err, -EINVAL, "components: expected a list of components");
+	json_array_foreach(list, i, entry)
+	{
+		int rc = add_component(r, entry, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- The runner's surroundings ---- */
+
+static void publish(void *ctx, json_t *observation)
+{
+	const struct checker *checker = ctx;
+
+	service_publish(checker->service, TOPIC_OBSERVATION, observation);
+}
+
+static void tell_status(void *ctx, const char *text)
+{
+	const struct checker *checker = ctx;
+
+	service_status(checker->service, "%s", text);
+}
+
+static int start(struct service *s, const json_t *slice, void **state_r, struct err *err)
+{
+	struct checker *checker = mem_alloc(sizeof(*checker));
+	const struct runner_host host = {
+		.loop = service_loop(s),
+		.node = service_node(s),
+		.concurrent_max = RUNNER_CONCURRENT_MAX,
+		.publish = publish,
+		.status = tell_status,
+		.ctx = checker,
+		.service = s,
+	};
+	int rc;
+
+	checker->service = s;
+	checker->runner = runner_new(&check_ops, &host);
+	/* On failure the service exits without tearing down. */
+	*state_r = checker;
+	rc = add_components(checker->runner, slice, err);
+	if (rc < 0)
+		return rc;
+	runner_start(checker->runner);
+	service_ready(s);
+	return 0;
+}
+
+static void on_stopped(void *ctx)
+{
+	const struct checker *checker = ctx;
+
+	service_stopped(checker->service);
+}
+
+static void stop(void *state)
+{
+	struct checker *checker = state;
+
+	runner_stop(checker->runner, on_stopped, checker);
+}
+
+static void done(void *state)
+{
+	struct checker *checker = state;
+
+	runner_free(checker->runner);
+	free(checker);
+}
+
+static bool is_alive(void *state)
+{
+	const struct checker *checker = state;
+
+	return runner_is_alive(checker->runner);
+}
+
+/* ---- Commands ---- */
+
+static void answer_run(void *ctx, const json_t *observation)
+{
+	struct command_request *rq = ctx;
+
+	if (observation == NULL)
+		command_fail(rq, COMMAND_E_FAILED, NULL, "this checker is stopping");
+	else
+		command_reply(rq, json_pack("{s:O}", "observation", observation));
+}
+
+static void call_run(void *ctx, struct command_request *rq, const json_t *params)
+{
+	struct checker *checker = ctx;
+	const char *id = json_string_value(json_object_get(params, "component"));
+	const char *nearest;
+
+	if (id == NULL) {
+		command_fail(rq, COMMAND_E_PARAMS, NULL, "\"component\" must be a component's id");
+		return;
+	}
+	if (runner_run(checker->runner, id, answer_run, rq) == 0)
+		return;
+	nearest = runner_suggest(checker->runner, id);
+	if (nearest != NULL)
+		command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
+			     "no component '%s' here; did you mean '%s'?", id, nearest);
+	else
+		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "no component '%s' here", id);
+}
+
+static void call_status(void *ctx, struct command_request *rq, const json_t *params)
+{
+	const struct checker *checker = ctx;
+	struct runner_stats stats = runner_stats_get(checker->runner);
+
+	(void)params;
+	command_reply(rq, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "components",
+				    (json_int_t)stats.components, "running",
+				    (json_int_t)stats.running, "queued", (json_int_t)stats.queued,
+				    "stuck", (json_int_t)stats.stuck, "runs",
+				    (json_int_t)stats.runs, "skipped", (json_int_t)stats.skipped,
+				    "timeouts", (json_int_t)stats.timeouts, "late_ms_max",
+				    (json_int_t)stats.late_ms_max));
+}
+
+static const struct command_method methods[] = {
+	{"check.run", call_run, "{component} -> {observation}; once, now, beside the schedule"},
+	{"runner.status", call_status,
+	 "{} -> {components, running, queued, stuck, runs, skipped, timeouts, late_ms_max}"},
+	{0},
+};
+
+const struct service_ops runner_service_ops = {
+	.summary = "runs the checks of one kind and reports what it observes",
+	.describe = describe,
+	.check = check,
+	.start = start,
+	.stop = stop,
+	.done = done,
+	.methods = methods,
+	.is_alive = is_alive,
+};

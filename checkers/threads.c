@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "threads.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+struct threads {
+	uv_async_t wake;
+	size_t out; /* threads running */
+	struct job *waiting;
+	struct job **waiting_end;
+
+	uv_mutex_t lock; /* of what follows */
+	struct job *finished;
+	bool is_closed; /* wake is gone: do not touch it */
+};
+
+static void thread_main(void *arg)
+{
+	struct job *job = arg;
+	struct threads *t = job->threads;
+
+	job->work(job->data);
+	uv_mutex_lock(&t->lock);
+	if (!t->is_closed) {
+		job->next = t->finished;
+		t->finished = job;
+		uv_async_send(&t->wake);
+	}
+	uv_mutex_unlock(&t->lock);
+}
+
+static void start_waiting(struct threads *t)
+{
+	const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE,
+					     .stack_size = THREADS_STACK_BYTES};
+
+	while (t->waiting != NULL && t->out < THREADS_MAX) {
+		struct job *job = t->waiting;
+
+		/* No thread to be had now: the next that ends tries again. The check's deadline
+		 * watches over the waiting. */
+		if (uv_thread_create_ex(&job->thread, &options, thread_main, job) != 0)
+			return;
+		t->out++;
+		t->waiting = job->next;
+		if (t->waiting == NULL)
+			t->waiting_end = &t->waiting;
+	}
+}
+
+static void collect(struct threads *t)
+{
+	struct job *finished;
+
+	uv_mutex_lock(&t->lock);
+	finished = TAKE_PTR(t->finished);
+	uv_mutex_unlock(&t->lock);
+	while (finished != NULL) {
+		struct job *job = finished;
+
+		finished = job->next;
+		uv_thread_join(&job->thread);
+		t->out--;
+		job->is_out = false;
+		if (!t->is_closed)
+			job->after(job);
+	}
+}
+
+static void on_wake(uv_async_t *async)
+{
+	struct threads *t = async->data;
+
+	collect(t);
+	start_waiting(t);
+}
+
+struct threads *threads_new(uv_loop_t *loop)
+{
+	struct threads *t = mem_alloc(sizeof(*t));
+
+	t->waiting_end = &t->waiting;
+	uv_mutex_init(&t->lock);
+	uv_async_init(loop, &t->wake, on_wake);
+	t->wake.data = t;
+	return t;
+}
+
+void threads_run(struct threads *t, struct job *job)
+{
+	HALE_ASSERT(!job->is_out);
+	job->is_out = true;
+	job->threads = t;
+	job->next = NULL;
+	*t->waiting_end = job;
+	t->waiting_end = &job->next;
+	start_waiting(t);
+}
+
+void threads_close(struct threads *t)
+{
+	uv_mutex_lock(&t->lock);
+	t->is_closed = true;
+	uv_mutex_unlock(&t->lock);
+	collect(t);
+	while (t->waiting != NULL) {
+		t->waiting->is_out = false;
+		t->waiting = t->waiting->next;
+	}
+	uv_close((uv_handle_t *)&t->wake, NULL);
+}
+
+void threads_free(struct threads *t)
+{
+	if (t == NULL || t->out > 0)
+		return;
+	uv_mutex_destroy(&t->lock);
+	free(t);
+}
