@@ -206,6 +206,7 @@ static const struct {
 	{"57014", -EINTR},   /* query_canceled, statement_timeout too */
 	{"25P03", -EIO},     /* idle_in_transaction_session_timeout */
 	{"57P0", -EIO},      /* the server is going away */
+	{"08P01", -EINVAL},  /* protocol_violation: wrong number of values */
 	{"08", -EIO},        /* connection exceptions */
 	{"28", -EACCES},     /* login refused */
 	{"53", -ENOSPC},     /* insufficient resources: disk, memory, connections */
