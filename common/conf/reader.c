@@ -155,7 +155,12 @@ static void explain_failure(const struct reader *r)
 			explain_syntax(r, &mark);
 		return;
 	}
-	mark = mark_at(r, &p->problem_mark, NULL);
+	/* What was never closed is noticed at the end of the file, but begins elsewhere. */
+	if (p->context != NULL && source_offset(r->job->source, p->problem_mark.index) ==
+					  r->job->source->len)
+		mark = mark_at(r, &p->context_mark, NULL);
+	else
+		mark = mark_at(r, &p->problem_mark, NULL);
 	if (!explain_tab(r, mark))
 		explain_syntax(r, &mark);
 }
