@@ -4,6 +4,7 @@
 #
 #   hale_layer(NAME   SOURCES … USES layers… LIBS deps… EXPOSES deps…)   a library under common/
 #   hale_program(NAME CORE sources… MAIN main.c USES layers… LIBS deps…) a program: <name>_core + main
+#   USES links a layer; SEES only shows its headers (haled and child_proto.h).
 #   hale_unit_test(NAME LAYER dir SOURCES … USES layers… LINK targets…)  one cmocka executable
 #
 # LIBS are seen by the target alone; EXPOSES also by its users (json_t, uv_loop_t).
@@ -37,7 +38,11 @@ function(hale_layer_dir layer out)
 endfunction()
 
 function(hale_use target)
-  cmake_parse_arguments(A "" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(A "" "" "USES;LIBS;SEES" ${ARGN})
+  foreach(layer IN LISTS A_SEES)
+    hale_layer_dir(${layer} dir)
+    target_include_directories(${target} PRIVATE ${dir})
+  endforeach()
   foreach(layer IN LISTS A_USES)
     hale_layer_dir(${layer} dir)
     target_include_directories(${target} PRIVATE ${dir})
@@ -65,14 +70,14 @@ function(hale_layer layer)
 endfunction()
 
 function(hale_program name)
-  cmake_parse_arguments(A "DESCRIBES" "MAIN" "CORE;USES;LIBS" ${ARGN})
+  cmake_parse_arguments(A "DESCRIBES" "MAIN" "CORE;USES;LIBS;SEES" ${ARGN})
   string(REPLACE "-" "_" core ${name})
   set(core ${core}_core)
   if(A_CORE)
     add_library(${core} STATIC ${A_CORE})
     hale_compile_options(${core})
     target_include_directories(${core} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-    hale_use(${core} USES ${A_USES} LIBS ${A_LIBS})
+    hale_use(${core} USES ${A_USES} LIBS ${A_LIBS} SEES ${A_SEES})
   endif()
   add_executable(${name} ${A_MAIN})
   # A layer's libraries reach all its users; a program loads only those it calls. It is what a
@@ -80,7 +85,7 @@ function(hale_program name)
   target_link_options(${name} PRIVATE -Wl,--as-needed)
   hale_compile_options(${name})
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  hale_use(${name} USES ${A_USES} LIBS ${A_LIBS})
+  hale_use(${name} USES ${A_USES} LIBS ${A_LIBS} SEES ${A_SEES})
   if(A_CORE)
     target_link_libraries(${name} PRIVATE ${core})
   endif()

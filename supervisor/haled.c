@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "haled.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "init.h"
+#include "model/frame.h"
+#include "service/child_proto.h"
+
+/* Counters and times that are not transitions may be this old after a crash of haled. */
+#define STATE_SAVE_MS 5000
+
+/* ---- health ---- */
+
+static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
+		      bool is_transition)
+{
+	struct haled *d = ctx;
+	const json_t *state = json_object_get(line, "state");
+
+	hub_publish(d->hub, TOPIC_HEALTH, line, save, is_transition);
+	d->is_state_dirty = true;
+	if (json_is_true(json_object_get(line, "transition")))
+		log_info("health", KV_S("component", component),
+			 KV_S("status", json_string_value(json_object_get(state, "status"))),
+			 KV_S("previous", json_string_value(json_object_get(line, "previous"))),
+			 KV_S("message", json_string_value(json_object_get(state, "message"))));
+}
+
+static void on_due(uv_timer_t *timer)
+{
+	struct haled *d = timer->data;
+
+	health_expire(d->health, clock_wall_ms());
+	haled_arm_due(d);
+}
+
+void haled_arm_due(struct haled *d)
+{
+	int64_t due = health_next_due(d->health);
+	int64_t wait;
+
+	if (due == INT64_MAX) {
+		(void)uv_timer_stop(&d->due_timer);
+		return;
+	}
+	wait = due - clock_wall_ms();
+	(void)uv_timer_start(&d->due_timer, on_due, wait < 0 ? 0 : (uint64_t)wait, 0);
+}
+
+/* ---- what children send ---- */
+
+static bool is_passed_on(const char *topic)
+{
+	return str_eq(topic, TOPIC_ALERT) || str_eq(topic, TOPIC_RECONCILE) ||
+	       str_eq(topic, TOPIC_ACTION) || str_eq(topic, TOPIC_EVENT);
+}
+
+static void on_child_line(void *ctx, const char *service, uint64_t generation, const char *topic,
+			  const json_t *line)
+{
+	struct haled *d = ctx;
+	struct err err;
+
+	(void)generation;
+	if (str_eq(topic, TOPIC_OBSERVATION)) {
+		/* What a reload has just removed may still report once. */
+		if (health_observe(d->health, service, line, clock_wall_ms(), &err) < 0)
+			log_debug("observation dropped", KV_S("process", service),
+				  KV_S("error", err.text));
+		if (!uv_is_active((uv_handle_t *)&d->due_timer))
+			haled_arm_due(d);
+	} else if (is_passed_on(topic)) {
+		hub_publish(d->hub, topic, line, NULL, true);
+	} else {
+		log_warn("message with unknown topic dropped", KV_S("process", service),
+			 KV_S("topic", topic));
+	}
+}
+
+void haled_event(struct haled *d, const char *kind, const char *severity, const char *subject,
+		 const char *message, json_t *details)
+{
+	char at[CLOCK_TEXT_MAX];
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "at", clock_now_text(at),
+				 "node", d->config->node, "kind", kind, "severity", severity, "subject",
+				 subject, "message", message, "details",
+				 details == NULL ? json_object() : details);
+
+	hub_publish(d->hub, TOPIC_EVENT, line, NULL, true);
+	json_decref(line);
+}
+
+static json_t *time_or_null(int64_t wall_ms)
+{
+	char at[CLOCK_TEXT_MAX];
+
+	return wall_ms == 0 ? json_null() : json_string(clock_format(wall_ms, at));
+}
+
+json_t *haled_status(struct haled *d)
+{
+	double score = health_score(d->health);
+	json_t *processes = json_array();
+	json_t *config;
+
+	for (size_t i = 0; i < d->children_n; i++)
+		json_array_append_new(processes, child_encode(d->children[i]));
+	config = json_pack("{s:s, s:o, s:b, s:o}", "path", d->config->path, "loaded_at",
+			   time_or_null(d->loaded_ms), "last_reload_ok", d->reload_error == NULL,
+			   "last_reload_error",
+			   d->reload_error == NULL ? json_null() : json_string(d->reload_error));
+	return json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
+			 "status", status_name(health_overall(d->health)), "score",
+			 isnan(score) ? json_null() : json_real(score), "node", d->config->node,
+			 "instance", d->config->instance, "since",
+			 time_or_null(health_overall_since(d->health)), "counts",
+			 health_counts(d->health), "components", health_components(d->health),
+			 "processes", processes, "config", config, "bus", hub_stats(d->hub), "epoch",
+			 hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub), "version",
+			 HALE_VERSION, "pid", (json_int_t)getpid(), "started",
+			 time_or_null(d->started_ms));
+}
+
+/* ---- signals and timers ---- */
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct haled *d = handle->data;
+
+	switch (signum) {
+	case SIGCHLD:
+		roster_reap(d);
+		break;
+	case SIGHUP:
+		reload_start(d, NULL);
+		break;
+	default:
+		haled_stop(d);
+		break;
+	}
+}
+
+static void on_save(uv_timer_t *timer)
+{
+	struct haled *d = timer->data;
+
+	if (d->is_state_dirty)
+		statefile_save(d);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	init_watchdog();
+}
+
+static void start_handles(struct haled *d)
+{
+	static const int signals[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+	int64_t watchdog = init_watchdog_interval();
+
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		(void)uv_signal_init(&d->loop, &d->signals[i]);
+		d->signals[i].data = d;
+		(void)uv_signal_start(&d->signals[i], on_signal, signals[i]);
+	}
+	(void)uv_timer_init(&d->loop, &d->due_timer);
+	(void)uv_timer_init(&d->loop, &d->save_timer);
+	(void)uv_timer_init(&d->loop, &d->notify_timer);
+	d->due_timer.data = d;
+	d->save_timer.data = d;
+	(void)uv_timer_start(&d->save_timer, on_save, STATE_SAVE_MS, STATE_SAVE_MS);
+	if (watchdog > 0)
+		(void)uv_timer_start(&d->notify_timer, on_watchdog, 0, (uint64_t)watchdog);
+}
+
+void haled_stop(struct haled *d)
+{
+	if (d->stop_stage >= 0)
+		return;
+	log_info("stopping");
+	init_stopping();
+	haled_event(d, "stop", "info", "haled", "haled is stopping", NULL);
+	reload_cancel(d);
+	d->stop_stage = 0;
+	roster_stop_next(d);
+}
+
+/* ---- life ---- */
+
+static int take_lock(struct haled *d, struct err *err)
+{
+	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.run_dir, "haled.lock");
+
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (d->lock_fd < 0)
+		return err_errno(err, -errno, "cannot open %s", path);
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "another haled runs with the run directory %s",
+			       d->options.run_dir);
+	return 0;
+}
+
+/* The sockets are as private as the directory they stand in. */
+static int make_dirs(struct haled *d, struct err *err)
+{
+	int rc = dir_make(d->options.run_dir, 0700, err);
+
+	if (rc == 0)
+		rc = dir_make(d->options.state_dir, 0700, err);
+	if (rc == 0 && access(d->options.state_dir, W_OK) < 0)
+		rc = err_errno(err, -errno, "cannot write to the state directory %s",
+			       d->options.state_dir);
+	return rc;
+}
+
+static int open_bus(struct haled *d, struct err *err)
+{
+	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.run_dir, CHILD_SOCKET_HALED);
+	struct hub_hooks hooks = {.on_line = on_child_line, .on_record = statefile_record, .ctx = d};
+	int rc = hub_open(&d->loop, d->options.run_dir, d->options.state_dir, d->config->ring_bytes,
+			  &hooks, &d->hub, err);
+
+	if (rc < 0)
+		return rc;
+	return command_listen(&d->loop, path, haled_methods, d, &d->commands, err);
+}
+
+int haled_open(struct haled *d, struct haled_options *options, struct config *config,
+	       struct err *err)
+{
+	struct health_hooks hooks = {.on_health = on_health, .ctx = d};
+	int rc;
+
+	d->options = *options;
+	*options = (struct haled_options){0};
+	d->config = config;
+	d->lock_fd = -1;
+	d->stop_stage = -1;
+	d->started_ms = d->loaded_ms = clock_wall_ms();
+	d->home = (struct child_home){.run_dir = d->options.run_dir,
+				      .state_dir = d->options.state_dir,
+				      .node = config->node,
+				      .timezone = config->timezone,
+				      .line_counter = &d->line_counter};
+	/* As PID 1 orphans come to us anyway; elsewhere those of our own children should too. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	(void)uv_loop_init(&d->loop);
+	start_handles(d);
+	d->health = health_new(&hooks);
+	rc = make_dirs(d, err);
+	if (rc == 0)
+		rc = take_lock(d, err);
+	if (rc < 0)
+		return rc;
+	health_configure(d->health, config, clock_wall_ms());
+	statefile_load(d);
+	rc = open_bus(d, err);
+	if (rc == 0) {
+		haled_event(d, "start", "info", "haled", "haled " HALE_VERSION " started", NULL);
+		rc = roster_boot(d, err);
+	}
+	haled_arm_due(d);
+	return rc;
+}
+
+static void on_command_closed(void *ctx)
+{
+	(void)ctx;
+}
+
+
+static void close_all(struct haled *d)
+{
+	roster_close(d);
+	if (d->commands != NULL)
+		command_close(d->commands, on_command_closed, NULL);
+	hub_close(d->hub);
+	for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
+		uv_close((uv_handle_t *)&d->signals[i], NULL);
+	uv_close((uv_handle_t *)&d->due_timer, NULL);
+	uv_close((uv_handle_t *)&d->save_timer, NULL);
+	uv_close((uv_handle_t *)&d->notify_timer, NULL);
+	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
+	HALE_ASSERT(uv_loop_close(&d->loop) == 0);
+	health_free(d->health);
+	config_free(d->config);
+	free(d->reload_error);
+	free(d->options.config_path);
+	free(d->options.run_dir);
+	free(d->options.state_dir);
+	free(d->dirs.exe_dir);
+	cleanup_fd(&d->lock_fd);
+}
+
+int haled_run(struct haled *d)
+{
+	/* haled_open failed half-way: nothing to wait for. */
+	if (d->commands == NULL || d->children_n < d->config->processes_n) {
+		close_all(d);
+		return 1;
+	}
+	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
+	statefile_save(d);
+	log_info("stopped");
+	close_all(d);
+	return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* haled - the supervisor's parts held together
+ *
+ * roster.c runs the children, health.c judges, hub.c is the bus, commands.c answers, reload.c
+ * changes the configuration, statefile.c remembers over restarts, systemd.c talks to init. All on
+ * one loop thread.
+ */
+#ifndef HALE_SUPERVISOR_HALED_H
+#define HALE_SUPERVISOR_HALED_H
+
+#include "bus/command.h"
+#include "child.h"
+#include "config.h"
+#include "health.h"
+#include "hub.h"
+
+#include <uv.h>
+
+struct haled_options {
+	char *config_path;
+	char *run_dir;
+	char *state_dir;
+	bool is_check; /* only validate */
+	bool is_json;  /* with --check: the report as JSON */
+};
+
+struct reload; /* reload.c: a reload in progress */
+
+struct haled {
+	struct haled_options options;
+	struct config_dirs dirs;
+	uv_loop_t loop;
+	struct config *config;
+	struct child **children;
+	size_t children_n;
+	struct child_home home;
+	uint64_t line_counter;
+	struct health *health;
+	struct hub *hub;
+	struct command_server *commands;
+	struct reload *reload;
+	uv_signal_t signals[4];
+	uv_timer_t due_timer;   /* overdue components */
+	uv_timer_t save_timer;  /* state file */
+	uv_timer_t notify_timer; /* systemd's watchdog */
+	int lock_fd;
+	int64_t started_ms;     /* wall */
+	int64_t loaded_ms;      /* wall: configuration in force since */
+	char *reload_error;     /* of the last reload, NULL if it worked */
+	int stop_stage;         /* -1: running; else which stage is being stopped */
+	bool is_ready;          /* all children were ready once */
+	bool is_state_dirty;
+	bool has_saved_error;   /* the state file could not be written; said once */
+};
+
+/* haled.c */
+/* Everything from lock to children; the loop is then run by haled_run, which returns the exit code
+ * when all is stopped. */
+int haled_open(struct haled *d, struct haled_options *options /* taken */, struct config *config,
+	       struct err *err);
+int haled_run(struct haled *d);
+void haled_stop(struct haled *d);
+void haled_event(struct haled *d, const char *kind, const char *severity, const char *subject,
+		 const char *message, json_t *details /* taken, may be NULL */);
+json_t *haled_status(struct haled *d); /* docs/bus.md "status"; new reference */
+void haled_arm_due(struct haled *d);
+
+/* roster.c */
+int roster_boot(struct haled *d, struct err *err);
+struct child *roster_find(const struct haled *d, const char *name);
+/* Names and globs to children; -ENOENT with the name that matches nothing. */
+int roster_match(const struct haled *d, const json_t *names, struct child **out, size_t *n_r,
+		 struct err *err);
+/* Applies a new configuration's processes; the lists name what happened. */
+int roster_apply(struct haled *d, const struct config *config, json_t *changed, json_t *started,
+		 json_t *stopped, struct err *err);
+void roster_reap(struct haled *d);
+void roster_stop_next(struct haled *d); /* the next stage, or the end of the loop */
+void roster_close(struct haled *d);
+
+/* commands.c */
+extern const struct command_method haled_methods[];
+
+/* reload.c */
+/* rq may be NULL (SIGHUP). Answers it when done. */
+void reload_start(struct haled *d, struct command_request *rq);
+void reload_cancel(struct haled *d);
+/* SIGCHLD brought this pid: true if it was the validator. */
+bool reload_reaped(struct haled *d, pid_t pid, int wait_status);
+
+/* statefile.c */
+void statefile_load(struct haled *d);
+/* Journal records of a former haled, newer than the state file. */
+void statefile_record(void *ctx, const char *epoch, uint64_t seq, const char *topic,
+		      const json_t *line, const json_t *save);
+void statefile_save(struct haled *d);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* haled - keeps a system whole: supervises hale's processes and judges what they see */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "haled.h"
+
+#define EXIT_USAGE 2
+#define EXIT_BAD_CONFIG 78
+
+static const char usage[] =
+	"Usage: haled [OPTIONS]\n"
+	"Supervises hale's processes, judges the health of what they watch, stays in the foreground.\n"
+	"\n"
+	"  -c, --config FILE     configuration (/etc/hale/hale.yaml)\n"
+	"      --run-dir DIR     sockets and lock (/run/hale)\n"
+	"      --state-dir DIR   what must survive a restart (/var/lib/hale)\n"
+	"      --check           only say whether the configuration is good; exit code 0 or 78\n"
+	"      --json            with --check: the errors as JSON\n"
+	"  -v, --verbose         log debug messages\n"
+	"      --help, --version\n"
+	"\n"
+	"SIGHUP reloads the configuration, SIGTERM stops everything in order.\n"
+	"See haled(8), hale(1), hale.yaml(5).\n";
+
+enum { OPT_RUN_DIR = 256, OPT_STATE_DIR, OPT_CHECK, OPT_JSON, OPT_HELP, OPT_VERSION };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"run-dir", required_argument, NULL, OPT_RUN_DIR},
+	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
+	{"check", no_argument, NULL, OPT_CHECK},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static void set(char **field, const char *value)
+{
+	free(*field);
+	*field = mem_dup(value);
+}
+
+/* -1: go on; else the exit code. */
+static int parse(int argc, char **argv, struct haled_options *o)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:v", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			set(&o->config_path, optarg);
+			break;
+		case OPT_RUN_DIR:
+			set(&o->run_dir, optarg);
+			break;
+		case OPT_STATE_DIR:
+			set(&o->state_dir, optarg);
+			break;
+		case OPT_CHECK:
+			o->is_check = true;
+			break;
+		case OPT_JSON:
+			o->is_json = true;
+			break;
+		case 'v':
+			log_set_level(LOG_LEVEL_DEBUG);
+			break;
+		case OPT_HELP:
+			(void)fputs(usage, stdout);
+			return 0;
+		case OPT_VERSION:
+			(void)puts("haled " HALE_VERSION);
+			return 0;
+		default:
+			(void)fputs("Try 'haled --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "haled: unexpected argument '%s'\nTry 'haled --help'.\n",
+			      argv[optind]);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+static void print_report(const struct report *report, bool is_json)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+	json_t *json;
+
+	if (!is_json) {
+		report_format(report, isatty(STDERR_FILENO) == 1, &text);
+		(void)fputs(str_text(&text), stderr);
+		return;
+	}
+	json = report_encode(report);
+	(void)json_dumpf(json, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(json);
+}
+
+static void options_free(struct haled_options *o)
+{
+	free(o->config_path);
+	free(o->run_dir);
+	free(o->state_dir);
+}
+
+/* Sockets and files are ours alone; fds 0 to 2 exist, or the first socket would be "stderr". */
+static void prepare_process(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	(void)umask(0077);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static int check_only(struct haled_options *o, struct config *config, const struct report *report)
+{
+	if (config == NULL || report->n > 0 || o->is_json)
+		print_report(report, o->is_json);
+	if (config != NULL && !o->is_json)
+		(void)printf("%s: good: %zu components, %zu processes\n", o->config_path,
+			     config->components_n - config->processes_n, config->processes_n);
+	return config == NULL ? EXIT_BAD_CONFIG : EXIT_SUCCESS;
+}
+
+/* What is relative is relative to here, wherever a reload runs. */
+static void make_absolute(char **path)
+{
+	HALE_CLEANUP(cleanup_free) char *here = getcwd(NULL, 0);
+	char *full;
+
+	if (here == NULL || (*path)[0] == '/')
+		return;
+	full = path_join(here, *path);
+	free(*path);
+	*path = full;
+}
+
+static int serve(struct haled_options *o, struct config *config, struct config_dirs *dirs)
+{
+	struct haled *d = mem_alloc(sizeof(*d));
+	struct err err = {0};
+	int rc, code;
+
+	log_info("haled " HALE_VERSION " starts", KV_S("config", o->config_path),
+		 KV_S("run_dir", o->run_dir), KV_S("state_dir", o->state_dir));
+	d->dirs = *dirs;
+	rc = haled_open(d, o, config, &err);
+	d->dirs.state_dir = d->options.state_dir;
+	if (rc < 0)
+		log_fatal("cannot start", KV_S("error", err.text));
+	code = haled_run(d);
+	free(d);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct haled_options o = {.config_path = mem_dup("/etc/hale/hale.yaml"),
+				  .run_dir = mem_dup("/run/hale"),
+				  .state_dir = mem_dup("/var/lib/hale")};
+	struct config_dirs dirs = {0};
+	struct report report = {0};
+	struct config *config;
+	int code;
+
+	prepare_process();
+	log_init("haled");
+	code = parse(argc, argv, &o);
+	if (code >= 0) {
+		options_free(&o);
+		return code;
+	}
+	make_absolute(&o.config_path);
+	make_absolute(&o.run_dir);
+	make_absolute(&o.state_dir);
+	dirs = (struct config_dirs){.state_dir = o.state_dir, .exe_dir = path_exe_dir()};
+	config = config_load(o.config_path, &dirs, true, &report);
+	if (o.is_check || config == NULL) {
+		code = check_only(&o, config, &report);
+		config_free(config);
+		options_free(&o);
+		free(dirs.exe_dir);
+	} else {
+		code = serve(&o, config, &dirs);
+	}
+	report_done(&report);
+	return code;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roster - the children: started, watched, restarted, stopped in order */
+#include "haled.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/strlist.h"
+#include "init.h"
+#include "model/frame.h"
+
+/* Lines of a child in haled's own log after an unexpected end. */
+#define REPORT_MESSAGE_MAX 400
+
+/* ---- what children do, told ---- */
+
+static void publish_process(struct haled *d, struct child *c, const char *event)
+{
+	char at[CLOCK_TEXT_MAX];
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:o}", "at", clock_now_text(at), "node",
+				 d->config->node, "process", child_name(c), "event", event, "state",
+				 child_encode(c));
+
+	hub_publish(d->hub, TOPIC_PROCESS, line, NULL, true);
+	json_decref(line);
+}
+
+/* The verdict on hale's own process as a component. Starting changes nothing: a restart that works
+ * at once is told as a process event, not as an outage. */
+static void judge_process(struct haled *d, struct child *c)
+{
+	HALE_CLEANUP(cleanup_free) char *id = mem_printf("hale.%s", child_name(c));
+	HALE_CLEANUP(str_done) struct str text = {0};
+	enum process_state state = child_state_of(c);
+	int64_t now = clock_wall_ms();
+
+	health_set_counted(d->health, id, state != PROCESS_STOPPED && child_is_enabled(c));
+	if (child_is_crash_looping(c) && state != PROCESS_STOPPED) {
+		str_addf(&text, "Keeps crashing: %s", child_last_exit(c));
+		health_report(d->health, id, OUTCOME_FAIL, REASON_CRASH_LOOP, text.data, now);
+	} else if (state == PROCESS_READY) {
+		health_report(d->health, id, OUTCOME_PASS, REASON_OK, "Running", now);
+	} else if (state == PROCESS_BACKOFF) {
+		str_addf(&text, "Waits to be restarted: %s", child_last_exit(c));
+		health_report(d->health, id, OUTCOME_WARN, REASON_PROCESS_STARTING, text.data, now);
+	} else if (state == PROCESS_HELD) {
+		str_addf(&text, "Held until reload or start: %s", child_last_exit(c));
+		health_report(d->health, id, OUTCOME_DOWN, REASON_PROCESS_DOWN, text.data, now);
+	} else if (state == PROCESS_STOPPED) {
+		health_report(d->health, id, OUTCOME_ERROR, REASON_NO_DATA, "Stopped", now);
+	}
+}
+
+/* A checker that cannot check must not leave its components looking healthy. */
+static void silence_components(struct haled *d, struct child *c, const char *event)
+{
+	HALE_CLEANUP(cleanup_free) char *text = NULL;
+	enum process_state state = child_state_of(c);
+
+	if (str_eq(event, "watchdog"))
+		text = mem_printf("No data: %s does not respond", child_name(c));
+	else if (state == PROCESS_HELD)
+		text = mem_printf("No data: %s is held (%s)", child_name(c), child_last_exit(c));
+	else if (state == PROCESS_STOPPED)
+		text = mem_printf("No data: %s is stopped", child_name(c));
+	if (text != NULL)
+		health_silence(d->health, child_name(c), text, clock_wall_ms());
+}
+
+static void log_process(struct child *c, const char *event)
+{
+	const char *state = process_state_name(child_state_of(c));
+
+	if (str_eq(event, "exit") || str_eq(event, "held"))
+		log_warn("process ended unexpectedly", KV_S("process", child_name(c)),
+			 KV_S("how", child_last_exit(c)), KV_S("state", state),
+			 KV_I("failures", child_failures(c)));
+	else if (str_eq(event, "watchdog") || str_eq(event, "start_timeout"))
+		log_warn("process does not respond and is killed", KV_S("process", child_name(c)),
+			 KV_S("why", event));
+	else
+		log_info("process", KV_S("process", child_name(c)), KV_S("event", event),
+			 KV_S("state", state), KV_I("pid", child_pid(c)));
+}
+
+static void note_ready(struct haled *d)
+{
+	for (size_t i = 0; i < d->children_n; i++) {
+		if (child_is_enabled(d->children[i]) &&
+		    child_state_of(d->children[i]) != PROCESS_READY)
+			return;
+	}
+	if (d->is_ready)
+		return;
+	d->is_ready = true;
+	log_info("all processes are ready", KV_I("processes", d->children_n),
+		 KV_I("took_ms", clock_wall_ms() - d->started_ms));
+	init_ready();
+}
+
+static void on_event(void *ctx, struct child *c, const char *event)
+{
+	struct haled *d = ctx;
+
+	log_process(c, event);
+	publish_process(d, c, event);
+	if (str_eq(event, "ready") && child_generation(c) > 1)
+		hub_forget(d->hub, child_name(c), child_generation(c) - 1);
+	if (d->stop_stage < 0) {
+		judge_process(d, c);
+		silence_components(d, c, event);
+		haled_arm_due(d);
+	}
+	d->is_state_dirty = true;
+	if (str_eq(event, "ready"))
+		note_ready(d);
+}
+
+static void on_line(void *ctx, struct child *c, int priority, const char *text)
+{
+	(void)ctx;
+	log_foreign(child_name(c), priority, text);
+}
+
+static void on_crash_loop(void *ctx, struct child *c, bool began)
+{
+	struct haled *d = ctx;
+	char text[REPORT_MESSAGE_MAX];
+
+	(void)snprintf(text, sizeof(text), began ? "%s keeps crashing: %s" : "%s runs stably again",
+		       child_name(c), child_last_exit(c));
+	log_warn(began ? "process is crash-looping" : "process runs stably again",
+		 KV_S("process", child_name(c)), KV_S("last_exit", child_last_exit(c)));
+	haled_event(d, began ? "crash_loop" : "crash_loop_end", began ? "critical" : "info",
+		    child_name(c), text, NULL);
+	if (!began && d->stop_stage < 0)
+		judge_process(d, c);
+}
+
+/* ---- the table ---- */
+
+static struct child_hooks hooks_of(struct haled *d)
+{
+	return (struct child_hooks){
+		.on_event = on_event, .on_line = on_line, .on_crash_loop = on_crash_loop, .ctx = d};
+}
+
+static int add_child(struct haled *d, const struct process_spec *spec, struct err *err)
+{
+	struct child_hooks hooks = hooks_of(d);
+	struct child *c;
+	int rc = child_new(&d->loop, spec, &d->home, &hooks, &c, err);
+
+	if (rc < 0)
+		return rc;
+	d->children = mem_grow(d->children, d->children_n + 1, sizeof(struct child *));
+	d->children[d->children_n++] = c;
+	return 0;
+}
+
+int roster_boot(struct haled *d, struct err *err)
+{
+	for (size_t i = 0; i < d->config->processes_n; i++) {
+		int rc = add_child(d, &d->config->processes[i], err);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < d->children_n; i++) {
+		if (child_is_enabled(d->children[i]))
+			child_event(d->children[i], CHILD_EV_START);
+	}
+	return 0;
+}
+
+struct child *roster_find(const struct haled *d, const char *name)
+{
+	for (size_t i = 0; i < d->children_n; i++) {
+		if (str_eq(child_name(d->children[i]), name))
+			return d->children[i];
+	}
+	return NULL;
+}
+
+static int no_match(const struct haled *d, const char *name, struct err *err)
+{
+	const char **names = mem_array(d->children_n + 1, sizeof(*names));
+	const char *near;
+
+	for (size_t i = 0; i < d->children_n; i++)
+		names[i] = child_name(d->children[i]);
+	near = suggest_nearest(name, names);
+	free(names);
+	if (near != NULL)
+		return err_set(err, -ENOENT, "no process is named '%s' (did you mean '%s'?)", name,
+			       near);
+	return err_set(err, -ENOENT, "no process is named '%s' (see: hale status)", name);
+}
+
+static bool is_in(struct child *const *list, size_t n, const struct child *c)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i] == c)
+			return true;
+	}
+	return false;
+}
+
+int roster_match(const struct haled *d, const json_t *names, struct child **out, size_t *n_r,
+		 struct err *err)
+{
+	json_t *name;
+	size_t i, n = 0;
+
+	json_array_foreach(names, i, name) {
+		const char *glob = json_string_value(name);
+		bool has_match = false;
+
+		for (size_t j = 0; glob != NULL && j < d->children_n; j++) {
+			if (fnmatch(glob, child_name(d->children[j]), 0) != 0)
+				continue;
+			has_match = true;
+			if (!is_in(out, n, d->children[j]))
+				out[n++] = d->children[j];
+		}
+		if (!has_match)
+			return no_match(d, glob == NULL ? "" : glob, err);
+	}
+	*n_r = n;
+	return 0;
+}
+
+/* ---- reload ---- */
+
+static const struct process_spec *spec_of(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->processes_n; i++) {
+		if (str_eq(config->processes[i].name, name))
+			return &config->processes[i];
+	}
+	return NULL;
+}
+
+static void update_child(struct child *c, const struct process_spec *spec, json_t *changed)
+{
+	bool differs = child_differs(c, spec);
+	bool was_enabled = child_is_enabled(c);
+
+	child_update(c, spec);
+	if (was_enabled && !spec->is_enabled) {
+		child_event(c, CHILD_EV_STOP);
+	} else if (!was_enabled && spec->is_enabled) {
+		child_event(c, CHILD_EV_START);
+	} else if (differs || child_state_of(c) == PROCESS_HELD) {
+		json_array_append_new(changed, json_string(child_name(c)));
+		child_event(c, CHILD_EV_RESTART);
+	}
+}
+
+/* Children that left the configuration: stopped now, freed once they are gone. */
+static void retire_gone(struct haled *d)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->children_n; i++) {
+		struct child *c = d->children[i];
+
+		if (d->stop_stage < 0 && spec_of(d->config, child_name(c)) == NULL &&
+		    child_state_of(c) == PROCESS_STOPPED && child_pid(c) == 0)
+			child_close(c);
+		else
+			d->children[kept++] = c;
+	}
+	d->children_n = kept;
+}
+
+int roster_apply(struct haled *d, const struct config *config, json_t *changed, json_t *started,
+		 json_t *stopped, struct err *err)
+{
+	size_t before = d->children_n;
+
+	for (size_t i = 0; i < before; i++) {
+		const struct process_spec *spec = spec_of(config, child_name(d->children[i]));
+
+		if (spec != NULL) {
+			update_child(d->children[i], spec, changed);
+			continue;
+		}
+		json_array_append_new(stopped, json_string(child_name(d->children[i])));
+		child_event(d->children[i], CHILD_EV_STOP);
+	}
+	for (size_t i = 0; i < config->processes_n; i++) {
+		const struct process_spec *spec = &config->processes[i];
+		int rc;
+
+		if (roster_find(d, spec->name) != NULL)
+			continue;
+		rc = add_child(d, spec, err);
+		if (rc < 0)
+			return rc;
+		json_array_append_new(started, json_string(spec->name));
+		if (spec->is_enabled)
+			child_event(d->children[d->children_n - 1], CHILD_EV_START);
+	}
+	return 0;
+}
+
+/* ---- the end of processes ---- */
+
+void roster_reap(struct haled *d)
+{
+	for (;;) {
+		int status = 0;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+
+		if (pid <= 0)
+			break;
+		if (reload_reaped(d, pid, status))
+			continue;
+		for (size_t i = 0; i < d->children_n; i++) {
+			if (child_pid(d->children[i]) == pid) {
+				child_reaped(d->children[i], status);
+				break;
+			}
+		}
+		/* Anybody else is an orphan that came to us as its reaper. */
+	}
+	retire_gone(d);
+	if (d->stop_stage >= 0)
+		roster_stop_next(d);
+}
+
+static bool is_stage_running(const struct haled *d, int stage)
+{
+	for (size_t i = 0; i < d->children_n; i++) {
+		if (child_stop_stage(d->children[i]) == stage && child_pid(d->children[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
+void roster_stop_next(struct haled *d)
+{
+	while (d->stop_stage < CONFIG_STOP_STAGES) {
+		int stage = d->stop_stage;
+
+		for (size_t i = 0; i < d->children_n; i++) {
+			if (child_stop_stage(d->children[i]) == stage)
+				child_event(d->children[i], CHILD_EV_STOP);
+		}
+		if (is_stage_running(d, stage))
+			return;
+		d->stop_stage++;
+	}
+	if (d->stop_stage == CONFIG_STOP_STAGES) {
+		d->stop_stage++;
+		uv_stop(&d->loop);
+	}
+}
+
+void roster_close(struct haled *d)
+{
+	for (size_t i = 0; i < d->children_n; i++)
+		child_close(d->children[i]);
+	free(d->children);
+	d->children = NULL;
+	d->children_n = 0;
+}
