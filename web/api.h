@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api - the handlers of the route table (routes.c), by subject
+ *
+ * Each ends, now or later, in exactly one answer.
+ */
+#ifndef HALE_WEB_API_H
+#define HALE_WEB_API_H
+
+#include "web.h"
+
+/* api_health.c: public health, liveness, metrics */
+void api_health(struct web *web, struct request *rq);
+void api_health_component(struct web *web, struct request *rq);
+void api_livez(struct web *web, struct request *rq);
+void api_readyz(struct web *web, struct request *rq);
+void api_metrics(struct web *web, struct request *rq);
+
+/* api_state.c: the snapshot and its parts */
+void api_state(struct web *web, struct request *rq);
+void api_components(struct web *web, struct request *rq);
+void api_component(struct web *web, struct request *rq);
+void api_processes(struct web *web, struct request *rq);
+void api_process(struct web *web, struct request *rq);
+
+/* api_history.c */
+extern const char *const api_history_query[];
+extern const char *const api_events_query[];
+void api_history(struct web *web, struct request *rq);
+void api_events(struct web *web, struct request *rq);
+
+/* api_command.c: changes, as commands to haled */
+void api_process_restart(struct web *web, struct request *rq);
+void api_process_stop(struct web *web, struct request *rq);
+void api_process_start(struct web *web, struct request *rq);
+void api_reload(struct web *web, struct request *rq);
+
+/* api_page.c: the dashboard's files */
+void api_page(struct web *web, struct request *rq);
+void api_asset(struct web *web, struct request *rq);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api.h"
+
+static struct reply *render_state(struct web *web)
+{
+	return reply_json(live_document(web->live));
+}
+
+static struct reply *render_components(struct web *web)
+{
+	return reply_json(json_pack("{s:o}", "components", live_component_array(web->live)));
+}
+
+static struct reply *render_processes(struct web *web)
+{
+	return reply_json(json_pack("{s:o}", "processes", live_process_array(web->live)));
+}
+
+/* An empty list would read as "nothing is watched": say that nothing is known yet instead. */
+static bool refuse_without_snapshot(struct web *web, struct request *rq)
+{
+	if (live_has_snapshot(web->live))
+		return false;
+	request_refuse(rq, 503, "NOT_READY", "waiting for haled's snapshot");
+	return true;
+}
+
+void api_state(struct web *web, struct request *rq)
+{
+	if (!refuse_without_snapshot(web, rq))
+		web_document(web, rq, 200, DOCUMENT_HEALTH, render_state);
+}
+
+void api_components(struct web *web, struct request *rq)
+{
+	if (!refuse_without_snapshot(web, rq))
+		web_document(web, rq, 200, DOCUMENT_COMPONENTS, render_components);
+}
+
+void api_processes(struct web *web, struct request *rq)
+{
+	if (!refuse_without_snapshot(web, rq))
+		web_document(web, rq, 200, DOCUMENT_PROCESSES, render_processes);
+}
+
+static void answer_one(struct request *rq, const json_t *object, const char *what)
+{
+	if (object)
+		request_answer(rq, 200, reply_json(json_incref((json_t *)(uintptr_t)object)));
+	else
+		request_refuse(rq, 404, "NOT_FOUND", "%s not found", what);
+}
+
+void api_component(struct web *web, struct request *rq)
+{
+	answer_one(rq, live_component(web->live, request_param(rq, 0)), "Component");
+}
+
+void api_process(struct web *web, struct request *rq)
+{
+	answer_one(rq, live_process(web->live, request_param(rq, 0)), "Process");
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request - one HTTP request, as the handlers see it
+ *
+ * A handler ends in exactly one request_answer() (or request_upgrade()). If it cannot answer at
+ * once it calls request_defer() and answers later; the request stays valid until it was answered,
+ * also when the client has left. Bodies are read, bounded and dropped: no route takes one yet.
+ *
+ * Texts are borrowed and live as long as the request. Loop thread only.
+ */
+#ifndef HALE_WEB_REQUEST_H
+#define HALE_WEB_REQUEST_H
+
+#include "reply.h"
+#include "router.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* No route takes a body; this is what is read out of politeness before 413. */
+#define REQUEST_BODY_MAX 65536
+
+const char *request_method(const struct request *rq);
+const char *request_path(const struct request *rq);
+const char *request_param(const struct request *rq, size_t i);
+const char *request_query(const struct request *rq, const char *name); /* "" if it has no value */
+const char *request_header(const struct request *rq, const char *name);
+/* The first query parameter that `allowed` does not hold, or that is given twice; NULL: none. */
+const char *request_query_stray(const struct request *rq, const char *const *allowed);
+
+bool request_has_public_details(const struct request *rq); /* the listener says so */
+bool request_is_local(const struct request *rq); /* loopback listener, and Host says so too */
+struct route_match *request_match(struct request *rq);
+
+void request_defer(struct request *rq);
+void request_answer(struct request *rq, unsigned status, struct reply *reply /* taken */);
+/* request_answer with reply_error. */
+void request_refuse(struct request *rq, unsigned status, const char *code, const char *fmt, ...)
+	HALE_PRINTF(4, 5);
+
+/* A connection taken over after 101. */
+struct upgraded;
+typedef void (*upgraded_fn)(void *ctx, struct upgraded *u, int fd, const void *extra, size_t len);
+/* Answers 101 with Sec-WebSocket-Accept; then on_upgraded gets the socket and what was read ahead.
+ * If the client has gone by then, it is never called and on_lost is. */
+void request_upgrade(struct request *rq, const char *accept_key, upgraded_fn on_upgraded,
+		     void (*on_lost)(void *ctx), void *ctx);
+/* Close all handles on the fd first; it is closed in here. */
+void upgraded_close(struct upgraded *u);
+
+#endif
