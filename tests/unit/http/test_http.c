@@ -1,0 +1,775 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "http/http.h"
+
+#define SHORT_MS  150   /* for requests that must time out */
+#define LONG_MS   20000 /* for requests that must not */
+#define PEERS_MAX 32
+
+/* ---- a server on the same loop, as good or bad as the test wants ---- */
+
+enum manner { ANSWER, ANSWER_KEEP, ANSWER_AT_ONCE, SILENT, CLOSE, RESET };
+
+struct server {
+	uv_tcp_t tcp;
+	int port;
+	enum manner manner;
+	const char *answer; /* used when answers[] has run out */
+	const char *answers[4];
+	size_t answered;
+	struct str request; /* what came last */
+	size_t connections;
+	uv_tcp_t peers[PEERS_MAX];
+};
+
+static uv_loop_t loop;
+static struct server server;
+static struct http_client *client;
+static uv_sem_t dns_gate;
+static volatile bool dns_hangs;
+
+/* Stands before libc's: a resolver that hangs, as one with a dead name server does. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **out)
+{
+	(void)node, (void)service, (void)hints;
+	*out = NULL;
+	if (dns_hangs) {
+		uv_sem_wait(&dns_gate);
+		uv_sem_post(&dns_gate);
+	}
+	return EAI_NONAME;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
+{
+	(void)handle;
+	*buf = uv_buf_init(malloc(size), (unsigned)size);
+}
+
+static void close_peer(uv_stream_t *peer)
+{
+	if (!uv_is_closing((uv_handle_t *)peer))
+		uv_close((uv_handle_t *)peer, NULL);
+}
+
+static void on_written(uv_write_t *w, int status)
+{
+	(void)status;
+	if (server.manner == ANSWER)
+		close_peer(w->handle);
+	free(w);
+}
+
+static void give_answer(uv_stream_t *peer)
+{
+	const char *answer = server.answer;
+	uv_write_t *w;
+	uv_buf_t buf;
+
+	if (server.answered < ARRAY_LEN(server.answers) && server.answers[server.answered] != NULL)
+		answer = server.answers[server.answered++];
+	buf = uv_buf_init((char *)(uintptr_t)answer, (unsigned)strlen(answer));
+	w = calloc(1, sizeof(*w));
+	assert_int_equal(uv_write(w, peer, &buf, 1, on_written), 0);
+}
+
+static void on_read(uv_stream_t *peer, ssize_t n, const uv_buf_t *buf)
+{
+	if (n > 0)
+		str_addn(&server.request, buf->base, (size_t)n);
+	free(buf->base);
+	if (n < 0) {
+		close_peer(peer);
+		return;
+	}
+	if (server.manner != ANSWER_AT_ONCE &&
+	    strstr(str_text(&server.request), "\r\n\r\n") == NULL)
+		return;
+	if (server.manner == CLOSE)
+		close_peer(peer);
+	else if (server.manner == RESET)
+		uv_tcp_close_reset((uv_tcp_t *)peer, NULL);
+	else if (server.manner != SILENT)
+		give_answer(peer);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	uv_tcp_t *peer;
+
+	assert_int_equal(status, 0);
+	assert_true(server.connections < PEERS_MAX);
+	str_clear(&server.request);
+	peer = &server.peers[server.connections++];
+	assert_int_equal(uv_tcp_init(&loop, peer), 0);
+	assert_int_equal(uv_accept(listener, (uv_stream_t *)peer), 0);
+	assert_int_equal(uv_read_start((uv_stream_t *)peer, on_alloc, on_read), 0);
+}
+
+static int setup(void **state)
+{
+	struct sockaddr_in address;
+	int len = sizeof(address);
+
+	(void)state;
+	memset(&server, 0, sizeof(server));
+	dns_hangs = false;
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(uv_sem_init(&dns_gate, 0), 0);
+	assert_int_equal(uv_ip4_addr("127.0.0.1", 0, &address), 0);
+	assert_int_equal(uv_tcp_init(&loop, &server.tcp), 0);
+	assert_int_equal(uv_tcp_bind(&server.tcp, (struct sockaddr *)&address, 0), 0);
+	assert_int_equal(uv_listen((uv_stream_t *)&server.tcp, 16, on_connection), 0);
+	assert_int_equal(uv_tcp_getsockname(&server.tcp, (struct sockaddr *)&address, &len), 0);
+	server.port = ntohs(address.sin_port);
+	client = http_client_new(&loop);
+	return 0;
+}
+
+static void on_client_closed(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+static int teardown(void **state)
+{
+	bool is_closed = false;
+
+	(void)state;
+	uv_sem_post(&dns_gate);
+	if (client != NULL)
+		http_client_close(client, on_client_closed, &is_closed);
+	else
+		is_closed = true;
+	for (size_t i = 0; i < server.connections; i++)
+		close_peer((uv_stream_t *)&server.peers[i]);
+	close_peer((uv_stream_t *)&server.tcp);
+	/* A stop that on_done asked for outside of a run is still to be spent. */
+	while (uv_run(&loop, UV_RUN_DEFAULT) != 0)
+		;
+	assert_true(is_closed);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	str_done(&server.request);
+	return 0;
+}
+
+/* ---- one request and what became of it ---- */
+
+struct seen {
+	size_t calls;
+	struct http_response r; /* texts of it are gone, but for: */
+	char body[4096];
+	char header[256];
+};
+
+static void on_done(void *ctx, const struct http_response *r)
+{
+	struct seen *seen = ctx;
+	const char *header = json_string_value(json_object_get(r->headers, "x-test"));
+
+	uv_stop(&loop);
+	seen->calls++;
+	seen->r = *r;
+	(void)snprintf(seen->body, sizeof(seen->body), "%s", r->body);
+	(void)snprintf(seen->header, sizeof(seen->header), "%s", header == NULL ? "" : header);
+}
+
+static void run_until_done(struct seen *seen)
+{
+	/* on_done stops it: a turn that began with on_done would wait for the next event. */
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(seen->calls, 1);
+}
+
+static const char *url_to(const char *path)
+{
+	static char url[128];
+
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", server.port, path);
+	return url;
+}
+
+/* Missing members get the usual values: the server's "/", and time enough. */
+static struct seen fetch(struct http_request rq)
+{
+	struct seen seen = {0};
+
+	if (rq.url == NULL)
+		rq.url = url_to("/");
+	if (rq.timeout_ms == 0)
+		rq.timeout_ms = LONG_MS;
+	(void)http_start(client, &rq, on_done, &seen);
+	assert_int_equal(seen.calls, 0);
+	run_until_done(&seen);
+	return seen;
+}
+
+static void assert_reason(const struct seen *seen, enum reason want)
+{
+	if (seen->r.reason != want)
+		fail_msg("%s (%s), not %s", reason_code(seen->r.reason), seen->r.error,
+			 reason_code(want));
+}
+
+#define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+static void test_an_answer_comes_with_status_body_headers_and_times(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 404 Not Found\r\nX-Test:  a b \r\nContent-Type: text/plain\r\n"
+			"Content-Length: 5\r\n\r\nhello";
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_OK);
+	assert_int_equal(seen.r.status, 404);
+	assert_string_equal(seen.body, "hello");
+	assert_int_equal(seen.r.body_len, 5);
+	assert_string_equal(seen.header, "a b");
+	assert_true(seen.r.connect_ms > 0);
+	assert_true(seen.r.first_byte_ms >= seen.r.connect_ms);
+	assert_true(seen.r.total_ms >= seen.r.first_byte_ms);
+	assert_true(seen.r.retry_after_ms == -1);
+	assert_true(seen.r.cert_expires_ms == 0);
+	assert_string_equal(seen.r.error, "");
+}
+
+static void test_the_request_carries_method_headers_body_and_login(void **state)
+{
+	json_t *headers = json_pack("{s:s, s:s}", "X-One", "1", "X-Empty", "");
+
+	(void)state;
+	server.answer = OK_HELLO;
+	(void)fetch((struct http_request){.method = "PUT",
+					  .url = url_to("/p?q=1"),
+					  .headers = headers,
+					  .body = "{\"a\": 1}",
+					  .body_len = 8,
+					  .username = "u",
+					  .password = "p"});
+	json_decref(headers);
+	assert_true(str_starts(str_text(&server.request), "PUT /p?q=1 HTTP/1.1\r\n"));
+	assert_non_null(strstr(str_text(&server.request), "\r\nX-One: 1\r\n"));
+	assert_non_null(strstr(str_text(&server.request), "\r\nX-Empty:\r\n"));
+	assert_non_null(strstr(str_text(&server.request), "\r\nAuthorization: Basic dTpw\r\n"));
+	assert_non_null(strstr(str_text(&server.request), "\r\nUser-Agent: hale/"));
+	assert_non_null(
+		strstr(str_text(&server.request), "\r\nContent-Type: application/json\r\n"));
+	assert_null(strstr(str_text(&server.request), "Expect:"));
+	assert_true(str_ends(str_text(&server.request), "\r\n\r\n{\"a\": 1}"));
+}
+
+static void test_head_waits_for_no_body(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n";
+	seen = fetch((struct http_request){.method = "HEAD"});
+	assert_reason(&seen, REASON_OK);
+	assert_int_equal(seen.r.body_len, 0);
+}
+
+static void test_a_closed_port_is_refused(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	uv_close((uv_handle_t *)&server.tcp, NULL);
+	while (uv_run(&loop, UV_RUN_NOWAIT) != 0)
+		;
+	seen = fetch((struct http_request){.timeout_ms = LONG_MS});
+	assert_reason(&seen, REASON_CONN_REFUSED);
+	assert_int_equal(seen.r.status, 0);
+	assert_string_not_equal(seen.r.error, "");
+}
+
+static void test_closing_without_a_word_is_conn_closed(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = CLOSE;
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_CONN_CLOSED);
+}
+
+static void test_a_reset_is_conn_reset(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = RESET;
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_CONN_RESET);
+}
+
+static void test_silence_after_the_request_is_a_read_timeout(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = SILENT;
+	seen = fetch((struct http_request){.timeout_ms = SHORT_MS});
+	assert_reason(&seen, REASON_TIMEOUT_READ);
+}
+
+static void test_a_body_that_stalls_is_a_read_timeout(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhel";
+	seen = fetch((struct http_request){.timeout_ms = SHORT_MS});
+	assert_reason(&seen, REASON_TIMEOUT_READ);
+	assert_int_equal(seen.r.status, 200);
+}
+
+static void test_silence_in_the_handshake_is_a_tls_timeout(void **state)
+{
+	struct seen seen;
+	char url[64];
+
+	(void)state;
+	server.manner = SILENT;
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", server.port);
+	seen = fetch((struct http_request){.url = url, .timeout_ms = SHORT_MS});
+	assert_reason(&seen, REASON_TIMEOUT_TLS);
+}
+
+static void test_a_backlog_that_is_full_is_a_connect_timeout(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fillers[2];
+	struct seen seen;
+	char url[64];
+
+	(void)state;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	for (size_t i = 0; i < ARRAY_LEN(fillers); i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(fillers[i], (struct sockaddr *)&address, len);
+	}
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", ntohs(address.sin_port));
+	seen = fetch((struct http_request){.url = url, .timeout_ms = SHORT_MS});
+	assert_reason(&seen, REASON_TIMEOUT_CONNECT);
+	for (size_t i = 0; i < ARRAY_LEN(fillers); i++)
+		close(fillers[i]);
+	close(listener);
+}
+
+static void test_a_hanging_resolver_blocks_nothing(void **state)
+{
+	int64_t before = clock_mono_ms();
+	struct seen seen;
+
+	(void)state;
+	dns_hangs = true;
+	seen = fetch((struct http_request){.url = "http://hale.test/", .timeout_ms = SHORT_MS});
+	assert_reason(&seen, REASON_TIMEOUT_DNS);
+	assert_true(clock_mono_ms() - before < LONG_MS);
+}
+
+static void test_an_unknown_name_is_dns_failed(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	seen = fetch((struct http_request){.url = "http://hale.test/"});
+	assert_reason(&seen, REASON_DNS_FAILED);
+}
+
+static void test_garbage_is_a_protocol_error(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "SSH-2.0-OpenSSH_9.2\r\n";
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_PROTOCOL);
+}
+
+static void test_half_an_answer_is_a_protocol_error(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhel";
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_PROTOCOL);
+	assert_int_equal(seen.r.status, 200);
+}
+
+static void test_a_body_over_the_limit_is_too_large(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = OK_HELLO;
+	seen = fetch((struct http_request){.body_max = 4});
+	assert_reason(&seen, REASON_TOO_LARGE);
+	assert_string_equal(seen.r.error, "the answer is larger than 4 bytes");
+	seen = fetch((struct http_request){.body_max = 5});
+	assert_reason(&seen, REASON_OK);
+}
+
+static void test_endless_headers_are_too_large(void **state)
+{
+	struct str answer = {0};
+	struct seen seen;
+
+	(void)state;
+	str_add(&answer, "HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 9000; i++)
+		str_addf(&answer, "X-%d: 0123456789012345678901234\r\n", i);
+	str_add(&answer, "\r\n");
+	server.answer = str_text(&answer);
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_TOO_LARGE);
+	str_done(&answer);
+}
+
+static void test_redirects_are_followed_when_wanted(void **state)
+{
+	const char *redirect = "HTTP/1.1 302 Found\r\nLocation: /b\r\nX-Test: first\r\n"
+			       "Content-Length: 0\r\n\r\n";
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = OK_HELLO;
+	server.answers[0] = redirect;
+	server.answers[1] = OK_HELLO;
+	server.answers[2] = redirect;
+	seen = fetch((struct http_request){.follow_redirects = true});
+	assert_int_equal(seen.r.status, 200);
+	assert_string_equal(seen.header, "");
+	seen = fetch((struct http_request){.follow_redirects = false});
+	assert_int_equal(seen.r.status, 302);
+	assert_string_equal(seen.header, "first");
+}
+
+static void test_a_redirect_circle_is_a_protocol_error(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+	seen = fetch((struct http_request){.follow_redirects = true});
+	assert_reason(&seen, REASON_PROTOCOL);
+}
+
+static void test_a_redirect_cannot_leave_http(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
+			"Content-Length: 0\r\n\r\n";
+	seen = fetch((struct http_request){.follow_redirects = true});
+	assert_reason(&seen, REASON_PROTOCOL);
+	assert_string_equal(seen.body, "");
+}
+
+static void test_other_protocols_and_bad_urls_end_in_the_callback(void **state)
+{
+	static const char *const urls[] = {"file:///etc/passwd", "gopher://127.0.0.1/", "http://",
+					   "http://[::1", "http://a b/"};
+	struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		seen = fetch((struct http_request){.url = urls[i]});
+		assert_reason(&seen, REASON_CONFIG);
+		assert_string_not_equal(seen.r.error, "");
+	}
+}
+
+static void test_a_header_cannot_smuggle_another(void **state)
+{
+	json_t *headers = json_pack("{s:s}", "X-One", "1\r\nX-Two: 2");
+	struct seen seen;
+
+	(void)state;
+	seen = fetch((struct http_request){.headers = headers});
+	json_decref(headers);
+	assert_reason(&seen, REASON_CONFIG);
+	assert_int_equal(server.connections, 0);
+}
+
+static void test_retry_after_reads_seconds(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+	seen = fetch((struct http_request){0});
+	assert_true(seen.r.retry_after_ms == 7000);
+}
+
+static void test_retry_after_reads_a_date(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 503 Later\r\nRetry-After: Thu, 01 Jan 2099 00:00:00 GMT\r\n"
+			"Content-Length: 0\r\n\r\n";
+	seen = fetch((struct http_request){0});
+	/* More than ten years from any day on which this can run. */
+	assert_true(seen.r.retry_after_ms > (int64_t)10 * 365 * 24 * 3600 * 1000);
+}
+
+static void test_connections_are_reused_unless_fresh_is_wanted(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = OK_HELLO;
+	seen = fetch((struct http_request){0});
+	assert_false(seen.r.is_reused);
+	seen = fetch((struct http_request){0});
+	assert_true(seen.r.is_reused);
+	assert_int_equal(server.connections, 1);
+	seen = fetch((struct http_request){.fresh_connection = true});
+	assert_false(seen.r.is_reused);
+	assert_int_equal(server.connections, 2);
+}
+
+static void test_cancelling_calls_back_before_it_returns(void **state)
+{
+	struct seen seen = {0};
+	struct http_call *call;
+
+	(void)state;
+	call = http_start(client, &(struct http_request){.url = url_to("/"), .timeout_ms = LONG_MS},
+			  on_done, &seen);
+	http_cancel(call);
+	assert_int_equal(seen.calls, 1);
+	assert_reason(&seen, REASON_CANCELLED);
+}
+
+static void test_closing_the_client_ends_every_call_once(void **state)
+{
+	struct seen seen[3] = {0};
+	bool is_closed = false;
+
+	(void)state;
+	server.manner = SILENT;
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		(void)http_start(client,
+				 &(struct http_request){.url = i == 2 ? "x:y" : url_to("/"),
+							.timeout_ms = LONG_MS},
+				 on_done, &seen[i]);
+	while (server.connections < 2)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	http_client_close(client, on_client_closed, &is_closed);
+	client = NULL;
+	while (!is_closed)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		assert_int_equal(seen[i].calls, 1);
+	assert_reason(&seen[0], REASON_CANCELLED);
+}
+
+static void on_done_close(void *ctx, const struct http_response *r)
+{
+	(void)r;
+	http_client_close(client, on_client_closed, ctx);
+	client = NULL;
+}
+
+static void test_a_callback_may_close_the_client(void **state)
+{
+	bool is_closed = false;
+
+	(void)state;
+	server.answer = OK_HELLO;
+	(void)http_start(client, &(struct http_request){.url = url_to("/"), .timeout_ms = LONG_MS},
+			 on_done_close, &is_closed);
+	while (!is_closed)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void test_the_stage_tells_what_a_timeout_would_mean(void **state)
+{
+	struct seen seen = {0};
+	struct http_call *call;
+
+	(void)state;
+	server.manner = SILENT;
+	call = http_start(client, &(struct http_request){.url = url_to("/"), .timeout_ms = LONG_MS},
+			  on_done, &seen);
+	assert_int_equal(http_stage(call), REASON_TIMEOUT_DNS);
+	while (server.request.len == 0)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(http_stage(call), REASON_TIMEOUT_READ);
+	http_cancel(call);
+}
+
+/* ---- TLS, against a real server ---- */
+
+struct tls_server {
+	FILE *out;
+	pid_t pid;
+	char url[64];
+};
+
+static void tls_start(struct tls_server *s, const char *pem)
+{
+	char command[512];
+	char line[256];
+	int port = 0;
+
+	(void)snprintf(
+		command, sizeof(command),
+		"echo $$; exec openssl s_server -accept 127.0.0.1:0 -cert '%s/%s' -key '%s/%s'"
+		" -www 2>&1",
+		TEST_DIR, pem, TEST_DIR, pem);
+	s->out = popen(command, "r");
+	assert_non_null(s->out);
+	assert_non_null(fgets(line, sizeof(line), s->out));
+	s->pid = (pid_t)strtol(line, NULL, 10);
+	while (port == 0 && fgets(line, sizeof(line), s->out) != NULL)
+		(void)sscanf(line, "ACCEPT 127.0.0.1:%d", &port);
+	assert_int_not_equal(port, 0);
+	(void)snprintf(s->url, sizeof(s->url), "https://127.0.0.1:%d/", port);
+}
+
+static void tls_stop(struct tls_server *s)
+{
+	assert_int_equal(kill(s->pid, SIGKILL), 0);
+	(void)pclose(s->out);
+}
+
+static void test_a_trusted_certificate_shows_its_end(void **state)
+{
+	struct tls_server tls;
+	struct seen seen;
+	int64_t want;
+
+	(void)state;
+	tls_start(&tls, "tls_good.pem");
+	seen = fetch((struct http_request){.url = tls.url, .ca_file = TEST_DIR "/tls_good.pem"});
+	tls_stop(&tls);
+	assert_reason(&seen, REASON_OK);
+	assert_int_equal(clock_parse("2099-12-31T23:59:59Z", &want), 0);
+	assert_true(seen.r.cert_expires_ms == want);
+	assert_true(seen.r.tls_ms > seen.r.connect_ms);
+}
+
+static void test_an_untrusted_certificate_is_tls_cert(void **state)
+{
+	struct tls_server tls;
+	struct seen seen;
+
+	(void)state;
+	tls_start(&tls, "tls_good.pem");
+	seen = fetch((struct http_request){.url = tls.url});
+	assert_reason(&seen, REASON_TLS_CERT);
+	seen = fetch((struct http_request){.url = tls.url, .skip_tls_verify = true});
+	assert_reason(&seen, REASON_OK);
+	tls_stop(&tls);
+}
+
+static void test_an_expired_certificate_is_tls_expired(void **state)
+{
+	struct tls_server tls;
+	struct seen seen;
+
+	(void)state;
+	tls_start(&tls, "tls_expired.pem");
+	seen = fetch((struct http_request){.url = tls.url, .ca_file = TEST_DIR "/tls_expired.pem"});
+	tls_stop(&tls);
+	assert_reason(&seen, REASON_TLS_EXPIRED);
+}
+
+static void test_a_missing_ca_file_is_a_config_error(void **state)
+{
+	struct tls_server tls;
+	struct seen seen;
+
+	(void)state;
+	tls_start(&tls, "tls_good.pem");
+	seen = fetch((struct http_request){.url = tls.url, .ca_file = TEST_DIR "/nosuch.pem"});
+	tls_stop(&tls);
+	assert_reason(&seen, REASON_CONFIG);
+}
+
+static void test_plain_text_on_a_tls_port_is_tls_failed(void **state)
+{
+	struct seen seen;
+	char url[64];
+
+	(void)state;
+	server.answer = OK_HELLO;
+	server.manner = ANSWER_AT_ONCE;
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/", server.port);
+	seen = fetch((struct http_request){.url = url});
+	assert_reason(&seen, REASON_TLS_FAILED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_answer_comes_with_status_body_headers_and_times),
+		TEST(the_request_carries_method_headers_body_and_login),
+		TEST(head_waits_for_no_body),
+		TEST(a_closed_port_is_refused),
+		TEST(closing_without_a_word_is_conn_closed),
+		TEST(a_reset_is_conn_reset),
+		TEST(silence_after_the_request_is_a_read_timeout),
+		TEST(a_body_that_stalls_is_a_read_timeout),
+		TEST(silence_in_the_handshake_is_a_tls_timeout),
+		TEST(a_backlog_that_is_full_is_a_connect_timeout),
+		TEST(a_hanging_resolver_blocks_nothing),
+		TEST(an_unknown_name_is_dns_failed),
+		TEST(garbage_is_a_protocol_error),
+		TEST(half_an_answer_is_a_protocol_error),
+		TEST(a_body_over_the_limit_is_too_large),
+		TEST(endless_headers_are_too_large),
+		TEST(redirects_are_followed_when_wanted),
+		TEST(a_redirect_circle_is_a_protocol_error),
+		TEST(a_redirect_cannot_leave_http),
+		TEST(other_protocols_and_bad_urls_end_in_the_callback),
+		TEST(a_header_cannot_smuggle_another),
+		TEST(retry_after_reads_seconds),
+		TEST(retry_after_reads_a_date),
+		TEST(connections_are_reused_unless_fresh_is_wanted),
+		TEST(cancelling_calls_back_before_it_returns),
+		TEST(closing_the_client_ends_every_call_once),
+		TEST(a_callback_may_close_the_client),
+		TEST(the_stage_tells_what_a_timeout_would_mean),
+		TEST(a_trusted_certificate_shows_its_end),
+		TEST(an_untrusted_certificate_is_tls_cert),
+		TEST(an_expired_certificate_is_tls_expired),
+		TEST(a_missing_ca_file_is_a_config_error),
+		TEST(plain_text_on_a_tls_port_is_tls_failed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
