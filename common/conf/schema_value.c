@@ -79,12 +79,13 @@ static void expect_mapping(struct schema *s, const struct spec_table *table, con
 		       str_text(&names));
 }
 
+/* Looks at what is written: entries that were refused have been told already. */
 static json_t *must_not_be_empty(struct schema *s, const struct spec_option *o,
-				 const struct conf_mark *at, json_t *value)
+				 const struct node *node, const struct conf_mark *at, json_t *value)
 {
-	size_t n = json_is_object(value) ? json_object_size(value) : json_array_size(value);
+	bool is_empty = node->type == NODE_SCALAR ? node_is_null(node) : node->n == 0;
 
-	if (value == NULL || !o->is_nonempty || n > 0)
+	if (value == NULL || !o->is_nonempty || !is_empty)
 		return value;
 	schema_problem(s, at, NULL, "'%s' must not be empty", o->name);
 	json_decref(value);
@@ -124,18 +125,20 @@ static bool is_listed(const json_t *list, const json_t *value)
 
 static json_t *list_value(struct schema *s, const struct spec_option *o, const struct node *node)
 {
-	json_t *list = json_array();
+	json_t *list;
 	json_t *value;
 
-	if (node->type == NODE_SCALAR && !node_is_null(node)) {
-		value = scalar_value(s, o, node);
-		if (value != NULL)
-			json_array_append_new(list, value);
-	}
-	if (node->type == NODE_MAP)
+	if (node->type == NODE_MAP) {
 		schema_problem(s, &node->mark, "write [a, b], or '- ' before each entry",
 			       "expected a list, found a mapping");
-	for (size_t i = 0; node->type == NODE_LIST && i < node->n; i++) {
+		return NULL;
+	}
+	if (node->type == NODE_SCALAR && !node_is_null(node)) {
+		value = scalar_value(s, o, node);
+		return value != NULL ? json_pack("[o]", value) : NULL;
+	}
+	list = json_array();
+	for (size_t i = 0; i < node->n; i++) {
 		const struct node *entry = node->items[i].value;
 
 		value = scalar_value(s, o, entry);
@@ -240,15 +243,15 @@ static json_t *any_value(struct schema *s, struct spec_option *o, const struct n
 {
 	switch (o->type) {
 	case CONF_T_LIST:
-		return must_not_be_empty(s, o, at, list_value(s, o, node));
+		return must_not_be_empty(s, o, node, at, list_value(s, o, node));
 	case CONF_T_JSON:
 		return schema_natural(node);
 	case CONF_T_STRMAP:
-		return must_not_be_empty(s, o, at, strmap_value(s, node));
+		return must_not_be_empty(s, o, node, at, strmap_value(s, node));
 	case CONF_T_DICT:
-		return must_not_be_empty(s, o, at, dict_value(s, o, node));
+		return must_not_be_empty(s, o, node, at, dict_value(s, o, node));
 	case CONF_T_ARRAY:
-		return must_not_be_empty(s, o, at, array_value(s, o, node));
+		return must_not_be_empty(s, o, node, at, array_value(s, o, node));
 	case CONF_T_MAP:
 		return map_value(s, o, node, at);
 	default:

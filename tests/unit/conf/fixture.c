@@ -185,7 +185,7 @@ const json_t *json_at(const json_t *root, const char *path)
 	return root;
 }
 
-void expect_value(const char *yaml, const char *path, const char *json)
+void expect_json(const char *yaml, const char *path, const char *json)
 {
 	struct report report = {0};
 	json_t *out = apply(yaml, &report);

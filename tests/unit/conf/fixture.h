@@ -19,7 +19,7 @@ json_t *apply(const char *yaml, struct report *report);
 /* The whole report, as people see it, must be `text`. */
 void expect_report(const char *yaml, const char *text);
 /* Applied without errors, the value at `path` ("components.api.interval") must be this JSON. */
-void expect_value(const char *yaml, const char *path, const char *json);
+void expect_json(const char *yaml, const char *path, const char *json);
 const json_t *json_at(const json_t *root, const char *path);
 
 #endif
