@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "child_state.h"
+
+static const struct child_policy policy = {
+	.backoff = {.base_ms = 100, .factor = 2, .cap_ms = 30000, .jitter_percent = 20,
+		    .is_first_at_once = true},
+	.stable_after_ms = 60000,
+	.burst = 5,
+	.window_ms = 60000,
+	.start_timeout_ms = 30000,
+	.stop_timeout_ms = 10000,
+	.watchdog_ms = 30000,
+};
+
+static struct child_machine ready_at(int64_t now)
+{
+	struct child_machine m;
+
+	child_machine_init(&m);
+	(void)child_step(&m, &policy, CHILD_EV_START, now, 0);
+	(void)child_step(&m, &policy, CHILD_EV_READY, now, 0);
+	return m;
+}
+
+static void start_spawns_and_ready_settles(void **state)
+{
+	struct child_machine m;
+	struct child_decision d;
+
+	(void)state;
+	child_machine_init(&m);
+	d = child_step(&m, &policy, CHILD_EV_START, 1000, 0);
+	assert_int_equal(d.action, CHILD_DO_SPAWN);
+	assert_int_equal(m.state, PROCESS_STARTING);
+	assert_int_equal(child_due(&m), 31000);
+	d = child_step(&m, &policy, CHILD_EV_READY, 1200, 0);
+	assert_int_equal(m.state, PROCESS_READY);
+	assert_true(d.has_changed);
+	assert_int_equal(m.watchdog_due_ms, 31200);
+}
+
+static void first_failure_restarts_at_once_then_delays_grow(void **state)
+{
+	struct child_machine m = ready_at(0);
+	struct child_decision d = child_step(&m, &policy, CHILD_EV_EXIT_FAIL, 500, 0);
+	int64_t last = 0;
+
+	(void)state;
+	assert_int_equal(d.action, CHILD_DO_SPAWN);
+	assert_int_equal(m.state, PROCESS_STARTING);
+	for (int i = 0; i < 3; i++) {
+		int64_t delay;
+
+		(void)child_step(&m, &policy, CHILD_EV_EXIT_FAIL, 1000, UINT32_MAX / 2);
+		assert_int_equal(m.state, PROCESS_BACKOFF);
+		delay = child_due(&m) - 1000;
+		assert_in_range(delay, (100 << i) * 8 / 10, (100 << i) * 12 / 10);
+		assert_true(delay > last);
+		last = delay;
+		d = child_step(&m, &policy, CHILD_EV_TICK, child_due(&m), 0);
+		assert_int_equal(d.action, CHILD_DO_SPAWN);
+	}
+}
+
+static void a_stable_run_forgets_failures(void **state)
+{
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	(void)child_step(&m, &policy, CHILD_EV_EXIT_FAIL, 10, 0);
+	(void)child_step(&m, &policy, CHILD_EV_READY, 20, 0);
+	assert_int_equal(child_expired(&m, 20 + 30000), CHILD_EV_WATCHDOG);
+	child_watchdog_fed(&m, &policy, 60000);
+	assert_int_equal(child_expired(&m, 20 + 60000), CHILD_EV_TICK);
+	(void)child_step(&m, &policy, CHILD_EV_TICK, 60020, 0);
+	assert_int_equal(m.failures_in_row, 0);
+	(void)child_step(&m, &policy, CHILD_EV_EXIT_FAIL, 70000, 0);
+	assert_int_equal(m.state, PROCESS_STARTING);
+}
+
+static void more_than_burst_failures_are_a_crash_loop_tried_at_the_cap(void **state)
+{
+	struct child_machine m = ready_at(0);
+	int64_t now = 0;
+	int began = 0;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct child_decision d;
+
+		if (m.state == PROCESS_BACKOFF) {
+			now = child_due(&m);
+			(void)child_step(&m, &policy, CHILD_EV_TICK, now, 0);
+		}
+		d = child_step(&m, &policy, CHILD_EV_EXIT_FAIL, now, UINT32_MAX / 2);
+		began += d.crash_loop_began;
+		assert_int_equal(m.is_crash_looping, i == 5);
+	}
+	assert_int_equal(began, 1);
+	assert_true(child_due(&m) - now >= 30000);
+}
+
+static void exit_78_is_held_until_restart(void **state)
+{
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	(void)child_step(&m, &policy, CHILD_EV_EXIT_CONFIG, 5, 0);
+	assert_int_equal(m.state, PROCESS_HELD);
+	assert_int_equal(child_due(&m), INT64_MAX);
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_RESTART, 6, 0).action, CHILD_DO_SPAWN);
+}
+
+static void a_hung_child_is_aborted_then_killed_then_restarted(void **state)
+{
+	struct child_machine m = ready_at(0);
+	struct child_decision d = child_step(&m, &policy, CHILD_EV_WATCHDOG, 30000, 0);
+
+	(void)state;
+	assert_int_equal(d.action, CHILD_DO_ABORT);
+	assert_int_equal(child_expired(&m, 30000 + CHILD_ABORT_GRACE_MS), CHILD_EV_TIMEOUT);
+	d = child_step(&m, &policy, CHILD_EV_TIMEOUT, 32000, 0);
+	assert_int_equal(d.action, CHILD_DO_KILL);
+	d = child_step(&m, &policy, CHILD_EV_EXIT_FAIL, 32001, 0);
+	assert_int_equal(d.action, CHILD_DO_SPAWN);
+}
+
+static void stop_terms_kills_and_stays_stopped(void **state)
+{
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_STOP, 1, 0).action, CHILD_DO_TERM);
+	assert_int_equal(child_due(&m), 10001);
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_TIMEOUT, 10001, 0).action, CHILD_DO_KILL);
+	(void)child_step(&m, &policy, CHILD_EV_EXIT_FAIL, 10002, 0);
+	assert_int_equal(m.state, PROCESS_STOPPED);
+	(void)child_step(&m, &policy, CHILD_EV_RESTART, 10003, 0);
+	assert_int_equal(m.state, PROCESS_STOPPED);
+}
+
+static void a_restart_ordered_while_stopping_starts_again(void **state)
+{
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	(void)child_step(&m, &policy, CHILD_EV_STOP, 1, 0);
+	(void)child_step(&m, &policy, CHILD_EV_START, 2, 0);
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_EXIT_OK, 3, 0).action, CHILD_DO_SPAWN);
+}
+
+static void give_up_after_holds(void **state)
+{
+	struct child_policy p = policy;
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	p.give_up_after = 2;
+	(void)child_step(&m, &p, CHILD_EV_EXIT_FAIL, 1, 0);
+	(void)child_step(&m, &p, CHILD_EV_EXIT_FAIL, 2, 0);
+	assert_int_equal(m.state, PROCESS_HELD);
+}
+
+static void a_fixed_delay_replaces_the_backoff(void **state)
+{
+	struct child_policy p = policy;
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	p.fixed_delay_ms = 10000;
+	for (int i = 0; i < 9; i++) {
+		(void)child_step(&m, &p, CHILD_EV_EXIT_FAIL, 100, 0);
+		assert_int_equal(m.state, PROCESS_BACKOFF);
+		assert_int_equal(child_due(&m), 10100);
+		(void)child_step(&m, &p, CHILD_EV_TICK, 10100, 0);
+	}
+}
+
+/* xorshift32 (Marsaglia, "Xorshift RNGs", 2003): the run can be repeated. */
+static uint32_t next_random(uint32_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 17;
+	*x ^= *x << 5;
+	return *x;
+}
+
+/* What must hold whatever happens: a process is only ever spawned when there is none, signalled only
+ * when there is one, every waiting state has a way out in time, and delays keep their bounds. */
+static void random_events_keep_the_invariants(void **state)
+{
+	uint32_t x = 20261122;
+
+	(void)state;
+	for (int run = 0; run < 2000; run++) {
+		struct child_machine m;
+		bool is_alive = false;
+		int64_t now = 0;
+
+		child_machine_init(&m);
+		for (int i = 0; i < 500; i++) {
+			enum child_event ev = (enum child_event)(next_random(&x) % CHILD_EV_MAX);
+			bool is_exit = ev == CHILD_EV_EXIT_OK || ev == CHILD_EV_EXIT_CONFIG ||
+				       ev == CHILD_EV_EXIT_FAIL;
+			enum process_state before = m.state;
+			struct child_decision d;
+
+			now += next_random(&x) % 5000;
+			if (is_exit != is_alive && (is_exit || next_random(&x) % 8 != 0)) {
+				/* Only what lives can exit; what lives need not. */
+				if (is_exit)
+					continue;
+			}
+			if (is_exit)
+				is_alive = false;
+			d = child_step(&m, &policy, ev, now, next_random(&x));
+			if (d.action == CHILD_DO_SPAWN) {
+				assert_false(is_alive);
+				is_alive = true;
+				assert_int_equal(m.state, PROCESS_STARTING);
+			} else if (d.action != CHILD_DO_NOTHING) {
+				assert_true(is_alive);
+			}
+			if (is_alive)
+				assert_true(m.state == PROCESS_STARTING || m.state == PROCESS_READY ||
+					    m.state == PROCESS_STOPPING);
+			else
+				assert_true(m.state == PROCESS_STOPPED || m.state == PROCESS_BACKOFF ||
+					    m.state == PROCESS_HELD);
+			if (m.state == PROCESS_STARTING || m.state == PROCESS_STOPPING ||
+			    m.state == PROCESS_BACKOFF)
+				assert_true(child_due(&m) < INT64_MAX);
+			if (m.state == PROCESS_BACKOFF && before != PROCESS_BACKOFF)
+				assert_in_range(child_due(&m) - now, 80, 36000);
+			assert_true(d.has_changed ==
+				    (m.state != before || d.action == CHILD_DO_SPAWN));
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(start_spawns_and_ready_settles),
+		cmocka_unit_test(first_failure_restarts_at_once_then_delays_grow),
+		cmocka_unit_test(a_stable_run_forgets_failures),
+		cmocka_unit_test(more_than_burst_failures_are_a_crash_loop_tried_at_the_cap),
+		cmocka_unit_test(exit_78_is_held_until_restart),
+		cmocka_unit_test(a_hung_child_is_aborted_then_killed_then_restarted),
+		cmocka_unit_test(stop_terms_kills_and_stays_stopped),
+		cmocka_unit_test(a_restart_ordered_while_stopping_starts_again),
+		cmocka_unit_test(give_up_after_holds),
+		cmocka_unit_test(a_fixed_delay_replaces_the_backoff),
+		cmocka_unit_test(random_events_keep_the_invariants),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

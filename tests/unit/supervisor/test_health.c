@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "health.h"
+
+/* A config with components a, b (depends on a), both checked by check.null at 1 s. */
+struct fixture {
+	struct health *health;
+	int lines;
+	int transitions;
+	json_t *last;
+};
+
+static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
+		      bool is_transition)
+{
+	struct fixture *f = ctx;
+
+	(void)component;
+	(void)save;
+	f->lines++;
+	f->transitions += is_transition;
+	json_decref(f->last);
+	f->last = json_deep_copy(line);
+}
+
+static struct component_spec component(const char *id, const char *depends_on)
+{
+	struct component_spec spec = {
+		.id = mem_dup(id), .label = mem_dup(id), .kind = mem_dup("null"),
+		.process = mem_dup("check.null"), .node = mem_dup("n"), .interval_ms = 1000,
+		.timeout_ms = 500, .degraded_after = 1, .critical_after = 1, .recover_after = 1,
+		.impact = IMPACT_CRITICAL, .on_error = STATUS_UNKNOWN, .weight = 1, .is_enabled = true,
+	};
+
+	if (depends_on != NULL)
+		strlist_add(&spec.depends_on, depends_on);
+	return spec;
+}
+
+static void configure(struct fixture *f, const char *const *ids, size_t n, int64_t now)
+{
+	struct config c = {.components = mem_array(n, sizeof(struct component_spec)),
+			   .components_n = n};
+
+	for (size_t i = 0; i < n; i++)
+		c.components[i] = component(ids[i], i == 1 ? ids[0] : NULL);
+	health_configure(f->health, &c, now);
+	free(c.components);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+
+	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
+	configure(f, (const char *const[]){"a", "b"}, 2, 1000);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	health_free(f->health);
+	json_decref(f->last);
+	free(f);
+	return 0;
+}
+
+static void observe(struct fixture *f, const char *id, const char *outcome, int64_t now)
+{
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "at",
+				 "2026-11-22T00:00:00.000Z", "node", "n", "component", id, "outcome",
+				 outcome, "reason", "told", "message", "as told", "took_ms", 1.0);
+	struct err err;
+
+	assert_int_equal(health_observe(f->health, "check.null", line, now, &err), 0);
+	json_decref(line);
+}
+
+static const char *status_of(struct fixture *f, const char *id, char buf[16])
+{
+	json_t *c = health_component(f->health, id);
+
+	(void)snprintf(buf, 16, "%s", json_string_value(json_object_get(c, "status")));
+	json_decref(c);
+	return buf;
+}
+
+static void a_start_is_no_outage(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	assert_int_equal(health_overall(f->health), STATUS_UNKNOWN);
+	observe(f, "a", "pass", 1100);
+	/* b was not checked yet: shown unknown, but the total is a's alone. */
+	assert_string_equal(status_of(f, "b", buf), "unknown");
+	assert_int_equal(health_overall(f->health), STATUS_HEALTHY);
+}
+
+static void a_failure_moves_the_total_and_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	json_t *overall;
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "pass", 1100);
+	f->transitions = 0;
+	observe(f, "a", "fail", 2100);
+	assert_int_equal(f->transitions, 1);
+	overall = json_object_get(f->last, "overall");
+	assert_string_equal(json_string_value(json_object_get(overall, "status")), "critical");
+	assert_true(json_is_true(json_object_get(overall, "transition")));
+	observe(f, "a", "fail", 3100);
+	assert_int_equal(f->transitions, 1);
+	assert_null(json_object_get(f->last, "overall"));
+}
+
+static void a_dependent_names_what_blocks_it(void **state)
+{
+	struct fixture *f = *state;
+	json_t *line_state;
+
+	observe(f, "a", "down", 1100);
+	observe(f, "b", "fail", 1100);
+	line_state = json_object_get(f->last, "state");
+	assert_string_equal(json_string_value(json_object_get(line_state, "blocked_by")), "a");
+}
+
+static void silence_for_three_intervals_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "pass", 1100);
+	assert_int_equal(health_next_due(f->health), 1000 + 3500);
+	health_expire(f->health, 4599);
+	assert_string_equal(status_of(f, "a", buf), "healthy");
+	health_expire(f->health, 4600);
+	assert_string_equal(status_of(f, "a", buf), "unknown");
+}
+
+static void a_dead_checker_does_not_look_healthy(void **state)
+{
+	struct fixture *f = *state;
+	json_t *c;
+
+	observe(f, "a", "pass", 1100);
+	health_silence(f->health, "check.null", "No data: check.null does not respond", 1200);
+	c = health_component(f->health, "a");
+	assert_string_equal(json_string_value(json_object_get(c, "status")), "unknown");
+	assert_string_equal(json_string_value(json_object_get(c, "message")),
+			    "No data: check.null does not respond");
+	json_decref(c);
+}
+
+static void a_checker_cannot_speak_for_another(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f}", "at",
+				 "2026-11-22T00:00:00.000Z", "component", "a", "outcome", "pass",
+				 "reason", "ok", "message", "", "took_ms", 1.0);
+
+	assert_true(health_observe(f->health, "check.http", line, 1100, &err) < 0);
+	json_decref(line);
+}
+
+static void state_survives_a_restart_and_is_not_announced_again(void **state)
+{
+	struct fixture *f = *state;
+	json_t *saved;
+	char buf[16];
+
+	observe(f, "a", "down", 1100);
+	observe(f, "b", "pass", 1100);
+	saved = health_save(f->health);
+	health_free(f->health);
+	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
+	configure(f, (const char *const[]){"a", "b"}, 2, 5000);
+	health_restore(f->health, saved, 5000);
+	json_decref(saved);
+	assert_string_equal(status_of(f, "a", buf), "down");
+	f->transitions = 0;
+	observe(f, "a", "down", 5100);
+	observe(f, "b", "pass", 5100);
+	assert_int_equal(f->transitions, 0);
+}
+
+static void a_removed_component_is_told_and_moves_the_total(void **state)
+{
+	struct fixture *f = *state;
+
+	observe(f, "b", "down", 1100);
+	observe(f, "a", "pass", 1100);
+	f->lines = 0;
+	configure(f, (const char *const[]){"a"}, 1, 2000);
+	assert_int_equal(f->lines, 1);
+	assert_true(json_is_true(json_object_get(f->last, "removed")));
+	assert_int_equal(health_overall(f->health), STATUS_HEALTHY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_start_is_no_outage, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_failure_moves_the_total_and_is_told_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dependent_names_what_blocks_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(silence_for_three_intervals_is_unknown, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dead_checker_does_not_look_healthy, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_checker_cannot_speak_for_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(state_survives_a_restart_and_is_not_announced_again, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_removed_component_is_told_and_moves_the_total, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
