@@ -8,7 +8,7 @@
 
 /* Large enough that block headers do not matter, small enough for a ten-line file. */
 #define ARENA_BLOCK_BYTES 32768
-#define ARENA_ALIGN _Alignof(max_align_t)
+#define ARENA_ALIGN       _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 
 /* The manifest format this haled reads. */
-#define MANIFEST_VERSION 1
+#define MANIFEST_VERSION   1
 /* A program's self-description is a few kilobytes; more is a wrong file. */
 #define MANIFEST_BYTES_MAX (1024 * 1024)
 
@@ -128,7 +128,8 @@ static json_t *encode_metrics(const struct metric_doc *metrics)
 
 		json_object_set_new(o, "name", json_string(metrics->name));
 		json_object_set_new(o, "unit", json_string(metric_unit(metrics->name)));
-		json_object_set_new(o, "help", json_string(metrics->help != NULL ? metrics->help : ""));
+		json_object_set_new(o, "help",
+				    json_string(metrics->help != NULL ? metrics->help : ""));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -202,7 +203,8 @@ static int check_option(const json_t *option, struct err *err)
 	if (type == CONF_T_ENUM && json_array_size(choices) == 0)
 		return err_set(err, -EINVAL, "an enum needs choices");
 	if (type == CONF_T_REF && !json_is_string(json_object_get(option, "ref")))
-		return err_set(err, -EINVAL, "a ref needs ref, the place where the name must exist");
+		return err_set(err, -EINVAL,
+			       "a ref needs ref, the place where the name must exist");
 	if (def != NULL && !json_is_string(def))
 		return err_set(err, -EINVAL, "default must be text, as written in YAML");
 	if (type == CONF_T_MAP || type == CONF_T_DICT || type == CONF_T_ARRAY)
@@ -259,7 +261,8 @@ static int check_manifest(const json_t *m, struct err *err)
 	json_int_t version = json_integer_value(json_object_get(m, "manifest"));
 
 	if (version != MANIFEST_VERSION)
-		return err_set(err, -EINVAL, "it is not a manifest of version %d", MANIFEST_VERSION);
+		return err_set(err, -EINVAL, "it is not a manifest of version %d",
+			       MANIFEST_VERSION);
 	/* The name is looked up in folders of programs and must not lead out of them. */
 	if (program == NULL || *program == '\0' || *program == '.' || strchr(program, '/') != NULL)
 		return err_set(err, -EINVAL, "program must be a file name");

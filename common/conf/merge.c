@@ -35,8 +35,8 @@ static void merge_maps(const struct merging *m, struct node *into, const struct 
 static void merge_pair(const struct merging *m, struct node_pair *first,
 		       const struct node_pair *second, const char *path)
 {
-	HALE_CLEANUP(cleanup_free) char *name =
-		mem_printf("%s%s%s", path, *path != '\0' ? "." : "", second->key);
+	HALE_CLEANUP(cleanup_free)
+	char *name = mem_printf("%s%s%s", path, *path != '\0' ? "." : "", second->key);
 
 	if (node_is_null(second->value))
 		return;

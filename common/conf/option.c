@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/units.h"
 
+/* clang-format off */
 static const char *const type_names[] = {
 	[CONF_T_END] = "",           [CONF_T_STR] = "string",
 	[CONF_T_INT] = "int",        [CONF_T_NUM] = "number",
@@ -22,6 +23,7 @@ static const char *const type_names[] = {
 	[CONF_T_MAP] = "map",        [CONF_T_DICT] = "dict",
 	[CONF_T_ARRAY] = "array",
 };
+/* clang-format on */
 
 const char *conf_type_name(enum conf_type type)
 {
@@ -223,9 +225,10 @@ static int decode_list(const struct conf_item *item, const json_t *value, struct
 			err_prefix(err, "[%zu]", i);
 			return -EINVAL;
 		}
-		if (item->choices != NULL && !conf_choice_has(item->choices, json_string_value(entry)))
-			return err_set(err, -EINVAL, "'%s' is not one of %s", json_string_value(entry),
-				       item->choices);
+		if (item->choices != NULL &&
+		    !conf_choice_has(item->choices, json_string_value(entry)))
+			return err_set(err, -EINVAL, "'%s' is not one of %s",
+				       json_string_value(entry), item->choices);
 		strlist_add(field, json_string_value(entry));
 	}
 	if ((item->flags & CONF_F_NONEMPTY) != 0 && field->n == 0)

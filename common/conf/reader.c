@@ -15,7 +15,7 @@
 
 /* From so many keys on a mapping is searched by hash. */
 #define INDEX_FROM 16
-#define MERGE_KEY "<<"
+#define MERGE_KEY  "<<"
 
 /* A mapping or list that is being read. */
 struct frame {
@@ -26,7 +26,7 @@ struct frame {
 	struct map keys; /* of items, if there are many */
 	char *key;       /* MAP: read, its value not yet */
 	struct conf_mark key_mark;
-	bool is_duplicate; /* the value of key is read and forgotten */
+	bool is_duplicate;   /* the value of key is read and forgotten */
 	struct node *merged; /* value of "<<" */
 };
 
@@ -49,7 +49,9 @@ static struct conf_mark mark_at(const struct reader *r, const yaml_mark_t *from,
 	struct conf_mark mark = {.file = s->name, .length = 1};
 	size_t start = source_offset(s, from->index);
 
-	mark.line = source_line_of(s, start, &mark.column);
+	/* Both count lines alike; a position beyond the last line is its end. */
+	mark.line = HALE_MIN(from->line, s->n - 1) + 1;
+	mark.column = start - HALE_MIN(start, s->starts[mark.line - 1]) + 1;
 	if (to != NULL && to->line == from->line && to->index > from->index)
 		mark.length = source_offset(s, to->index) - start;
 	return mark;
@@ -70,6 +72,7 @@ static void complain(const struct reader *r, const struct conf_mark *mark, const
 }
 
 /* What libyaml says, and what people should do about it. */
+/* clang-format off */
 static const struct {
 	const char *problem; /* part of libyaml's text */
 	const char *context; /* part of its context; NULL any */
@@ -105,6 +108,7 @@ static const struct {
 	{"control characters are not allowed", NULL, "control characters are not allowed",
 	 "remove it, or write it as an escape in double quotes"},
 };
+/* clang-format on */
 
 static void explain_syntax(const struct reader *r, const struct conf_mark *mark)
 {
@@ -156,8 +160,8 @@ static void explain_failure(const struct reader *r)
 		return;
 	}
 	/* What was never closed is noticed at the end of the file, but begins elsewhere. */
-	if (p->context != NULL && source_offset(r->job->source, p->problem_mark.index) ==
-					  r->job->source->len)
+	if (p->context != NULL &&
+	    source_offset(r->job->source, p->problem_mark.index) == r->job->source->len)
 		mark = mark_at(r, &p->context_mark, NULL);
 	else
 		mark = mark_at(r, &p->problem_mark, NULL);
@@ -254,8 +258,8 @@ static void place(struct reader *r, struct node *node)
 		else if (strcmp(f->key, MERGE_KEY) == 0)
 			f->merged = node;
 		else
-			push(f, (struct node_pair){.key = f->key, .key_mark = f->key_mark,
-						   .value = node});
+			push(f, (struct node_pair){
+					.key = f->key, .key_mark = f->key_mark, .value = node});
 		f->key = NULL;
 		f->is_duplicate = false;
 	}
@@ -310,9 +314,11 @@ static int on_key(struct reader *r, const yaml_event_t *e)
 	first = find_key(f, f->key);
 	f->is_duplicate = first != NULL || (f->merged != NULL && strcmp(text, MERGE_KEY) == 0);
 	if (f->is_duplicate) {
-		HALE_CLEANUP(cleanup_free) char *hint =
-			first != NULL ? mem_printf("it stands in line %zu already", first->key_mark.line)
-				      : mem_dup("give it a list of aliases");
+		HALE_CLEANUP(cleanup_free)
+		char *hint =
+			first != NULL
+				? mem_printf("it stands in line %zu already", first->key_mark.line)
+				: mem_dup("give it a list of aliases");
 
 		complain(r, &mark, hint, "duplicate key '%s'", f->key);
 	}
@@ -376,8 +382,8 @@ static int on_scalar(struct reader *r, const yaml_event_t *e)
 		return -1;
 	}
 	node->text = arena_dupn(r->job->arena, text, e->data.scalar.length);
-	node->is_quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE ||
-			  e->data.scalar.tag != NULL;
+	node->is_quoted =
+		e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || e->data.scalar.tag != NULL;
 	if (r->job->expands_secrets && strchr(node->text, '$') != NULL)
 		expand(r, node);
 	if (e->data.scalar.anchor != NULL)
@@ -466,8 +472,8 @@ static int on_alias(struct reader *r, const yaml_event_t *e)
 	struct node *node;
 
 	if (from == NULL) {
-		complain(r, &mark, "an anchor must stand before its aliases", "there is no anchor '&%s'",
-			 name);
+		complain(r, &mark, "an anchor must stand before its aliases",
+			 "there is no anchor '&%s'", name);
 		return -1;
 	}
 	for (size_t i = 0; i < r->depth; i++) {
@@ -486,12 +492,13 @@ static int on_alias(struct reader *r, const yaml_event_t *e)
 static int on_event(struct reader *r, const yaml_event_t *e)
 {
 	struct conf_mark mark;
-	bool is_value = e->type == YAML_MAPPING_START_EVENT || e->type == YAML_SEQUENCE_START_EVENT ||
-			e->type == YAML_ALIAS_EVENT;
+	bool is_value = e->type == YAML_MAPPING_START_EVENT ||
+			e->type == YAML_SEQUENCE_START_EVENT || e->type == YAML_ALIAS_EVENT;
 
 	if (is_value && wants_key(r)) {
 		mark = mark_at(r, &e->start_mark, NULL);
-		complain(r, &mark, "quote a text that begins with { [ or *", "a key must be plain text");
+		complain(r, &mark, "quote a text that begins with { [ or *",
+			 "a key must be plain text");
 		return -1;
 	}
 	switch (e->type) {

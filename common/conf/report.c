@@ -8,11 +8,11 @@
 #include "base/mem.h"
 
 /* A longer source line is shown as a window around the mark. */
-#define SOURCE_SHOWN_MAX 160
+#define SOURCE_SHOWN_MAX    160
 /* How much of a long line is shown before the mark. */
 #define SOURCE_SHOWN_BEFORE 60
 /* Narrowest column for line numbers, so that the gutters of most reports align. */
-#define GUTTER_MIN 5
+#define GUTTER_MIN          5
 
 void report_done(struct report *r)
 {
@@ -98,6 +98,7 @@ static void add(struct report *r, const struct conf_mark *mark, const char *sour
 	r->n++;
 }
 
+HALE_PRINTF(1, 0)
 static char *format_message(const char *fmt, va_list args)
 {
 	struct str s = {0};
@@ -226,8 +227,8 @@ static void format_entry(const struct report_entry *e, const struct paint *paint
 	if (e->source != NULL && e->mark.line > 0)
 		format_source(e, paint, width, out);
 	if (e->hint != NULL)
-		str_addf(out, "%s%*s =%s %s%s%s\n", paint->gutter, width, "", paint->off, paint->hint,
-			 e->hint, paint->off);
+		str_addf(out, "%s%*s =%s %s%s%s\n", paint->gutter, width, "", paint->off,
+			 paint->hint, e->hint, paint->off);
 }
 
 void report_format(const struct report *r, bool colour, struct str *out)

@@ -15,9 +15,9 @@
 
 #define COMPONENTS_KEY "components"
 /* How many kinds "says not what to check" names. */
-#define KINDS_SHOWN 12
+#define KINDS_SHOWN    12
 /* Everything hale says of itself stands under this prefix. */
-#define OWN_PREFIX "hale."
+#define OWN_PREFIX     "hale."
 
 /* ---- Component ids ---- */
 
@@ -51,7 +51,7 @@ static char *corrected_id(const char *id)
 		else if (out.len > 0 && out.data[out.len - 1] != '_')
 			str_addc(&out, '_');
 	}
-	while (out.len > 0 && out.data[out.len - 1] == '_' && strchr("_", id[strlen(id) - 1]) == NULL)
+	while (out.len > 0 && out.data[out.len - 1] == '_' && !str_ends(id, "_"))
 		str_truncate(&out, out.len - 1);
 	if (out.len == 0)
 		str_add(&out, "component");
@@ -64,16 +64,16 @@ static bool check_id(struct schema *s, const struct node_pair *pair)
 
 	if (!is_id(id)) {
 		HALE_CLEANUP(cleanup_free) char *right = corrected_id(id);
-		HALE_CLEANUP(cleanup_free) char *hint =
-			mem_printf("write '%s', and label: for the name people read", right);
+		HALE_CLEANUP(cleanup_free)
+		char *hint = mem_printf("write '%s', and label: for the name people read", right);
 
 		schema_problem(s, &pair->key_mark, hint,
 			       "component id '%s' holds other characters than a-z 0-9 _ . -", id);
 		return false;
 	}
 	if (strlen(id) > COMPONENT_ID_MAX) {
-		schema_problem(s, &pair->key_mark, NULL, "component id is longer than %d characters",
-			       COMPONENT_ID_MAX);
+		schema_problem(s, &pair->key_mark, NULL,
+			       "component id is longer than %d characters", COMPONENT_ID_MAX);
 		return false;
 	}
 	if (str_starts(id, OWN_PREFIX)) {
@@ -190,7 +190,8 @@ static json_t *apply_components(struct schema *s, const struct node *node)
 	json_t *out = json_object();
 
 	if (node != NULL && node->type != NODE_MAP && !node_is_null(node))
-		schema_problem(s, &node->mark, "write the id of a component, and under it its options",
+		schema_problem(s, &node->mark,
+			       "write the id of a component, and under it its options",
 			       "expected a mapping of components");
 	for (size_t i = 0; node != NULL && node->type == NODE_MAP && i < node->n; i++) {
 		json_t *component = apply_component(s, &node->items[i]);
@@ -232,8 +233,9 @@ static void apply_sections(struct schema *s, json_t *out)
 	for (size_t i = 0; i < s->spec->sections_n; i++) {
 		struct spec_option *section = &s->spec->sections[i];
 		const struct node_pair *pair = node_pair(tree_root(s->tree), section->name);
-		json_t *value = pair != NULL ? schema_value(s, section, pair->value, &pair->key_mark)
-					     : absent_section(s, section);
+		json_t *value = pair != NULL
+					? schema_value(s, section, pair->value, &pair->key_mark)
+					: absent_section(s, section);
 
 		if (value != NULL)
 			json_object_set_new(out, section->name, value);
@@ -266,7 +268,8 @@ json_t *schema_apply(struct tree *tree, const struct manifest_set *manifests, co
 	out = json_object();
 	check_top_level(&s);
 	apply_sections(&s, out);
-	json_object_set_new(out, COMPONENTS_KEY, apply_components(&s, node_get(root, COMPONENTS_KEY)));
+	json_object_set_new(out, COMPONENTS_KEY,
+			    apply_components(&s, node_get(root, COMPONENTS_KEY)));
 	schema_refs_check(&s);
 	schema_cycles_check(&s);
 	free(s.refs);

@@ -8,11 +8,11 @@
 #include "schema_value.h"
 #include "spec.h"
 
-#define DIALECT "https://json-schema.org/draft/2020-12/schema"
+#define DIALECT      "https://json-schema.org/draft/2020-12/schema"
 /* A value of any type may be written as text with a ${…} in it. */
-#define EXPANSION "\\$\\{"
-#define DURATION "^(0|([0-9]+(w|d|h|ms|m|s))+)$|" EXPANSION
-#define SIZE "^[0-9]+ *([KMGT](i?B)?|B)?$|" EXPANSION
+#define EXPANSION    "\\$\\{"
+#define DURATION     "^(0|([0-9]+(w|d|h|ms|m|s))+)$|" EXPANSION
+#define SIZE         "^[0-9]+ *([KMGT](i?B)?|B)?$|" EXPANSION
 #define COMPONENT_ID "^[a-z0-9_.-]+$"
 
 static json_t *table_schema(const struct spec_table *table);
@@ -86,8 +86,8 @@ static json_t *type_schema(const struct spec_option *o)
 		return json_pack("{s:[{s:s,s:s},{s:i}]}", "anyOf", "type", "string", "pattern",
 				 DURATION, "const", 0);
 	case CONF_T_SIZE:
-		return json_pack("{s:[{s:s,s:s},{s:s}]}", "anyOf", "type", "string", "pattern", SIZE,
-				 "type", "integer");
+		return json_pack("{s:[{s:s,s:s},{s:s}]}", "anyOf", "type", "string", "pattern",
+				 SIZE, "type", "integer");
 	case CONF_T_ENUM:
 		return choice_schema(o);
 	case CONF_T_STR:
@@ -166,7 +166,8 @@ static json_t *component_schema(const struct spec *spec)
 	json_t *one_of = json_array();
 
 	for (size_t i = 0; i < spec->kinds_n; i++) {
-		json_object_set_new(properties, spec->kinds[i].name, option_schema(&spec->kinds[i]));
+		json_object_set_new(properties, spec->kinds[i].name,
+				    option_schema(&spec->kinds[i]));
 		json_array_append_new(one_of,
 				      json_pack("{s:[s]}", "required", spec->kinds[i].name));
 	}
@@ -189,8 +190,8 @@ json_t *schema_json_schema(const struct manifest_set *manifests, const json_t *c
 {
 	struct spec *spec = spec_new(manifests, core);
 	json_t *properties = json_object();
-	json_t *include = json_pack("{s:[{s:s},{s:s,s:{s:s}}],s:s}", "anyOf", "type", "string", "type",
-				    "array", "items", "type", "string", "description",
+	json_t *include = json_pack("{s:[{s:s},{s:s,s:{s:s}}],s:s}", "anyOf", "type", "string",
+				    "type", "array", "items", "type", "string", "description",
 				    "Files to merge into this one, as globs");
 
 	json_object_set_new(properties, "include", include);

@@ -61,12 +61,10 @@ static void mask_option(json_t *object, const struct spec_option *o)
 	if (o->type == CONF_T_MAP)
 		mask_table(value, o->table);
 	if (o->type == CONF_T_DICT) {
-		json_object_foreach(value, key, entry)
-			mask_table(entry, o->table);
+		json_object_foreach(value, key, entry) mask_table(entry, o->table);
 	}
 	if (o->type == CONF_T_ARRAY) {
-		json_array_foreach(value, i, entry)
-			mask_table(entry, o->table);
+		json_array_foreach(value, i, entry) mask_table(entry, o->table);
 	}
 }
 
@@ -98,7 +96,8 @@ static void mask_node(json_t *container, const struct node *node);
 /* A scalar may stand for a list of one, so a whole list is masked for it. */
 static void mask_child(json_t *container, const char *key, size_t i, const struct node *child)
 {
-	json_t *value = key != NULL ? json_object_get(container, key) : json_array_get(container, i);
+	json_t *value =
+		key != NULL ? json_object_get(container, key) : json_array_get(container, i);
 
 	if (value == NULL)
 		return;

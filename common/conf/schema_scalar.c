@@ -14,8 +14,8 @@
 #include "model/threshold.h"
 
 /* How much of a wrong value a message quotes. */
-#define QUOTED_MAX 60
-#define QUOTED_SIZE (QUOTED_MAX + 8)
+#define QUOTED_MAX    60
+#define QUOTED_SIZE   (QUOTED_MAX + 8)
 /* How many choices a message lists. */
 #define CHOICES_SHOWN 12
 
@@ -131,9 +131,9 @@ static bool check_range(struct schema *s, const struct spec_option *o, const str
 
 static json_t *quoted_number(struct schema *s, const struct node *node, const char *what)
 {
-	HALE_CLEANUP(cleanup_free) char *hint =
-		s->is_hidden ? mem_dup("remove the quotes")
-			     : mem_printf("remove the quotes: %s", node->text);
+	HALE_CLEANUP(cleanup_free)
+	char *hint = s->is_hidden ? mem_dup("remove the quotes")
+				  : mem_printf("remove the quotes: %s", node->text);
 
 	schema_problem(s, &node->mark, hint, "expected %s, found quoted text", what);
 	return NULL;
@@ -169,8 +169,7 @@ static json_t *read_num(struct schema *s, const struct spec_option *o, const str
 	return check_range(s, o, node, value) ? json_real(value) : NULL;
 }
 
-static json_t *read_duration(struct schema *s, const struct spec_option *o,
-			     const struct node *node)
+static json_t *read_duration(struct schema *s, const struct spec_option *o, const struct node *node)
 {
 	char buf[QUOTED_SIZE];
 	int64_t ms;
@@ -178,15 +177,16 @@ static json_t *read_duration(struct schema *s, const struct spec_option *o,
 	if (duration_parse(node->text, &ms) == 0)
 		return check_range(s, o, node, (double)ms) ? json_integer(ms) : NULL;
 	if (is_decimal(node->text) && strlen(node->text) <= QUOTED_MAX / 2 && is_shown(s, node)) {
-		HALE_CLEANUP(cleanup_free) char *hint =
-			mem_printf("write %ss or %sms", node->text, node->text);
+		HALE_CLEANUP(cleanup_free)
+		char *hint = mem_printf("write %ss or %sms", node->text, node->text);
 
 		schema_problem(s, &node->mark, hint, "%s has no unit", node->text);
 		return NULL;
 	}
-	schema_problem(s, &node->mark,
-		       "write it like 500ms, 30s or 1h30m; units are w d h m s ms, the largest first",
-		       "%s is not a duration", subject(s, node, buf));
+	schema_problem(
+		s, &node->mark,
+		"write it like 500ms, 30s or 1h30m; units are w d h m s ms, the largest first",
+		"%s is not a duration", subject(s, node, buf));
 	return NULL;
 }
 
@@ -208,8 +208,12 @@ static json_t *read_bool(struct schema *s, const struct node *node)
 		const char *word;
 		const char *hint;
 	} words[] = {
-		{"yes", "write true"}, {"on", "write true"},   {"y", "write true"},
-		{"no", "write false"}, {"off", "write false"}, {"n", "write false"},
+		{"yes", "write true" },
+                {"on",  "write true" },
+                {"y",   "write true" },
+		{"no",  "write false"},
+                {"off", "write false"},
+                {"n",   "write false"},
 	};
 	const char *hint = NULL;
 	bool is_true = strcmp(node->text, "true") == 0;
@@ -308,7 +312,7 @@ json_t *schema_scalar(struct schema *s, const struct spec_option *o, const struc
 		bool is_text = strcmp(what, "text") == 0 && node->type == NODE_SCALAR;
 
 		return expected(s, node, what,
-				is_text			    ? "write \"\" for an empty text"
+				is_text                     ? "write \"\" for an empty text"
 				: node->type == NODE_SCALAR ? "remove the key to have the default"
 							    : NULL);
 	}

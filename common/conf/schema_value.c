@@ -146,8 +146,9 @@ static json_t *list_value(struct schema *s, const struct spec_option *o, const s
 			continue;
 		/* Only lists of names: a value may well stand in other lists twice. */
 		if (o->ref != NULL && is_listed(list, value)) {
-			report_warn(s->report, &entry->mark, tree_source_line(s->tree, &entry->mark),
-				    NULL, "'%s' is listed twice", entry->text);
+			report_warn(s->report, &entry->mark,
+				    tree_source_line(s->tree, &entry->mark), NULL,
+				    "'%s' is listed twice", entry->text);
 		}
 		json_array_append_new(list, value);
 	}
@@ -187,7 +188,8 @@ static json_t *dict_value(struct schema *s, const struct spec_option *o, const s
 	json_t *dict = json_object();
 
 	if (node->type != NODE_MAP && !node_is_null(node)) {
-		schema_problem(s, &node->mark, "write a name of your choice, and under it its options",
+		schema_problem(s, &node->mark,
+			       "write a name of your choice, and under it its options",
 			       "expected a mapping of names");
 		json_decref(dict);
 		return NULL;
@@ -201,8 +203,8 @@ static json_t *dict_value(struct schema *s, const struct spec_option *o, const s
 			expect_mapping(s, o->table, "a mapping", pair->value);
 		else
 			json_object_set_new(dict, pair->key,
-					    schema_table(s, o->table, pair->value,
-							 &pair->key_mark, NULL, NULL));
+					    schema_table(s, o->table, pair->value, &pair->key_mark,
+							 NULL, NULL));
 	}
 	return dict;
 }
@@ -222,8 +224,8 @@ static json_t *array_value(struct schema *s, const struct spec_option *o, const 
 		if (entry->type != NODE_MAP)
 			expect_mapping(s, o->table, "a mapping", entry);
 		else
-			json_array_append_new(list, schema_table(s, o->table, entry, &entry->mark,
-								 NULL, NULL));
+			json_array_append_new(
+				list, schema_table(s, o->table, entry, &entry->mark, NULL, NULL));
 	}
 	return list;
 }
@@ -282,8 +284,8 @@ json_t *schema_default(struct schema *s, struct spec_option *option)
 	struct node *node;
 
 	if (option->def == NULL && option->def_text != NULL) {
-		HALE_CLEANUP(cleanup_free) char *name =
-			mem_printf("default of '%s' in a manifest", option->name);
+		HALE_CLEANUP(cleanup_free)
+		char *name = mem_printf("default of '%s' in a manifest", option->name);
 
 		job.source = source_new(name, option->def_text, strlen(option->def_text));
 		node = reader_read(&job);
@@ -301,8 +303,8 @@ json_t *schema_default(struct schema *s, struct spec_option *option)
 
 static void missing(struct schema *s, const struct spec_option *o, const struct conf_mark *at)
 {
-	HALE_CLEANUP(cleanup_free) char *hint =
-		o->help != NULL ? mem_printf("%s: %s", o->name, o->help) : NULL;
+	HALE_CLEANUP(cleanup_free)
+	char *hint = o->help != NULL ? mem_printf("%s: %s", o->name, o->help) : NULL;
 
 	schema_problem(s, at, hint, "required option '%s' is missing", o->name);
 }

@@ -45,8 +45,8 @@ static const char *check_mode(const char *path, const struct stat *st, struct er
 		return "take the right away: chmod o-r";
 	}
 	if ((st->st_mode & S_IRGRP) != 0 && !is_own_group(st->st_gid)) {
-		err_set(why, -EACCES, "%s can be read by group %lu, which is not ours (mode %04o)", path,
-			(unsigned long)st->st_gid, (unsigned)(st->st_mode & 07777));
+		err_set(why, -EACCES, "%s can be read by group %lu, which is not ours (mode %04o)",
+			path, (unsigned long)st->st_gid, (unsigned)(st->st_mode & 07777));
 		return "take the right away: chmod g-r";
 	}
 	return NULL;
@@ -100,8 +100,8 @@ static const char *expand_credential(const char *name, struct str *out, struct e
 		return "write ${cred:name}, with the name given to LoadCredential=";
 	}
 	if (dir == NULL) {
-		err_set(why, -ENOENT, "credential %s cannot be had: CREDENTIALS_DIRECTORY is not set",
-			name);
+		err_set(why, -ENOENT,
+			"credential %s cannot be had: CREDENTIALS_DIRECTORY is not set", name);
 		return "systemd sets it for units with LoadCredential=";
 	}
 	path = path_join(dir, name);
@@ -128,7 +128,8 @@ static const char *expand_environment(const char *inner, struct str *out, struct
 
 	if (!is_name(name, len)) {
 		err_set(why, -EINVAL, "'${%s}' names no environment variable", inner);
-		return "write ${NAME}, ${NAME:-default}, ${file:/path} or ${cred:name}; $$ is a dollar "
+		return "write ${NAME}, ${NAME:-default}, ${file:/path} or ${cred:name}; $$ is a "
+		       "dollar "
 		       "sign";
 	}
 	value = getenv(name);
@@ -157,7 +158,8 @@ static const char *expand_one(const char *inner, struct str *out, struct err *wh
 	if (hint != NULL)
 		return hint;
 	/* Everything that leaves haled is JSON, which holds UTF-8 only. */
-	text = memchr(str_text(&value), '\0', value.len) == NULL ? json_string(str_text(&value)) : NULL;
+	text = memchr(str_text(&value), '\0', value.len) == NULL ? json_string(str_text(&value))
+								 : NULL;
 	if (text == NULL) {
 		err_set(why, -EINVAL, "the value of ${%s} is not UTF-8 text", inner);
 		return "binary secrets must be written in base64 or the like";
@@ -167,8 +169,8 @@ static const char *expand_one(const char *inner, struct str *out, struct err *wh
 	return NULL;
 }
 
-bool secret_expand(const char *text, struct str *out, bool *is_secret_r, secret_problem_fn on_problem,
-		   void *ctx)
+bool secret_expand(const char *text, struct str *out, bool *is_secret_r,
+		   secret_problem_fn on_problem, void *ctx)
 {
 	bool is_good = true;
 

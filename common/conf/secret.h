@@ -18,7 +18,7 @@ typedef void (*secret_problem_fn)(void *ctx, size_t offset, size_t length, const
 
 /* Appends the expansion to out; *is_secret_r tells whether there was any ${…}. False if a problem
  * was reported. */
-bool secret_expand(const char *text, struct str *out, bool *is_secret_r, secret_problem_fn on_problem,
-		   void *ctx);
+bool secret_expand(const char *text, struct str *out, bool *is_secret_r,
+		   secret_problem_fn on_problem, void *ctx);
 
 #endif

@@ -123,7 +123,8 @@ static void collect_names(struct spec *s)
 	for (size_t i = 0; i < s->sections_n; i++)
 		s->section_names[i + 2] = s->sections[i].name;
 	s->kind_names = mem_array(s->kinds_n + 1, sizeof(*s->kind_names));
-	s->component_names = mem_array(s->component->n + s->kinds_n + 1, sizeof(*s->component_names));
+	s->component_names =
+		mem_array(s->component->n + s->kinds_n + 1, sizeof(*s->component_names));
 	for (size_t i = 0; i < s->component->n; i++)
 		s->component_names[n++] = s->component->names[i];
 	for (size_t i = 0; i < s->kinds_n; i++) {

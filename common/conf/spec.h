@@ -25,8 +25,8 @@ struct spec_option {
 	double min, max;
 	const char **choices; /* NULL-terminated, or NULL */
 	const char *ref;
-	const char *def_text; /* YAML, or NULL */
-	json_t *def;          /* normalised def_text, once it was asked for */
+	const char *def_text;     /* YAML, or NULL */
+	json_t *def;              /* normalised def_text, once it was asked for */
 	struct spec_table *table; /* MAP DICT ARRAY */
 };
 
@@ -45,8 +45,8 @@ struct spec {
 	struct spec_option *kinds;    /* MAP each */
 	size_t kinds_n;
 	struct map kinds_by_name;
-	const char **kind_names;    /* NULL-terminated */
-	const char **section_names; /* with "components" and "include" */
+	const char **kind_names;      /* NULL-terminated */
+	const char **section_names;   /* with "components" and "include" */
 	const char **component_names; /* common options and kinds */
 };
 

@@ -18,10 +18,10 @@
 #include "source.h"
 
 /* A hundred thousand components fit; more text than this is not a configuration. */
-#define TREE_BYTES_MAX (64 * 1024 * 1024)
+#define TREE_BYTES_MAX    (64 * 1024 * 1024)
 /* A glob that matches more files than this points to the wrong directory. */
 #define INCLUDE_FILES_MAX 1000
-#define INCLUDE_KEY "include"
+#define INCLUDE_KEY       "include"
 
 struct tree {
 	struct arena arena;
@@ -82,8 +82,8 @@ static char *pointer_word(const char *from, size_t len)
 	struct str word = {0};
 
 	for (size_t i = 0; i < len; i++) {
-		bool is_escape = from[i] == '~' && i + 1 < len &&
-				 (from[i + 1] == '0' || from[i + 1] == '1');
+		bool is_escape =
+			from[i] == '~' && i + 1 < len && (from[i + 1] == '0' || from[i + 1] == '1');
 
 		str_addc(&word, !is_escape ? from[i] : from[i + 1] == '1' ? '/' : '~');
 		i += is_escape;
@@ -99,8 +99,8 @@ const struct node *node_at(const struct node *root, const char *pointer)
 	while (node != NULL && *pointer == '/') {
 		size_t len = strcspn(pointer + 1, "/");
 		HALE_CLEANUP(cleanup_free) char *word = pointer_word(pointer + 1, len);
-		const struct node *next = node->type == NODE_LIST ? node_index(node, word)
-								  : node_get(node, word);
+		const struct node *next =
+			node->type == NODE_LIST ? node_index(node, word) : node_get(node, word);
 
 		if (next == NULL)
 			break;
@@ -140,10 +140,8 @@ static void problem(struct tree *t, struct report *report, const struct conf_mar
 static struct node *read_text(struct tree *t, const char *name, const char *text, size_t len,
 			      struct report *report)
 {
-	struct reader_job job = {.arena = &t->arena,
-				 .report = report,
-				 .nodes = &t->nodes,
-				 .expands_secrets = true};
+	struct reader_job job = {
+		.arena = &t->arena, .report = report, .nodes = &t->nodes, .expands_secrets = true};
 	struct node *root;
 
 	t->sources = mem_grow(t->sources, t->sources_n + 1, sizeof(*t->sources));
@@ -198,8 +196,9 @@ static void on_clash(void *ctx, const char *key, const struct conf_mark *second,
 {
 	struct including *x = ctx;
 	HALE_CLEANUP(cleanup_free) char *message = mem_printf("'%s' is given twice", key);
-	HALE_CLEANUP(cleanup_free) char *hint = mem_printf("it stands in %s:%zu:%zu already",
-							   first->file, first->line, first->column);
+	HALE_CLEANUP(cleanup_free)
+	char *hint = mem_printf("it stands in %s:%zu:%zu already", first->file, first->line,
+				first->column);
 
 	problem(x->tree, x->report, second, hint, message);
 }
@@ -239,18 +238,20 @@ static void include_glob(struct including *x, const char *dir, const struct node
 	int rc = glob(path, 0, NULL, &found);
 
 	if (rc == GLOB_NOMATCH) {
-		/* conf.d/\*.yaml may match nothing yet; a plain name that is not there is a mistake. */
+		/* conf.d/\*.yaml may match nothing yet; a plain name that is not there is a
+		 * mistake. */
 		if (strpbrk(pattern->text, "*?[") == NULL)
 			include_file(x, path, &pattern->mark);
 		return;
 	}
 	if (rc != 0) {
-		problem(x->tree, x->report, &pattern->mark, NULL, "this cannot be searched for files");
+		problem(x->tree, x->report, &pattern->mark, NULL,
+			"this cannot be searched for files");
 		return;
 	}
 	if (found.gl_pathc > INCLUDE_FILES_MAX) {
-		problem(x->tree, x->report, &pattern->mark, "name a directory that holds nothing else",
-			"this matches too many files");
+		problem(x->tree, x->report, &pattern->mark,
+			"name a directory that holds nothing else", "this matches too many files");
 		x->tree->is_complete = false;
 	}
 	for (size_t i = 0; i < found.gl_pathc && found.gl_pathc <= INCLUDE_FILES_MAX; i++)
