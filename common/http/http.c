@@ -154,11 +154,6 @@ void http_cancel(struct http_call *call)
 	end_call(call, &r);
 }
 
-enum reason http_stage(const struct http_call *call)
-{
-	return call->stage;
-}
-
 /* ---- curl's multi interface on the loop ---- */
 
 static void on_handle_closed(struct http_client *c)

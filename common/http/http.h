@@ -5,8 +5,8 @@
  * actions. Loop thread only; never blocks (names resolve in curl's own threads). Each request ends
  * in exactly one callback, also when cancelled; the response is valid during the callback only.
  *
- * Only http and https, also in redirects. No proxy, no netrc, no cookies: what is configured is what
- * is asked. A body without a Content-Type header is sent as application/json.
+ * Only http and https, also in redirects. No proxy, no netrc, no cookies: what is configured is
+ * what is asked. A body without a Content-Type header is sent as application/json.
  *
  * Ownership: http_start copies everything it needs from the request.
  * Errors:    in the response: `reason` (reason.h) and `error` text. HTTP status codes are not
@@ -25,10 +25,14 @@
 #include <uv.h>
 
 #define HTTP_BODY_MAX_DEFAULT (1u << 20) /* a health endpoint that says more is broken */
-#define HTTP_REDIRECTS_MAX 5
+#define HTTP_REDIRECTS_MAX    5
 
 struct http_client; /* one curl multi and its connection cache */
 struct http_call;   /* one request in flight */
+
+/* What a timeout would mean from now on: REASON_TIMEOUT_DNS, _CONNECT, _TLS or _READ. Must not call
+ * back into http. */
+typedef void (*http_stage_fn)(void *ctx, enum reason timeout_reason);
 
 struct http_request {
 	const char *method; /* NULL: GET */
@@ -36,15 +40,16 @@ struct http_request {
 	const json_t *headers; /* object name -> text, or NULL */
 	const char *body;      /* NULL: none */
 	size_t body_len;
-	int64_t timeout_ms;    /* whole request; > 0 */
-	size_t body_max;       /* 0: HTTP_BODY_MAX_DEFAULT */
+	int64_t timeout_ms; /* whole request; > 0 */
+	size_t body_max;    /* 0: HTTP_BODY_MAX_DEFAULT */
 	bool follow_redirects;
 	bool fresh_connection; /* prove that connecting works: no reuse */
 	bool skip_tls_verify;
-	const char *ca_file;   /* NULL: the system's */
-	const char *username;  /* NULL: no basic auth */
+	const char *ca_file;  /* NULL: the system's */
+	const char *username; /* NULL: no basic auth */
 	const char *password;
 	const char *user_agent; /* NULL: hale/<version> */
+	http_stage_fn on_stage; /* with the ctx of http_start, as the request advances; or NULL */
 };
 
 struct http_response {
@@ -54,12 +59,13 @@ struct http_response {
 	const char *body;   /* NUL-terminated beyond body_len */
 	size_t body_len;
 	const char *content_type; /* or NULL */
-	json_t *headers;    /* lower-cased name -> last value; borrowed */
-	double total_ms, dns_ms, connect_ms, tls_ms, first_byte_ms; /* each since the start, curl's */
-	bool is_reused;           /* no connecting happened */
-	int64_t retry_after_ms;   /* from Retry-After, seconds or date; -1 none */
-	int64_t cert_expires_ms;  /* wall clock; 0 unknown or no TLS */
-	const char *ip;           /* address connected to, or "" */
+	json_t *headers;          /* lower-cased name -> last value; borrowed */
+	/* Each since the start, curl's; over redirects they are sums. */
+	double total_ms, dns_ms, connect_ms, tls_ms, first_byte_ms;
+	bool is_reused;          /* no connecting happened */
+	int64_t retry_after_ms;  /* from Retry-After, seconds or date; -1 none */
+	int64_t cert_expires_ms; /* wall clock; 0 unknown or no TLS */
+	const char *ip;          /* address connected to, or "" */
 };
 
 typedef void (*http_done_fn)(void *ctx, const struct http_response *r);
@@ -72,7 +78,5 @@ struct http_call *http_start(struct http_client *c, const struct http_request *r
 			     http_done_fn on_done, void *ctx);
 /* on_done is called before this returns, with REASON_CANCELLED. */
 void http_cancel(struct http_call *call);
-/* What a timeout would mean just now: REASON_TIMEOUT_DNS, _CONNECT, _TLS or _READ. */
-enum reason http_stage(const struct http_call *call);
 
 #endif

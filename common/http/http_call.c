@@ -101,29 +101,36 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 	return len;
 }
 
+static void enter_stage(struct http_call *call, enum reason stage)
+{
+	call->stage = stage;
+	if (call->on_stage != NULL)
+		call->on_stage(call->ctx, stage);
+}
+
 static int on_resolve(void *resolver HALE_UNUSED, void *reserved HALE_UNUSED, void *ctx)
 {
-	((struct http_call *)ctx)->stage = REASON_TIMEOUT_DNS;
+	enter_stage(ctx, REASON_TIMEOUT_DNS);
 	return 0;
 }
 
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose HALE_UNUSED,
 				    struct curl_sockaddr *a)
 {
-	((struct http_call *)ctx)->stage = REASON_TIMEOUT_CONNECT;
+	enter_stage(ctx, REASON_TIMEOUT_CONNECT);
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
 static CURLcode on_tls(CURL *easy HALE_UNUSED, void *ssl_ctx HALE_UNUSED, void *ctx)
 {
-	((struct http_call *)ctx)->stage = REASON_TIMEOUT_TLS;
+	enter_stage(ctx, REASON_TIMEOUT_TLS);
 	return CURLE_OK;
 }
 
 static int on_request(void *ctx, char *ip HALE_UNUSED, char *local_ip HALE_UNUSED,
 		      int port HALE_UNUSED, int local_port HALE_UNUSED)
 {
-	((struct http_call *)ctx)->stage = REASON_TIMEOUT_READ;
+	enter_stage(ctx, REASON_TIMEOUT_READ);
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -269,7 +276,7 @@ static void setup_callbacks(struct http_call *call)
 
 void http_call_setup(struct http_call *call, const struct http_request *rq)
 {
-	call->stage = REASON_TIMEOUT_DNS;
+	call->on_stage = rq->on_stage;
 	call->refused = REASON_OK;
 	call->body_max = rq->body_max == 0 ? HTTP_BODY_MAX_DEFAULT : rq->body_max;
 	call->headers = json_object();
@@ -279,6 +286,7 @@ void http_call_setup(struct http_call *call, const struct http_request *rq)
 	setup_connection(call, rq);
 	setup_method(call, rq);
 	setup_headers(call, rq);
+	enter_stage(call, REASON_TIMEOUT_DNS);
 }
 
 void http_call_clear(struct http_call *call)

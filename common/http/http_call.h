@@ -19,6 +19,7 @@ struct http_call {
 	struct http_client *client;
 	struct http_call *prev, *next;
 	http_done_fn on_done;
+	http_stage_fn on_stage;
 	void *ctx;
 
 	CURL *easy;
