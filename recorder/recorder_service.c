@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recorder.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "conf/manifest.h"
+
+/* Beside haled's other state, when the configuration names no file. */
+#define DEFAULT_NAME "history.db"
+
+static json_t *describe(void)
+{
+	static const struct conf_section sections[] = {
+		{"store", history_items, CONF_T_MAP, "Where history is kept, and for how long"},
+		{0},
+	};
+
+	return manifest_service("hale-recorder", "recorder",
+				"stores what the bus tells: results, transitions, events", "always",
+				sections, NULL);
+}
+
+static int start(struct service *s, const json_t *slice, void **state_r, struct err *err)
+{
+	const json_t *section = json_object_get(slice, "store");
+	struct history_options options = {0};
+	json_t *none = json_object();
+	struct recorder *r;
+	int rc = conf_decode(history_items, section != NULL ? section : none, &options, err);
+
+	json_decref(none);
+	if (rc != 0) {
+		err_prefix(err, "store");
+		return -EINVAL;
+	}
+	if (options.sqlite.path == NULL)
+		options.sqlite.path = path_join(service_state_dir(s), DEFAULT_NAME);
+	r = recorder_new(s, &options);
+	*state_r = r;
+	/* Ready whatever the store says: not being able to store must not look like not running. */
+	service_ready(s);
+	recorder_start(r);
+	return 0;
+}
+
+static void stop(void *state)
+{
+	recorder_stop(state, service_stopped);
+}
+
+static void done(void *state)
+{
+	recorder_free(state);
+}
+
+/* --- commands --- */
+
+static void call_status(void *ctx, struct command_request *rq, const json_t *params)
+{
+	struct recorder_status st = recorder_status_get(ctx);
+	char text[CLOCK_TEXT_MAX];
+	const char *last = st.last_commit_ms > 0 ? clock_format(st.last_commit_ms, text) : NULL;
+
+	(void)params;
+	command_reply(rq, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:{s:s, s:I}, s:s?}",
+				    "backend", "sqlite", "path", st.path, "rows_written",
+				    (json_int_t)st.rows_written, "lines_skipped",
+				    (json_int_t)st.lines_skipped, "lines_dropped",
+				    (json_int_t)st.lines_dropped, "rows_purged",
+				    (json_int_t)st.rows_purged, "backlog", (json_int_t)st.backlog,
+				    "last_commit", last, "cursor", "epoch", st.cursor.epoch, "seq",
+				    (json_int_t)st.cursor.seq, "error", st.error));
+}
+
+static void answer_purge(void *ctx, uint64_t deleted, const char *error)
+{
+	if (error != NULL)
+		command_fail(ctx, COMMAND_E_FAILED, NULL, "%s", error);
+	else
+		command_reply(ctx, json_pack("{s:I}", "deleted", (json_int_t)deleted));
+}
+
+static void call_purge(void *ctx, struct command_request *rq, const json_t *params)
+{
+	(void)params;
+	if (!recorder_purge(ctx, answer_purge, rq))
+		command_fail(rq, COMMAND_E_BUSY, NULL, "a purge is under way already");
+}
+
+static const struct command_method methods[] = {
+	{"store.status", call_status,
+	 "{} -> {backend, path, rows_written, lines_skipped, lines_dropped, rows_purged, backlog,"
+	 " last_commit, cursor, error}"},
+	{"store.purge", call_purge, "{} -> {deleted}; deletes what is beyond its retention, now"},
+	{0},
+};
+
+const struct service_ops recorder_service_ops = {
+	.program = "hale-recorder",
+	.summary = "stores what hale sees: results, transitions, events",
+	.describe = describe,
+	.start = start,
+	.stop = stop,
+	.done = done,
+	.methods = methods,
+	.has_feed = true,
+};
