@@ -111,7 +111,7 @@ int observation_decode(const json_t *line, const char **component_r, struct obse
 		       struct err *err)
 {
 	struct observation o = {0};
-	const char *component;
+	const char *component = NULL;
 	json_t *took, *details;
 
 	if (!json_is_object(line))
