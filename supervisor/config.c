@@ -111,23 +111,6 @@ static int read_aggregation(struct config *c, struct err *err)
 	return 0;
 }
 
-/* The defaults of `processes:` are the schema's: an empty entry, normalised. */
-static json_t *default_process(const json_t *core)
-{
-	struct report quiet = {0};
-	struct manifest_set none = {0};
-	struct tree *tree = tree_load_text("defaults", "processes: {any: {}}\n", &quiet);
-	json_t *json = schema_apply(tree, &none, core, &quiet);
-	json_t *entry = json_object_get(json_object_get(json, "processes"), "any");
-
-	HALE_ASSERT(entry != NULL);
-	json_incref(entry);
-	json_decref(json);
-	tree_free(tree);
-	report_done(&quiet);
-	return entry;
-}
-
 static int read_policy(struct process_spec *p, const json_t *entry, struct err *err)
 {
 	struct process_options o = {0};
@@ -170,10 +153,9 @@ static void check_process_names(const struct config *c, struct tree *tree, struc
 	free(names);
 }
 
-static int read_processes(struct config *c, const struct manifest_set *manifests,
-			  const json_t *core, struct err *err)
+static int read_processes(struct config *c, const struct manifest_set *manifests, struct err *err)
 {
-	json_t *fallback = default_process(core);
+	json_t *fallback = json_object(); /* conf_decode fills the defaults in */
 	int rc = slice_processes(c, manifests, err);
 
 	for (size_t i = 0; rc == 0 && i < c->processes_n; i++) {
@@ -274,15 +256,14 @@ static void deep_check(const struct config *c, const struct config_dirs *dirs, s
 }
 
 static int build(struct config *c, const struct config_dirs *dirs, bool is_deep, struct tree *tree,
-		 const struct manifest_set *manifests, json_t *core, struct report *report,
-		 struct err *err)
+		 const struct manifest_set *manifests, struct report *report, struct err *err)
 {
 	int rc = read_instance(c, err);
 
 	if (rc == 0)
 		rc = read_aggregation(c, err);
 	if (rc == 0)
-		rc = read_processes(c, manifests, core, err);
+		rc = read_processes(c, manifests, err);
 	if (rc == 0)
 		rc = read_components(c, err);
 	if (rc < 0)
@@ -324,7 +305,7 @@ struct config *config_load(const char *path, const struct config_dirs *dirs, boo
 	if (c->json != NULL) {
 		fill_paths(c->json, dirs);
 		c->masked = schema_mask(c->json, tree, &manifests, core);
-		rc = build(c, dirs, is_deep, tree, &manifests, core, report, &err);
+		rc = build(c, dirs, is_deep, tree, &manifests, report, &err);
 	}
 	if (rc < 0)
 		add_nowhere(report, err.text);

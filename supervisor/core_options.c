@@ -77,7 +77,8 @@ const struct conf_item process_items[] = {
 	CONF_DURATION(struct process_options, watchdog_ms, .name = "watchdog", .def = "30s",
 		      .min = 100, .max = 3600000,
 		      .help = "must show progress this often, or is killed and restarted"),
-	CONF_MAP(struct process_options, restart, restart_items, .help = "how it is restarted"),
+	CONF_MAP(struct process_options, restart, restart_items, .def = "{}",
+		 .help = "how it is restarted"),
 	CONF_END,
 };
 
