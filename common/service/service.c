@@ -150,8 +150,9 @@ static void begin_flush(struct service *s)
 {
 	s->phase = SERVICE_FLUSHING;
 	pub_flush(s->pub);
-	/* By hand nobody may be there to acknowledge. */
-	uv_timer_start(&s->flush, on_flush_over, s->is_supervised ? SERVICE_STOP_FLUSH_MS : 0, 0);
+	/* By hand nobody may be there to acknowledge; with nothing to flush there is no waiting. */
+	uv_timer_start(&s->flush, on_flush_over,
+		       s->is_supervised && pub_unacked(s->pub) > 0 ? SERVICE_STOP_FLUSH_MS : 0, 0);
 }
 
 void service_advance(struct service *s)
