@@ -240,7 +240,7 @@ static int next_result(struct jq_expr *e, json_t **value_r, struct err *err)
 
 static int collect(struct jq_expr *e, json_t *results, size_t max, struct err *err)
 {
-	json_t *value;
+	json_t *value = NULL;
 	int rc;
 
 	while ((rc = next_result(e, &value, err)) > 0) {
