@@ -133,14 +133,14 @@ static int decode_channel(const char *name, const json_t *object, struct channel
 	c->name = mem_dup(name);
 	c->ops = type_of(object, &why);
 	if (!c->ops)
-		return err_set(err, -EINVAL, "channels: %s %s", name, why);
+		return err_set(err, -EINVAL, "%s", why);
 	json_object_foreach((json_t *)object, key, value)
 		if (!str_eq(key, "rate") && !str_eq(key, c->ops->type))
-			return err_set(err, -EINVAL, "channels: %s: unknown option '%s'", name, key);
+			return err_set(err, -EINVAL, "unknown option '%s'", key);
 	c->opts = mem_alloc(c->ops->opts_size);
 	rc = conf_decode(c->ops->items, json_object_get(object, c->ops->type), c->opts, err);
 	if (rc < 0) {
-		err_prefix(err, "channels: %s: %s", name, c->ops->type);
+		err_prefix(err, "%s", c->ops->type);
 		free(c->opts);
 		c->opts = NULL;
 		return rc;
@@ -159,8 +159,10 @@ static int decode_channels(const json_t *section, struct alerts *a, struct err *
 	json_object_foreach(channels, name, object) {
 		int rc = decode_channel(name, object, &a->channels[a->channels_n++], err);
 
-		if (rc < 0)
+		if (rc < 0) {
+			err_prefix(err, "channels: %s", name);
 			return rc;
+		}
 	}
 	return 0;
 }
@@ -374,9 +376,7 @@ static void check_channel(const char *name, const json_t *object, service_proble
 	struct err err = {0};
 
 	if (decode_channel(name, object, &c, &err) < 0) {
-		const char *why = strstr(err.text, name);
-
-		problem(ctx, path, why ? why : err.text);
+		problem(ctx, path, err.text);
 	} else if (c.ops->validate) {
 		deep = mem_printf("%s/%s", path, c.ops->type);
 		c.ops->validate(c.opts, prefixed, &(struct checking){problem, ctx, deep});
