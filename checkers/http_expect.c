@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_expect.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define STATUS_FIRST 100
+#define STATUS_LAST  599
+
+static bool is_status(const char *digits)
+{
+	return isdigit((unsigned char)digits[0]) && isdigit((unsigned char)digits[1]) &&
+	       isdigit((unsigned char)digits[2]);
+}
+
+int http_status_parse(const char *text, struct http_status_range *range_r, struct err *err)
+{
+	struct http_status_range range = {0};
+	size_t len = strlen(text);
+
+	if (len == 3 && isdigit((unsigned char)*text) && strcasecmp(text + 1, "xx") == 0) {
+		range.first = (*text - '0') * 100L;
+		range.last = range.first + 99;
+	} else if (len == 3 && is_status(text)) {
+		range.first = range.last = strtol(text, NULL, 10);
+	} else if (len == 7 && is_status(text) && text[3] == '-' && is_status(text + 4)) {
+		range.first = strtol(text, NULL, 10);
+		range.last = strtol(text + 4, NULL, 10);
+	}
+	if (range.first < STATUS_FIRST || range.last > STATUS_LAST || range.first > range.last)
+		return err_set(err, -EINVAL, "'%s' is not a status like 200, 2xx or 200-299", text);
+	*range_r = range;
+	return 0;
+}
+
+bool http_status_matches(const struct strlist *wanted, long status)
+{
+	for (size_t i = 0; i < wanted->n; i++) {
+		struct http_status_range range;
+
+		if (http_status_parse(wanted->v[i], &range, NULL) == 0 && status >= range.first &&
+		    status <= range.last)
+			return true;
+	}
+	return false;
+}
+
+const char *http_status_describe(const struct strlist *wanted, char *buf, size_t size)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+
+	for (size_t i = 0; i < wanted->n; i++)
+		str_addf(&text, "%s%s", i == 0 ? "" : " or ", wanted->v[i]);
+	(void)snprintf(buf, size, "%s", str_text(&text));
+	return buf;
+}
+
+int http_url_check(const char *url, struct err *err)
+{
+	const char *host = NULL;
+	size_t len;
+
+	if (strncasecmp(url, "http://", 7) == 0)
+		host = url + 7;
+	else if (strncasecmp(url, "https://", 8) == 0)
+		host = url + 8;
+	if (host == NULL)
+		return err_set(err, -EINVAL, "expected http://… or https://…");
+	len = strcspn(host, "/?#");
+	if (memchr(host, '@', len) != NULL)
+		return err_set(err, -EINVAL,
+			       "a login belongs into username and password, "
+			       "where it is not shown");
+	if (len == 0 || *host == ':')
+		return err_set(err, -EINVAL, "there is no host in it");
+	for (const char *p = url; *p != '\0'; p++) {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f)
+			return err_set(err, -EINVAL, "a blank must be written as %%20");
+	}
+	return 0;
+}
