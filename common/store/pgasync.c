@@ -1,2 +1,566 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/pgasync.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/strlist.h"
+#include "pg.h"
+
+/* Addresses tried for all hosts together; libpq tries them in turn within the one timeout. */
+#define ADDRESSES_MAX 16
+#define PORT_DEFAULT "5432"
+
+enum stage { STAGE_RESOLVE, STAGE_CONNECT, STAGE_BEGIN, STAGE_QUERY };
+
+struct pg_call {
+	uv_loop_t *loop;
+	pg_done_fn on_done;
+	void *ctx;
+	char *sql;
+	struct pg_target target;
+	enum stage stage;
+	int64_t begin_us;
+	int64_t deadline_ms; /* monotonic */
+	int64_t query_us;    /* when the statement was sent */
+
+	/* host and port as given, and per address found a host, an address and a port. */
+	struct strlist hosts, ports;
+	size_t next_host;
+	struct str out_hosts, out_addresses, out_ports;
+	size_t addresses;
+	char *unresolved; /* the last host without an address */
+
+	PGconn *conn;
+	PGresult *first; /* holds the first row */
+	struct pg_result result;
+	enum reason failure; /* of the statement, told when all of its results are read */
+
+	uv_timer_t timer;
+	uv_poll_t *poll; /* NULL: none open */
+	uv_getaddrinfo_t resolver;
+	bool is_resolving;
+	bool is_over;
+	size_t handles; /* open: the call is freed when the last has closed */
+};
+
+static void resolve_next(struct pg_call *call);
+static void on_io(uv_poll_t *poll, int status, int events);
+
+int pg_conninfo_check(const char *conninfo, struct err *err)
+{
+	struct pg_target target = {0};
+	int rc = pg_target_parse(conninfo, &target, err);
+
+	pg_target_done(&target);
+	return rc;
+}
+
+/* --- the end --- */
+
+static void call_free(struct pg_call *call)
+{
+	PQclear(call->first);
+	pg_target_done(&call->target);
+	strlist_done(&call->hosts);
+	strlist_done(&call->ports);
+	str_done(&call->out_hosts);
+	str_done(&call->out_addresses);
+	str_done(&call->out_ports);
+	free(call->unresolved);
+	free(call->sql);
+	free(call);
+}
+
+static void handle_gone(struct pg_call *call)
+{
+	call->handles--;
+	if (call->handles == 0 && call->is_over)
+		call_free(call);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	handle_gone(handle->data);
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+	struct pg_call *call = handle->data;
+
+	free(handle);
+	handle_gone(call);
+}
+
+static void poll_close(struct pg_call *call)
+{
+	if (call->poll != NULL)
+		uv_close((uv_handle_t *)TAKE_PTR(call->poll), on_poll_closed);
+}
+
+static struct db_value value_of(const PGresult *result, int column)
+{
+	struct db_value v = {.type = DB_TEXT};
+
+	if (PQgetisnull(result, 0, column) != 0)
+		return DB_V_NULL;
+	v.text = PQgetvalue(result, 0, column);
+	v.len = (size_t)PQgetlength(result, 0, column);
+	switch (PQftype(result, column)) {
+	case PG_INT2:
+	case PG_INT4:
+	case PG_INT8:
+	case PG_OID:
+		v.type = DB_INT;
+		v.integer = strtoll(v.text, NULL, 10);
+		break;
+	case PG_FLOAT4:
+	case PG_FLOAT8:
+	case PG_NUMERIC:
+		v.type = DB_REAL;
+		v.real = strtod(v.text, NULL);
+		break;
+	default:
+		break;
+	}
+	return v;
+}
+
+/* Calls back with the first row laid out. */
+static void tell(struct pg_call *call)
+{
+	size_t columns = call->first != NULL ? (size_t)PQnfields(call->first) : 0;
+	const char **names = mem_array(columns + 1, sizeof(*names));
+	struct db_value *values = mem_array(columns + 1, sizeof(*values));
+
+	for (size_t i = 0; i < columns; i++) {
+		names[i] = PQfname(call->first, (int)i);
+		values[i] = value_of(call->first, (int)i);
+	}
+	call->result.first =
+		(struct db_row){.columns = columns, .names = names, .values = values};
+	call->on_done(call->ctx, &call->result);
+	free(names);
+	free(values);
+}
+
+static void finish(struct pg_call *call, enum reason reason, const char *text)
+{
+	bool is_running = call->stage == STAGE_BEGIN || call->stage == STAGE_QUERY;
+
+	call->is_over = true;
+	call->result.reason = reason;
+	if (text != NULL)
+		pg_clean(&call->target, text, call->result.error, sizeof(call->result.error));
+	poll_close(call);
+	uv_close((uv_handle_t *)&call->timer, on_timer_closed);
+	/* If it is too late for that, the answer is thrown away when it comes. */
+	if (call->is_resolving)
+		(void)uv_cancel((uv_req_t *)&call->resolver);
+	if (is_running && PQtransactionStatus(call->conn) == PQTRANS_ACTIVE)
+		pg_cancel_detached(call->conn);
+	PQfinish(TAKE_PTR(call->conn));
+	tell(call);
+}
+
+static void fail_connect(struct pg_call *call)
+{
+	char code[6], text[512];
+
+	pg_connect_error(&call->target, call->conn, code, text, sizeof(text));
+	finish(call, pg_connect_reason(code, text), text);
+}
+
+static void fail_lost(struct pg_call *call)
+{
+	const char *text = PQerrorMessage(call->conn);
+
+	finish(call, strstr(text, "reset") != NULL ? REASON_CONN_RESET : REASON_CONN_CLOSED,
+	       text[0] != '\0' ? text : "connection lost");
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+	struct pg_call *call = timer->data;
+	static const enum reason reasons[] = {
+		[STAGE_RESOLVE] = REASON_TIMEOUT_DNS,
+		[STAGE_CONNECT] = REASON_TIMEOUT_CONNECT,
+		[STAGE_BEGIN] = REASON_TIMEOUT_READ,
+		[STAGE_QUERY] = REASON_TIMEOUT_READ,
+	};
+
+	finish(call, reasons[call->stage], reason_text(reasons[call->stage]));
+}
+
+/* --- waiting for the socket --- */
+
+/* libpq may change its socket, even for one with the same number: while connecting the poll handle
+ * is made anew for every step. */
+static void poll_open(struct pg_call *call, int events)
+{
+	int fd = PQsocket(call->conn);
+
+	poll_close(call);
+	call->poll = mem_alloc(sizeof(*call->poll));
+	if (fd < 0 || uv_poll_init_socket(call->loop, call->poll, fd) != 0) {
+		free(TAKE_PTR(call->poll));
+		finish(call, REASON_INTERNAL, "cannot watch the connection's socket");
+		return;
+	}
+	call->poll->data = call;
+	call->handles++;
+	(void)uv_poll_start(call->poll, events, on_io);
+}
+
+static void watch_query(struct pg_call *call)
+{
+	int unsent = PQflush(call->conn);
+
+	if (unsent < 0)
+		fail_lost(call);
+	else
+		(void)uv_poll_start(call->poll, unsent > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE,
+				    on_io);
+}
+
+/* --- the statement --- */
+
+static void send_begin(struct pg_call *call)
+{
+	int64_t left_ms = HALE_MAX(call->deadline_ms - clock_mono_ms(), 1);
+	char sql[96];
+
+	(void)snprintf(sql, sizeof(sql), "BEGIN READ ONLY; SET LOCAL statement_timeout = %lld",
+		       (long long)left_ms);
+	call->stage = STAGE_BEGIN;
+	if (PQsendQuery(call->conn, sql) == 0)
+		fail_lost(call);
+	else
+		watch_query(call);
+}
+
+static void send_query(struct pg_call *call)
+{
+	call->stage = STAGE_QUERY;
+	call->query_us = clock_mono_us();
+	/* The extended protocol takes one statement only: nothing behind a ";" leaves the read-only
+	 * transaction. */
+	if (PQsendQueryParams(call->conn, call->sql, 0, NULL, NULL, NULL, NULL, 0) == 0) {
+		fail_lost(call);
+		return;
+	}
+	(void)PQsetSingleRowMode(call->conn);
+	watch_query(call);
+}
+
+static void take_error(struct pg_call *call, const PGresult *result)
+{
+	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (call->failure != REASON_OK)
+		return;
+	call->failure = REASON_SQL_ERROR;
+	if (code == NULL || PQstatus(call->conn) == CONNECTION_BAD || strncmp(code, "57P", 3) == 0)
+		call->failure = REASON_CONN_CLOSED;
+	else if (strcmp(code, "57014") == 0)
+		call->failure = REASON_TIMEOUT_READ;
+	pg_clean(&call->target, text != NULL ? text : PQerrorMessage(call->conn),
+		 call->result.error, sizeof(call->result.error));
+}
+
+/* True if the result was kept. */
+static bool take_result(struct pg_call *call, PGresult *result)
+{
+	switch (PQresultStatus(result)) {
+	case PGRES_SINGLE_TUPLE:
+		if (call->result.rows++ > 0)
+			return false;
+		call->first = result;
+		return true;
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+	case PGRES_EMPTY_QUERY:
+		return false;
+	case PGRES_COPY_IN:
+	case PGRES_COPY_OUT:
+	case PGRES_COPY_BOTH:
+		finish(call, REASON_SQL_ERROR, "COPY cannot be used here");
+		return false;
+	default:
+		take_error(call, result);
+		return false;
+	}
+}
+
+static void stage_done(struct pg_call *call)
+{
+	if (call->failure != REASON_OK)
+		finish(call, call->failure, NULL);
+	else if (call->stage == STAGE_BEGIN)
+		send_query(call);
+	else
+		finish(call, REASON_OK, NULL);
+}
+
+static void read_results(struct pg_call *call)
+{
+	PGresult *result;
+
+	if (PQconsumeInput(call->conn) == 0) {
+		fail_lost(call);
+		return;
+	}
+	while (!call->is_over && PQisBusy(call->conn) == 0) {
+		result = PQgetResult(call->conn);
+		if (call->stage == STAGE_QUERY)
+			call->result.query_ms = (double)(clock_mono_us() - call->query_us) / 1000.0;
+		if (result == NULL) {
+			stage_done(call);
+			return;
+		}
+		if (!take_result(call, result))
+			PQclear(result);
+	}
+	if (!call->is_over)
+		watch_query(call);
+}
+
+/* --- connecting --- */
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+	(void)arg;
+	(void)result;
+}
+
+static void connected(struct pg_call *call)
+{
+	call->result.connect_ms = (double)(clock_mono_us() - call->begin_us) / 1000.0;
+	(void)PQsetErrorVerbosity(call->conn, PQERRORS_DEFAULT);
+	if (PQsetnonblocking(call->conn, 1) != 0) {
+		fail_lost(call);
+		return;
+	}
+	poll_open(call, UV_READABLE);
+	if (!call->is_over)
+		send_begin(call);
+}
+
+static void connect_step(struct pg_call *call)
+{
+	/* The socket may be closed within: nobody may watch it then. */
+	poll_close(call);
+	switch (PQconnectPoll(call->conn)) {
+	case PGRES_POLLING_OK:
+		connected(call);
+		break;
+	case PGRES_POLLING_READING:
+		poll_open(call, UV_READABLE);
+		break;
+	case PGRES_POLLING_WRITING:
+		poll_open(call, UV_WRITABLE);
+		break;
+	default:
+		fail_connect(call);
+	}
+}
+
+static void on_io(uv_poll_t *poll, int status, int events)
+{
+	struct pg_call *call = poll->data;
+
+	(void)status; /* an error makes the socket readable, and libpq finds out why */
+	(void)events;
+	if (call->stage == STAGE_CONNECT)
+		connect_step(call);
+	else
+		read_results(call);
+}
+
+static void connect_start(struct pg_call *call)
+{
+	struct pg_params params;
+
+	call->stage = STAGE_CONNECT;
+	pg_params_init(&params, &call->target);
+	if (call->addresses > 0) {
+		pg_params_set(&params, "host", str_text(&call->out_hosts));
+		pg_params_set(&params, "hostaddr", str_text(&call->out_addresses));
+		pg_params_set(&params, "port", str_text(&call->out_ports));
+	}
+	call->conn = PQconnectStartParams(params.keys, params.values, 0);
+	if (call->conn == NULL) {
+		finish(call, REASON_INTERNAL, "out of memory");
+		return;
+	}
+	/* Verbose texts carry the SQLSTATE of a refused login (pg_connect_error). */
+	(void)PQsetErrorVerbosity(call->conn, PQERRORS_VERBOSE);
+	(void)PQsetNoticeReceiver(call->conn, ignore_notice, NULL);
+	if (PQstatus(call->conn) == CONNECTION_BAD)
+		fail_connect(call);
+	else
+		poll_open(call, UV_WRITABLE);
+}
+
+/* --- names: libpq would resolve them itself, and hold the loop --- */
+
+static void split(const char *text, struct strlist *out)
+{
+	const char *end;
+
+	for (const char *p = text; p != NULL; p = *end == ',' ? end + 1 : NULL) {
+		HALE_CLEANUP(cleanup_free) char *part = NULL;
+
+		end = p + strcspn(p, ",");
+		part = mem_dupn(p, (size_t)(end - p));
+		strlist_add(out, part);
+	}
+}
+
+static void add_part(struct str *list, bool is_first, const char *part)
+{
+	if (!is_first)
+		str_addc(list, ',');
+	str_add(list, part);
+}
+
+/* An empty address leaves the host to libpq: a socket directory. */
+static void add_address(struct pg_call *call, const char *host, const char *address)
+{
+	size_t i = call->next_host;
+	const char *port = i < call->ports.n     ? call->ports.v[i]
+			   : call->ports.n == 1 ? call->ports.v[0]
+						: "";
+	bool is_first = call->addresses == 0;
+
+	if (call->addresses == ADDRESSES_MAX)
+		return;
+	add_part(&call->out_hosts, is_first, host);
+	add_part(&call->out_addresses, is_first, address);
+	add_part(&call->out_ports, is_first, port[0] != '\0' ? port : PORT_DEFAULT);
+	call->addresses++;
+}
+
+static bool needs_no_resolver(const char *host)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	return host[0] == '/' || host[0] == '@' || host[0] == '\0' ||
+	       uv_ip4_addr(host, 0, &v4) == 0 || uv_ip6_addr(host, 0, &v6) == 0;
+}
+
+static void add_found(struct pg_call *call, const char *host, const struct addrinfo *found)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
+		int rc = a->ai_family == AF_INET6
+				 ? uv_ip6_name((const struct sockaddr_in6 *)(void *)a->ai_addr, address,
+					       sizeof(address))
+				 : uv_ip4_name((const struct sockaddr_in *)(void *)a->ai_addr, address,
+					       sizeof(address));
+
+		if (rc == 0)
+			add_address(call, host, address);
+	}
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+	struct pg_call *call = request->data;
+	const char *host = call->hosts.v[call->next_host];
+
+	call->is_resolving = false;
+	if (!call->is_over && status == 0) {
+		add_found(call, host, found);
+	} else if (!call->is_over) {
+		free(call->unresolved);
+		call->unresolved = mem_printf("%s: %s", host, uv_strerror(status));
+	}
+	uv_freeaddrinfo(found);
+	if (!call->is_over) {
+		call->next_host++;
+		resolve_next(call);
+	}
+	handle_gone(call);
+}
+
+static void resolve_next(struct pg_call *call)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+
+	for (; call->next_host < call->hosts.n; call->next_host++) {
+		const char *host = call->hosts.v[call->next_host];
+
+		if (needs_no_resolver(host)) {
+			add_address(call, host, host[0] == '/' || host[0] == '@' ? "" : host);
+			continue;
+		}
+		call->resolver.data = call;
+		if (uv_getaddrinfo(call->loop, &call->resolver, on_resolved, host, NULL, &hints) == 0) {
+			call->is_resolving = true;
+			call->handles++;
+			return;
+		}
+	}
+	if (call->hosts.n > 0 && call->addresses == 0)
+		finish(call, REASON_DNS_FAILED,
+		       call->unresolved != NULL ? call->unresolved : "the host has no address");
+	else
+		connect_start(call);
+}
+
+/* --- from outside --- */
+
+/* The first step is taken on the loop, so that nobody is called back before pg_query_start()
+ * returned. */
+static void on_begin(uv_timer_t *timer)
+{
+	struct pg_call *call = timer->data;
+	int64_t left_ms = HALE_MAX(call->deadline_ms - clock_mono_ms(), 1);
+
+	if (call->target.options == NULL) {
+		finish(call, REASON_CONFIG, NULL);
+		return;
+	}
+	(void)uv_timer_start(timer, on_timeout, (uint64_t)left_ms, 0);
+	resolve_next(call);
+}
+
+struct pg_call *pg_query_start(uv_loop_t *loop, const char *conninfo, const char *sql,
+			       int64_t timeout_ms, pg_done_fn on_done, void *ctx)
+{
+	struct pg_call *call = mem_alloc(sizeof(*call));
+	struct err err = {0};
+
+	call->loop = loop;
+	call->on_done = on_done;
+	call->ctx = ctx;
+	call->sql = mem_dup(sql);
+	call->begin_us = clock_mono_us();
+	call->deadline_ms = clock_mono_ms() + timeout_ms;
+	call->failure = REASON_OK;
+	if (pg_target_parse(conninfo, &call->target, &err) != 0)
+		(void)snprintf(call->result.error, sizeof(call->result.error), "%s", err.text);
+	else if (pg_target_get(&call->target, "hostaddr") == NULL) {
+		split(pg_target_get(&call->target, "host"), &call->hosts);
+		split(pg_target_get(&call->target, "port"), &call->ports);
+	}
+	(void)uv_timer_init(loop, &call->timer);
+	call->timer.data = call;
+	call->handles = 1;
+	(void)uv_timer_start(&call->timer, on_begin, 0, 0);
+	return call;
+}
+
+void pg_query_cancel(struct pg_call *call)
+{
+	if (!call->is_over)
+		finish(call, REASON_CANCELLED, reason_text(REASON_CANCELLED));
+}

@@ -15,13 +15,18 @@
 
 struct pg_call;
 
+/* 0, or -EINVAL if this can never be a connection string; the text does not repeat it. */
+int pg_conninfo_check(const char *conninfo, struct err *err);
+
 struct pg_result {
 	enum reason reason; /* REASON_OK, CONN_*, TIMEOUT_*, SQL_ERROR, SQL_AUTH, CANCELLED … */
 	char error[512];
 	double connect_ms; /* 0 if never connected */
 	double query_ms;
 	size_t rows;       /* all of them */
-	struct db_row first; /* columns 0 if there was none; valid during the callback */
+	/* columns 0 if there was none; valid during the callback. Unlike in db.h, numeric is DB_REAL,
+	 * and every value that is not NULL has the server's text too. */
+	struct db_row first;
 };
 
 typedef void (*pg_done_fn)(void *ctx, const struct pg_result *r);
