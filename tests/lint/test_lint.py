@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""House rules that a tool can check: layers, format, sizes, and documentation that agrees."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), "../.."))
+BIN = os.environ.get("HALE_BIN", os.path.join(ROOT, "build/release/bin"))
+
+# What each place may include of common/. An arrow that is not here turns back.
+LAYERS = {
+    "base": set(),
+    "model": {"base"},
+    "conf": {"base", "model"},
+    "bus": {"base", "model"},
+    "http": {"base", "model"},
+    "expr": {"base"},
+    "store": {"base", "model", "conf"},
+    "service": {"base", "model", "conf", "bus", "http"},
+}
+PROGRAMS = ["supervisor", "checkers", "recorder", "notifier", "reconciler", "web", "cli"]
+# One wrapper per foreign library: where its headers may appear.
+FOREIGN = {
+    r"nng/": {"common/bus"},
+    r"yaml\.h": {"common/conf"},
+    r"curl/": {"common/http"},
+    r"jq\.h|jv\.h": {"common/expr"},
+    r"sqlite3\.h|libpq-fe\.h": {"common/store"},
+    r"microhttpd\.h|wslay/": {"web"},
+    r"systemd/": {"supervisor", "common/service"},
+    r"seccomp\.h": {"common/service"},
+}
+# Modules that decide: a function of state, input and time. No loop, no clock, no I/O.
+PURE = ["common/model/*", "common/base/backoff.*", "common/base/units.*", "supervisor/child_state.*",
+        "supervisor/health.*", "supervisor/slice.*", "checkers/schedule.*", "checkers/perfdata.*",
+        "notifier/engine*", "reconciler/plan*", "web/route*"]
+IMPURE = re.compile(r"#include [<\"](uv\.h|nng/|curl/|sqlite3\.h|libpq-fe\.h|fcntl\.h|sys/socket\.h)"
+                    r"|\b(clock_(mono|wall)_\w+|clock_now_text|clock_gettime|open|fopen)\(")
+
+
+def files(*suffixes, under=None):
+    out = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                         capture_output=True, text=True, check=True).stdout.split("\n")
+    return [f for f in out if f.endswith(suffixes) and (under is None or f.startswith(under)) and
+            os.path.exists(os.path.join(ROOT, f))]
+
+
+def read(path):
+    with open(os.path.join(ROOT, path)) as f:
+        return f.read()
+
+
+def includes(path):
+    return re.findall(r'^#include ["<]([^">]+)[">]', read(path), re.M)
+
+
+def place_of(path):
+    parts = path.split("/")
+    return "/".join(parts[:2]) if parts[0] == "common" else parts[0]
+
+
+def test_layers_point_one_way():
+    wrong = []
+    for path in files(".c", ".h", under="common/"):
+        layer = path.split("/")[1]
+        for inc in includes(path):
+            target = inc.split("/")[0]
+            if target in LAYERS and target != layer and target not in LAYERS[layer]:
+                wrong.append(f"{path}: {layer} may not include {inc}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_program_includes_another_program():
+    own = {p: {os.path.basename(f) for f in files(".h", under=p + "/")} for p in PROGRAMS}
+    wrong = []
+    for program in PROGRAMS:
+        others = set().union(*(own[p] for p in PROGRAMS if p != program)) - own[program]
+        for path in files(".c", ".h", under=program + "/"):
+            for inc in includes(path):
+                if "/" not in inc and inc in others:
+                    wrong.append(f"{path}: {inc} belongs to another program")
+                if inc.split("/")[0] in PROGRAMS or inc.startswith(".."):
+                    wrong.append(f"{path}: {inc}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_one_wrapper_per_foreign_library():
+    wrong = []
+    for path in files(".c", ".h"):
+        if path.startswith("tests/"):
+            continue
+        for inc in includes(path):
+            for pattern, places in FOREIGN.items():
+                if re.match(pattern, inc) and place_of(path) not in places:
+                    wrong.append(f"{path}: {inc} is only for {', '.join(places)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_pure_modules_have_no_io():
+    import fnmatch
+    wrong = []
+    for path in files(".c", ".h"):
+        if not any(fnmatch.fnmatch(path, p) for p in PURE):
+            continue
+        for n, line in enumerate(read(path).splitlines(), 1):
+            if IMPURE.search(line) and not line.lstrip().startswith(("*", "/*")):
+                wrong.append(f"{path}:{n}: {line.strip()}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_haled_links_only_what_it_should():
+    needed = subprocess.run(["readelf", "-d", f"{BIN}/haled"], capture_output=True, text=True,
+                            check=True).stdout
+    libraries = set(re.findall(r"\[lib(\w+)", needed))
+    assert libraries <= {"uv", "nng", "yaml", "jansson", "systemd", "c", "m", "asan", "ubsan", "tsan",
+                         "gcc_s"}, libraries
+
+
+def test_format():
+    sources = files(".c", ".h")
+    r = subprocess.run(["clang-format", "--dry-run", "-Werror", *sources], cwd=ROOT,
+                       capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr[:4000]
+
+
+def test_every_source_says_its_licence():
+    for path in files(".c", ".h", ".py", ".cmake", "CMakeLists.txt"):
+        assert "SPDX-License-Identifier: Apache-2.0" in read(path)[:300], path
+
+
+def test_headers_state_a_contract():
+    for path in files(".h"):
+        if path.startswith("tests/"):
+            continue
+        name = os.path.basename(path)[:-2]
+        assert re.search(rf"/\* {re.escape(name)} - ", read(path)[:400]), \
+            f"{path}: begins with no '{name} - what it is'"
+
+
+def test_sizes():
+    """Files stop at 800 lines, functions at 80; what is over is split, not excused."""
+    wrong = []
+    for path in files(".c", ".h"):
+        lines = read(path).splitlines()
+        if len(lines) > 800:
+            wrong.append(f"{path}: {len(lines)} lines")
+        if path.startswith("tests/"):
+            continue
+        start = None
+        for n, line in enumerate(lines, 1):
+            if line == "{":
+                start = n
+            elif line == "}" and start:
+                if n - start > 80:
+                    wrong.append(f"{path}:{start}: a function of {n - start} lines")
+                start = None
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_supervisor_is_read_in_one_sitting():
+    lines = sum(len(read(f).splitlines()) for f in files(".c", ".h", under="supervisor/"))
+    assert lines < 4000, lines
+
+
+def test_nothing_names_this_machine_or_unfinished_work():
+    wrong = []
+    marks = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+    for path in files(".c", ".h", ".py", ".md", ".yaml", ".txt", ".cmake", ".js", ".html", ".css"):
+        for n, line in enumerate(read(path).splitlines(), 1):
+            if marks.search(line) or "/wo" "rk/" in line:
+                wrong.append(f"{path}:{n}: {line.strip()}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_tests_do_not_sleep():
+    wrong = [f for f in files(".py", ".c", under="tests/")
+             if re.search(r"\b(time\.sleep|usleep|sleep)\(", read(f)) and "test_lint" not in f]
+    assert not wrong, wrong
+
+
+# ---- documentation that agrees ----
+
+def manifests():
+    folder = os.path.join(BIN, "../share/hale/manifests")
+    return {f: json.load(open(os.path.join(folder, f))) for f in sorted(os.listdir(folder))}
+
+
+def test_every_kind_is_documented_with_every_option_and_metric():
+    text = read("docs/checks.md")
+    missing = []
+    for m in manifests().values():
+        if m.get("role") != "check":
+            continue
+        section = re.search(rf"^## {m['kind']}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+        assert section, f"docs/checks.md has no section '## {m['kind']}'"
+        for name in list(m["options"]) + [x["name"] for x in m.get("metrics", [])]:
+            if f"`{name}`" not in section.group(1):
+                missing.append(f"{m['kind']}: `{name}`")
+    assert not missing, missing
+
+
+def option_names(options):
+    for name, o in options.items():
+        yield name
+        yield from option_names(o.get("options", {}))
+
+
+@pytest.mark.parametrize("program,doc", [("hale-web", "docs/api.md"),
+                                         ("hale-recorder", "docs/store.md"),
+                                         ("hale-notifier", "docs/alerting.md"),
+                                         ("hale-reconciler", "docs/reconcile.md")])
+def test_every_section_option_is_documented(program, doc):
+    text = read(doc)
+    for section in manifests()[program + ".json"]["sections"].values():
+        missing = [n for n in option_names(section["options"]) if not re.search(rf"\b{n}\b", text)]
+        assert not missing, f"{doc} does not mention {missing}"
+
+
+def test_every_route_is_documented():
+    routes = json.loads(subprocess.run([f"{BIN}/hale-web", "--routes"], capture_output=True,
+                                       text=True, check=True).stdout)
+    text = read("docs/api.md")
+    missing = [r["path"] for r in routes if r["path"] not in text]
+    assert len(routes) > 8 and not missing, missing
+
+
+def test_every_verb_is_documented():
+    usage = subprocess.run([f"{BIN}/hale", "--help"], capture_output=True, text=True).stdout
+    verbs = re.findall(r"^  ([a-z]+)\b", usage, re.M)
+    text = read("docs/cli.md")
+    missing = [v for v in verbs if f"hale {v}" not in text]
+    assert len(verbs) > 12 and not missing, missing
+
+
+def test_every_bus_method_is_documented():
+    text = read("docs/bus.md")
+    for path in files(".c", under="supervisor/commands"):
+        for method in re.findall(r'^\t\{"([a-z._]+)", call_', read(path), re.M):
+            assert f"`{method}" in text, method
+
+
+def test_shipped_configuration_is_good(tmp_path):
+    r = subprocess.run([f"{BIN}/haled", "--check", "--config", f"{ROOT}/etc/hale.yaml",
+                        "--state-dir", str(tmp_path)], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_links_in_the_documents_lead_somewhere():
+    wrong = []
+    for path in files(".md"):
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", read(path)):
+            if not os.path.exists(os.path.join(ROOT, os.path.dirname(path), target)):
+                wrong.append(f"{path}: {target}")
+    assert not wrong, wrong
