@@ -14,6 +14,9 @@
 
 /* Read in one loop turn, so that one client cannot keep the others waiting. */
 #define WS_TURN_BYTES 65536
+/* Frames waiting to be written. The owner bounds the bytes; this bounds what has none: the pongs a
+ * peer may ask for without end and never read. */
+#define WS_QUEUE_FRAMES_MAX 16384
 
 struct ws {
 	uv_poll_t poll;
@@ -132,6 +135,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		ws->is_dead = wslay_event_recv(ws->wslay) != 0;
 	if (!ws->is_dead && wslay_event_want_write(ws->wslay))
 		ws->is_dead = wslay_event_send(ws->wslay) != 0;
+	if (wslay_event_get_queued_msg_count(ws->wslay) > WS_QUEUE_FRAMES_MAX)
+		ws->is_dead = true;
 	settle(ws);
 }
 
