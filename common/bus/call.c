@@ -8,12 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "bus/handshake.h"
 #include "bus/nngsock.h"
 
 /* Calls open at once in one client; more end "busy". Far more than anyone can mean to ask. */
@@ -357,24 +355,27 @@ static void on_sync_result(void *ctx, const json_t *result, int code, const char
 	call_close(sc->client, NULL, NULL);
 }
 
-/* A plain connect tells at once what nng would only try again and again. */
-static int probe(const char *path, struct err *err)
+/* Tells at once what nng would only try again and again. */
+static int probe(const char *path, uint32_t timeout_ms, struct err *err)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	HALE_CLEANUP(cleanup_fd) int fd = -1;
+	int rv;
 
 	if (nngsock_path_check(path, err) < 0)
 		return COMMAND_E_NO_PEER;
-	memcpy(addr.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_errno(err, COMMAND_E_NO_PEER, "%s: no socket", path);
-	/* EAGAIN: its queue is full, so somebody listens. */
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 || errno == EAGAIN)
+	rv = handshake_probe(path, timeout_ms);
+	switch (rv) {
+	case 0:
+	case -EAGAIN: /* its queue is full, so somebody listens */
 		return 0;
-	if (errno == ENOENT || errno == ECONNREFUSED)
+	case -ETIMEDOUT:
+		return err_set(err, COMMAND_E_TIMEOUT,
+			       "hale at %s does not answer; is it stopped, or very busy?", path);
+	case -ENOENT:
+	case -ECONNREFUSED:
 		return err_set(err, COMMAND_E_NO_PEER, "no hale is running at %s", path);
-	return err_set(err, COMMAND_E_NO_PEER, "%s: %s", path, strerror(errno));
+	default:
+		return err_errno(err, rv, "%s", path), COMMAND_E_NO_PEER;
+	}
 }
 
 int command_call_sync(const char *path, const char *method, json_t *params, uint32_t timeout_ms,
@@ -384,7 +385,7 @@ int command_call_sync(const char *path, const char *method, json_t *params, uint
 	uv_loop_t loop;
 	int rv;
 
-	rv = probe(path, err);
+	rv = probe(path, timeout_ms, err);
 	if (rv != 0 || uv_loop_init(&loop) < 0) {
 		json_decref(params);
 		return rv != 0 ? rv : err_set(err, COMMAND_E_FAILED, "%s: no event loop", path);

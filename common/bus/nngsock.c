@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
 
+#include "base/mem.h"
+#include "bus/handshake.h"
 #include "bus/pub.h"
 
 /* A listener that comes back is found within some 10 ms, and one that stays away costs ten tries a
@@ -21,6 +24,35 @@
 /* sun_path less its NUL. */
 #define PATH_MAX_BYTES (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define SOCKET_MODE 0600
+/* How long a listener already there may take to answer; it is asked once, when a process starts. */
+#define PROBE_MS 500
+/* A deaf listener is found within two of these. The look itself takes some 5 us. */
+#define GUARD_MS 1000
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_LSAN
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_LSAN
+#endif
+#ifdef HAS_LSAN
+/* nng 1.5.2 never frees an endpoint that is closed while one of its connections has finished the
+ * handshake and was not taken yet: some 3 kB each time a dialer is closed that early or a deaf
+ * listener is replaced. The library has no symbols to be more precise about. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libnng.so\n";
+}
+
+const char *__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+#endif
 
 int nngsock_errno(int rv)
 {
@@ -59,14 +91,21 @@ int nngsock_path_check(const char *path, struct err *err)
 		       path, (size_t)PATH_MAX_BYTES, len);
 }
 
-/* nng unlinks whatever stands in its way, so that must be nothing but a former socket. */
+/* nng unlinks whatever stands in its way, so that must be nothing but a former socket. nng's own
+ * test whether somebody still listens is one of those that make the other deaf, so it finds nothing
+ * to be tested. */
 static int check_in_the_way(const char *path, struct err *err)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0 || S_ISSOCK(st.st_mode))
+	if (lstat(path, &st) < 0)
 		return 0;
-	return err_set(err, -EEXIST, "%s: stands where a socket must be: remove it", path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, -EEXIST, "%s: stands where a socket must be: remove it", path);
+	if (handshake_probe(path, PROBE_MS) != -ECONNREFUSED)
+		return err_set(err, -EADDRINUSE, "%s: in use by another process", path);
+	(void)unlink(path);
+	return 0;
 }
 
 static void tell_loop(struct nngsock *ns)
@@ -163,15 +202,99 @@ static int subscribe(nng_socket s, const char *prefix)
 	return nng_socket_set(s, NNG_OPT_SUB_SUBSCRIBE, prefix, strlen(prefix));
 }
 
-static int start_listener(nng_socket s, const char *url)
+static int start_listener(struct nngsock *ns)
 {
-	nng_listener l;
 	int rv;
 
-	if ((rv = nng_listener_create(&l, s, url)) != 0 ||
-	    (rv = nng_listener_set_int(l, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE)) != 0)
+	rv = nng_listener_create(&ns->listener, ns->socket, ns->url);
+	if (rv != 0)
 		return rv;
-	return nng_listener_start(l, 0);
+	rv = nng_listener_set_int(ns->listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
+	if (rv == 0)
+		rv = nng_listener_start(ns->listener, 0);
+	if (rv != 0)
+		(void)nng_listener_close(ns->listener);
+	ns->is_listening = rv == 0;
+	return rv;
+}
+
+/* ---- the guard ---- */
+
+struct counters {
+	uint64_t accepted;
+	uint64_t errors; /* connections that failed or ended; our probes are rejects, not errors */
+};
+
+static struct counters read_counters(const struct nngsock *ns)
+{
+	static const char *const errors[] = {"disconnect", "canceled", "other", "timeout", "proto",
+					     "auth",       "oom"};
+	struct counters c = {0, 0};
+	nng_stat *all, *own, *one;
+
+	if (nng_stats_get(&all) != 0)
+		return c;
+	own = nng_stat_find_listener(all, ns->listener);
+	for (one = own == NULL ? NULL : nng_stat_child(own); one != NULL; one = nng_stat_next(one)) {
+		if (strcmp(nng_stat_name(one), "accept") == 0)
+			c.accepted = nng_stat_value(one);
+		for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+			if (strcmp(nng_stat_name(one), errors[i]) == 0)
+				c.errors += nng_stat_value(one);
+		}
+	}
+	nng_stats_free(all);
+	return c;
+}
+
+static void listen_anew(struct nngsock *ns)
+{
+	if (ns->is_listening)
+		(void)nng_listener_close(ns->listener);
+	ns->errors_seen = 0; /* it counts from zero */
+	ns->reopened++;
+	(void)start_listener(ns);
+}
+
+static void take_verdict(struct nngsock *ns, const struct counters *now)
+{
+	int rv = handshake_answered(ns->probe_fd);
+
+	/* Even a deaf listener answers the handshake; nng's threads have had no time yet. */
+	if (rv == -EAGAIN)
+		return;
+	cleanup_fd(&ns->probe_fd);
+	ns->probe_fd = -1;
+	if (now->accepted == ns->accepted_before)
+		listen_anew(ns);
+}
+
+static void on_guard(uv_timer_t *timer)
+{
+	struct nngsock *ns = timer->data;
+	struct counters now;
+
+	if (!ns->is_listening) {
+		listen_anew(ns);
+		return;
+	}
+	now = read_counters(ns);
+	if (ns->probe_fd >= 0) {
+		take_verdict(ns, &now);
+	} else if (now.errors != ns->errors_seen) {
+		ns->errors_seen = now.errors;
+		ns->accepted_before = now.accepted;
+		if (handshake_start(ns->url + strlen("ipc://"), &ns->probe_fd) < 0)
+			listen_anew(ns); /* the file is gone, or nobody takes connections */
+	}
+}
+
+static void start_guard(struct nngsock *ns, uv_loop_t *loop)
+{
+	(void)uv_timer_init(loop, &ns->guard);
+	ns->guard.data = ns;
+	ns->open_handles++;
+	(void)uv_timer_start(&ns->guard, on_guard, GUARD_MS, GUARD_MS);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -213,6 +336,8 @@ static int wire(struct nngsock *ns, uv_loop_t *loop)
 		rv = uv_poll_start(&ns->poll, UV_READABLE, on_poll);
 		HALE_ASSERT(rv == 0);
 	}
+	if (ns->url != NULL)
+		start_guard(ns, loop);
 	atomic_store(&ns->is_wired, true);
 	/* For connections made before there was a handle to tell the loop with. */
 	tell_loop(ns);
@@ -226,6 +351,7 @@ static int open_socket(struct nngsock *ns, enum nngsock_kind kind, size_t recv_m
 
 	memset(ns, 0, sizeof(*ns));
 	ns->ops = *ops;
+	ns->probe_fd = -1;
 	rv = nngsock_path_check(path, err);
 	if (rv < 0)
 		return rv;
@@ -247,23 +373,21 @@ static int finish_open(struct nngsock *ns, uv_loop_t *loop, int rv, const char *
 {
 	int code;
 
-	if (rv != 0) {
-		(void)nng_close(ns->socket);
-		return err_set(err, nngsock_errno(rv), "%s: %s", path,
+	if (rv != 0)
+		code = err_set(err, nngsock_errno(rv), "%s: %s", path,
 			       rv == NNG_ENOENT ? "no such directory" : nng_strerror(rv));
-	}
-	code = wire(ns, loop);
+	else if ((code = wire(ns, loop)) < 0)
+		(void)err_errno(err, code, "%s", path);
 	if (code < 0) {
 		(void)nng_close(ns->socket);
-		return err_errno(err, code, "%s", path);
+		free(TAKE_PTR(ns->url));
 	}
-	return 0;
+	return code;
 }
 
 int nngsock_listen(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
 		   size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err)
 {
-	char url[sizeof("ipc://") + PATH_MAX_BYTES] = "ipc://";
 	int rv;
 
 	rv = open_socket(ns, kind, recv_max_bytes, ops, path, err);
@@ -274,20 +398,19 @@ int nngsock_listen(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, 
 		(void)nng_close(ns->socket);
 		return rv;
 	}
-	strcat(url, path);
-	return finish_open(ns, loop, start_listener(ns->socket, url), path, err);
+	ns->url = mem_printf("ipc://%s", path);
+	return finish_open(ns, loop, start_listener(ns), path, err);
 }
 
 int nngsock_dial(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
 		 size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err)
 {
-	char url[sizeof("ipc://") + PATH_MAX_BYTES] = "ipc://";
+	HALE_CLEANUP(cleanup_free) char *url = mem_printf("ipc://%s", path);
 	int rv;
 
 	rv = open_socket(ns, kind, recv_max_bytes, ops, path, err);
 	if (rv < 0)
 		return rv;
-	strcat(url, path);
 	/* NONBLOCK: the first try runs in the background, and so does every later one. */
 	rv = nng_dial(ns->socket, url, NULL, NNG_FLAG_NONBLOCK);
 	return finish_open(ns, loop, rv, path, err);
@@ -316,5 +439,10 @@ void nngsock_close(struct nngsock *ns, void (*on_closed)(void *ctx))
 	/* Waits for nng's callbacks, so that none of them sees the handle closed. */
 	(void)nng_close(ns->socket);
 	atomic_store(&ns->is_wired, false);
+	if (ns->url != NULL) {
+		uv_close((uv_handle_t *)&ns->guard, on_handle_closed);
+		free(TAKE_PTR(ns->url));
+		cleanup_fd(&ns->probe_fd);
+	}
 	uv_close((uv_handle_t *)&ns->wake, on_handle_closed);
 }

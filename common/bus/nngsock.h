@@ -5,6 +5,12 @@
  * socket file), refuses peers of another user, and turns readiness and connection changes into loop
  * callbacks. nng's own callbacks run on its threads and touch nothing but atomics here.
  *
+ * A listener is guarded: nng 1.5.2 stops taking connections for ever when one peer breaks off in the
+ * handshake (handshake.h); a kill -9 or a stopped process at the wrong moment is enough. When nng's
+ * counters show that any connection has failed or ended, the guard connects to the listener itself;
+ * if that is not counted as accepted, the listener is closed and opened anew. All peers then
+ * reconnect, and what was under way is repeated by outbox and feed.
+ *
  * Ownership: embedded in its owner, which must live until on_closed. A failed open leaves nothing.
  * Loop:      everything here is called on, and calls back on, the loop thread.
  */
@@ -40,6 +46,15 @@ struct nngsock {
 	bool is_polling;
 	unsigned open_handles;
 	void (*on_closed)(void *ctx);
+	/* Listeners only: the guard. */
+	char *url; /* NULL for a dialer */
+	nng_listener listener;
+	uv_timer_t guard;
+	bool is_listening;       /* false: opening anew failed, to be tried again */
+	int probe_fd;            /* -1 none: a connection of our own is on its way */
+	uint64_t accepted_before; /* when the probe was sent */
+	uint64_t errors_seen;
+	uint64_t reopened;
 	atomic_bool is_wired; /* wake may be used */
 	/* Written by nng's threads. */
 	atomic_uint_fast64_t refused; /* peers of another user */

@@ -195,29 +195,38 @@ static uint64_t find_after(const struct ring *r, const struct ring_epoch *ep, ui
 	return low;
 }
 
+/* From the oldest line on: behind the last hole between epochs, so that what is given is whole. */
+static enum ring_answer find_oldest(const struct ring *r, uint64_t *index_r)
+{
+	*index_r = r->base;
+	for (size_t i = r->n_epochs; i-- > 0;) {
+		if (r->epochs[i].lost_through == 0)
+			continue;
+		*index_r = HALE_MAX(r->epochs[i].start, r->base);
+		return i == r->n_epochs - 1 ? RING_TOO_OLD : RING_OK;
+	}
+	return RING_OK;
+}
+
 static enum ring_answer find_start(const struct ring *r, const char *epoch, uint64_t after,
 				   uint64_t *index_r)
 {
-	const struct ring_epoch *ep = newest_epoch(r);
+	if (epoch == NULL || epoch[0] == '\0')
+		return find_oldest(r, index_r);
+	/* From the newest, because every epoch behind the cursor's must be here from its beginning:
+	 * it may have been evicted, or the journal began in the middle of it. */
+	for (size_t i = r->n_epochs; i-- > 0;) {
+		const struct ring_epoch *ep = &r->epochs[i];
 
-	if (epoch == NULL || epoch[0] == '\0') {
-		*index_r = r->base;
-		return ep == NULL || ep->lost_through == 0 ? RING_OK : RING_TOO_OLD;
-	}
-	for (size_t i = 0; i < r->n_epochs; i++) {
-		ep = &r->epochs[i];
-		if (strcmp(ep->name, epoch) != 0)
-			continue;
-		if (after < ep->lost_through || (ep == newest_epoch(r) && after > ep->last_seq))
-			return RING_TOO_OLD;
-		/* Lines leave oldest first, so only the very next epoch can lack its beginning
-		 * because of eviction; any later one may lack it in the journal. */
-		for (size_t k = i + 1; k < r->n_epochs; k++) {
-			if (r->epochs[k].lost_through > 0)
+		if (strcmp(ep->name, epoch) == 0) {
+			if (after < ep->lost_through ||
+			    (i == r->n_epochs - 1 && after > ep->last_seq))
 				return RING_TOO_OLD;
+			*index_r = find_after(r, ep, after);
+			return RING_OK;
 		}
-		*index_r = find_after(r, ep, after);
-		return RING_OK;
+		if (ep->lost_through > 0)
+			return RING_TOO_OLD;
 	}
 	return RING_TOO_OLD;
 }

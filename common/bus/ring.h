@@ -28,8 +28,8 @@ enum ring_answer {
 };
 
 /* What came after (epoch, after), oldest first, about max_bytes at most, as a JSON array of frame
- * texts. epoch NULL or "" means from the oldest line on, if nothing of the newest epoch was evicted
- * yet. An epoch the ring has never seen is RING_TOO_OLD. */
+ * texts. epoch NULL or "" means from the oldest line on (behind the last hole between epochs), if
+ * nothing of the newest epoch was evicted yet. An epoch the ring has never seen is RING_TOO_OLD. */
 enum ring_answer ring_replay(const struct ring *r, const char *epoch, uint64_t after,
 			     size_t max_bytes, json_t **frames_r, bool *more_r);
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/handshake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define HEADER_BYTES 8
+
+static const char header[HEADER_BYTES] = {0, 'S', 'P', 0, 0, 0x10, 0, 0};
+
+int handshake_start(const char *path, int *fd_r)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	HALE_CLEANUP(cleanup_fd) int fd = -1;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	/* Eight bytes always fit into a fresh socket. */
+	if (send(fd, header, sizeof(header), MSG_NOSIGNAL) != HEADER_BYTES)
+		return -ECONNRESET;
+	*fd_r = fd;
+	fd = -1;
+	return 0;
+}
+
+int handshake_answered(int fd)
+{
+	char answer[HEADER_BYTES];
+	ssize_t n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT | MSG_PEEK);
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ECONNRESET;
+	if (memcmp(answer, header, (size_t)HALE_MIN(n, 4)) != 0)
+		return -EPROTO;
+	if (n < HEADER_BYTES)
+		return -EAGAIN;
+	/* Bytes left unread would make our close a reset. */
+	(void)!recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+	return 0;
+}
+
+int handshake_probe(const char *path, uint32_t timeout_ms)
+{
+	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+	HALE_CLEANUP(cleanup_fd) int fd = -1;
+	int rv;
+
+	rv = handshake_start(path, &fd);
+	if (rv < 0)
+		return rv;
+	while ((rv = handshake_answered(fd)) == -EAGAIN) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left_ms = deadline_ms - clock_mono_ms();
+
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		(void)poll(&p, 1, (int)left_ms);
+	}
+	return rv;
+}
