@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "haled.h"
+#include "service/child_proto.h"
 
 #define EXIT_USAGE 2
 #define EXIT_BAD_CONFIG 78
@@ -104,7 +105,7 @@ static void print_report(const struct report *report, bool is_json)
 
 	if (!is_json) {
 		report_format(report, isatty(STDERR_FILENO) == 1, &text);
-		(void)fputs(str_text(&text), stderr);
+		(void)fprintf(stderr, "%s\n", str_text(&text));
 		return;
 	}
 	json = report_encode(report);
@@ -195,6 +196,9 @@ int main(int argc, char **argv)
 	make_absolute(&o.config_path);
 	make_absolute(&o.run_dir);
 	make_absolute(&o.state_dir);
+	/* For ${HALE_STATE_DIR} and ${HALE_RUN_DIR} in the configuration. */
+	(void)setenv(CHILD_ENV_STATE_DIR, o.state_dir, 1);
+	(void)setenv(CHILD_ENV_RUN_DIR, o.run_dir, 1);
 	dirs = (struct config_dirs){.state_dir = o.state_dir, .exe_dir = path_exe_dir()};
 	config = config_load(o.config_path, &dirs, true, &report);
 	if (o.is_check || config == NULL) {
