@@ -28,7 +28,7 @@ struct reply *reply_new(char *body, size_t len, const char *content_type)
 
 struct reply *reply_json(json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(value, REPLY_JSON_FLAGS);
 	HALE_ASSERT(text);
 	json_decref(value);
 	return reply_new(text, strlen(text), REPLY_JSON);

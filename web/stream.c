@@ -73,7 +73,7 @@ static void drop_if_slow(struct client *c)
 static void frame(struct str *out, const char *event, uint64_t seq, const json_t *data)
 {
 	str_addf(out, "{\"event\":\"%s\",\"seq\":%llu,\"data\":", event, (unsigned long long)seq);
-	HALE_CLEANUP(cleanup_free) char *text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY);
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(data, REPLY_JSON_FLAGS);
 	str_add(out, text ? text : "null");
 	str_addc(out, '}');
 }

@@ -293,7 +293,7 @@ function fillComponent(r, c) {
 	setText(r.sub, c.label && c.label !== c.id ? c.id : "");
 	r.cells[2].className = "message";
 	setText(r.cells[2], c.enabled === false ? "disabled" : c.message || "");
-	const times = [took(c.took_ms), c.since ? ago(c.since) : "–", c.last_check ? `${ago(c.last_check)} ago` : "never"];
+	const times = [c.kind === "process" ? "–" : took(c.took_ms), c.since ? ago(c.since) : "–", c.last_check ? `${ago(c.last_check)} ago` : "never"];
 	times.forEach((text, i) => {
 		const cell = r.cells[3 + i];
 		cell.className = "num";
@@ -345,7 +345,9 @@ function paintTable(which, prefix, items, columns, fill) {
 
 function shownComponents() {
 	const want = $("filter").value.trim().toLowerCase();
-	const items = [...state.components].filter(([id, c]) => !want || `${id} ${c.label} ${c.status} ${c.kind}`.toLowerCase().includes(want));
+	// hale's own processes have their own table; here only when something is wrong, or asked for.
+	const isShown = (c) => want || c.kind !== "process" || c.status !== "healthy";
+	const items = [...state.components].filter(([id, c]) => isShown(c) && (!want || `${id} ${c.label} ${c.status} ${c.kind}`.toLowerCase().includes(want)));
 	return items.map((item, i) => [item, i])
 		.sort(([[, a], i], [[, b], j]) => (ORDER[a.status] ?? 3) - (ORDER[b.status] ?? 3) || i - j)
 		.map(([item]) => item);
