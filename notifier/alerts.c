@@ -225,8 +225,9 @@ static void fill_rule(struct rule_options *o, const json_t *raw, const struct al
 	rule->components = o->components;
 	rule->channels = o->channels;
 	o->components = o->channels = (struct strlist){0};
-	for (size_t i = 0; rule->channels.n == 0 && i < a->channels_n; i++)
-		strlist_add(&rule->channels, a->channels[i].name);
+	if (rule->channels.n == 0)
+		for (size_t i = 0; i < a->channels_n; i++)
+			strlist_add(&rule->channels, a->channels[i].name);
 	rule->title = o->title ? TAKE_PTR(o->title) : mem_dup(render_default_title(r->type));
 	rule->message = o->message ? TAKE_PTR(o->message)
 				   : mem_dup(render_default_message(r->type,

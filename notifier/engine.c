@@ -469,8 +469,9 @@ int64_t engine_due(const struct engine *e, int64_t now_ms)
 	for (size_t i = 0; i < e->slots_n; i++) {
 		const struct slot *s = e->slots[i];
 
-		if (s->rule != EFFECT_NO_RULE)
-			due = HALE_MIN(due, slot_due(e, s, now_ms));
+		int64_t slot = s->rule != EFFECT_NO_RULE ? slot_due(e, s, now_ms) : INT64_MAX;
+
+		due = HALE_MIN(due, slot);
 	}
 	return due;
 }

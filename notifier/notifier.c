@@ -210,7 +210,7 @@ static void arm(struct notifier *n, int64_t due_ms, int64_t now_ms)
 static void turn(struct notifier *n)
 {
 	int64_t now = clock_wall_ms();
-	int64_t due;
+	int64_t decide_ms, send_ms;
 
 	if (n->is_stopping)
 		return;
@@ -218,8 +218,10 @@ static void turn(struct notifier *n)
 		arm(n, now + COMMIT_RETRY_MS, now);
 		return;
 	}
-	due = HALE_MAX(engine_due(n->engine, now), n->quiet_until_ms);
-	arm(n, HALE_MIN(due, sender_run(n->sender, now)), now);
+	send_ms = sender_run(n->sender, now);
+	decide_ms = engine_due(n->engine, now);
+	decide_ms = HALE_MAX(decide_ms, n->quiet_until_ms);
+	arm(n, HALE_MIN(decide_ms, send_ms), now);
 }
 
 /* ---- the bus ---- */

@@ -287,8 +287,11 @@ int64_t sender_run(struct sender *s, int64_t now_ms)
 {
 	int64_t due = INT64_MAX;
 
-	for (size_t i = 0; i < s->lanes_n; i++)
-		due = HALE_MIN(due, run_lane(&s->lanes[i], now_ms));
+	for (size_t i = 0; i < s->lanes_n; i++) {
+		int64_t lane_due = run_lane(&s->lanes[i], now_ms);
+
+		due = HALE_MIN(due, lane_due);
+	}
 	return due;
 }
 
