@@ -62,17 +62,14 @@ static void add_words(char *name, size_t size, const char *text, size_t len)
 static void make_name(char name[PERFDATA_NAME_MAX], const char *label, size_t len,
 		      const char *suffix)
 {
-	size_t room = PERFDATA_NAME_MAX - strlen(suffix);
+	char words[PERFDATA_NAME_MAX] = "";
 
-	name[0] = '\0';
+	add_words(words, PERFDATA_NAME_MAX - SUFFIX_SIZE, label, len);
+	if (*words == '\0')
+		(void)strcpy(words, len == 1 && *label == '/' ? "root" : "value");
 	/* A metric's name begins with a letter. */
-	if (len > 0 && isdigit((unsigned char)*label))
-		add_words(name, room, "n", 1);
-	add_words(name, room, label, len);
-	if (name[0] == '\0')
-		(void)strcpy(name, len == 1 && *label == '/' ? "root" : "value");
-	if (!str_ends(name, suffix))
-		(void)strcat(name, suffix);
+	(void)snprintf(name, PERFDATA_NAME_MAX, "%s%s%s", isdigit((unsigned char)*words) ? "n" : "",
+		       words, str_ends(words, suffix) ? "" : suffix);
 }
 
 /* ---- One measurement ---- */
