@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/frame.h"
 
 struct log_opts {
 	char *file;
@@ -34,7 +35,7 @@ static void log_validate(const void *opts, service_problem_fn problem, void *ctx
  * failed; the retry writes the whole line again. */
 static int append(const char *path, const json_t *payload)
 {
-	char *text = json_dumps(payload, JSON_COMPACT);
+	char *text = json_dumps(payload, JSON_WIRE_FLAGS);
 	char *line = mem_printf("%s\n", text);
 	size_t len = strlen(line);
 	HALE_CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/frame.h"
 
 /* sendMessage takes 1 to 4096 characters (core.telegram.org/bots/api#sendmessage), counted in
  * UTF-16 code units. */
@@ -109,7 +110,7 @@ static void telegram_send(struct delivery *d)
 	size_t base_len = strlen(o->base_url);
 	json_t *body = make_body(o, d->message->text);
 	json_t *headers = json_pack("{s:s}", "Content-Type", "application/json");
-	char *text = json_dumps(body, JSON_COMPACT);
+	char *text = json_dumps(body, JSON_WIRE_FLAGS);
 	char *url = mem_printf("%s%sbot%s/sendMessage", o->base_url,
 			       base_len > 0 && o->base_url[base_len - 1] == '/' ? "" : "/", o->token);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/frame.h"
 #include "expr/jq.h"
 #include "signature.h"
 
@@ -103,7 +104,7 @@ static int make_body(const struct delivery *d, struct str *body, struct err *err
 
 	if (d->prep)
 		return jq_text(d->prep, d->message->payload, NULL, body, err);
-	text = json_dumps(d->message->payload, JSON_COMPACT);
+	text = json_dumps(d->message->payload, JSON_WIRE_FLAGS);
 	str_add(body, text);
 	free(text);
 	return 0;

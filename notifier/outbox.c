@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/frame.h"
 #include "outbox_private.h"
 
 #define BUSY_TIMEOUT_MS 2000 /* somebody looks into the file with sqlite3(1) */
@@ -168,7 +169,7 @@ static int save_value(void *ctx, const char *key, const json_t *value)
 
 	if (!value)
 		return db_run(s->db, "DELETE FROM state WHERE key = $1", args, 1, NULL, s->err);
-	text = json_dumps(value, JSON_COMPACT);
+	text = json_dumps(value, JSON_WIRE_FLAGS);
 	args[1] = db_v_text(text);
 	rc = db_run(s->db,
 		    "INSERT INTO state (key, value) VALUES ($1, $2)"
@@ -190,7 +191,7 @@ static int save_cursor(struct outbox *o, const struct feed_cursor *c, struct err
 
 static int save_alert(struct outbox *o, const struct effect *fx, struct err *err)
 {
-	char *body = json_dumps(fx->alert, JSON_COMPACT);
+	char *body = json_dumps(fx->alert, JSON_WIRE_FLAGS);
 	struct db_value args[] = {
 		db_v_text(json_string_value(json_object_get(fx->alert, "id"))),
 		db_v_text(json_string_value(json_object_get(fx->alert, "state"))),
@@ -207,7 +208,7 @@ static int save_alert(struct outbox *o, const struct effect *fx, struct err *err
 
 static int save_message(struct outbox *o, const struct outgoing *g, struct err *err)
 {
-	char *payload = json_dumps(g->message.payload, JSON_COMPACT);
+	char *payload = json_dumps(g->message.payload, JSON_WIRE_FLAGS);
 	struct db_value args[] = {db_v_text(g->id),
 				  db_v_text(g->alert),
 				  db_v_text(g->key),
@@ -438,7 +439,7 @@ int outbox_forget_channels(struct outbox *o, const struct strlist *configured, i
 
 	for (size_t i = 0; i < configured->n; i++)
 		json_array_append_new(names, json_string(configured->v[i]));
-	text = json_dumps(names, JSON_COMPACT);
+	text = json_dumps(names, JSON_WIRE_FLAGS);
 	args[1] = db_v_text(text);
 	rc = db_run(o->db,
 		    "UPDATE messages SET status = 'failed', done_ms = $1,"

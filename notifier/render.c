@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/frame.h"
 #include "expr/jq.h"
 
 #define WORDS                                                                                      \
@@ -111,7 +112,7 @@ static int run(struct jq_expr *program, const json_t *vars, char **text_r, struc
 	if (json_is_string(value)) {
 		str_add(&text, json_string_value(value));
 	} else if (!json_is_null(value)) {
-		char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		char *dump = json_dumps(value, JSON_WIRE_FLAGS | JSON_ENCODE_ANY);
 
 		str_add(&text, dump);
 		free(dump);

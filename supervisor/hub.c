@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/frame.h"
 #include "bus/inbox.h"
 #include "bus/pub.h"
 #include "bus/replay.h"
@@ -78,7 +79,7 @@ static void keep(struct hub *hub, uint64_t seq, const char *topic, const char *t
 		 const json_t *save)
 {
 	HALE_CLEANUP(cleanup_free)
-	char *saved = save == NULL ? NULL : json_dumps(save, JSON_COMPACT);
+	char *saved = save == NULL ? NULL : json_dumps(save, JSON_WIRE_FLAGS);
 	int rc = journal_add(hub->journal, hub->epoch, seq, topic, text, saved);
 
 	if (rc < 0 && rc != -EALREADY)
@@ -89,7 +90,7 @@ static void keep(struct hub *hub, uint64_t seq, const char *topic, const char *t
 void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
 		 bool must_survive)
 {
-	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_COMPACT);
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_WIRE_FLAGS);
 
 	HALE_ASSERT(text != NULL);
 	/* The frame leaves at the end of the loop turn, the journal is written now. */
@@ -105,7 +106,7 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 		      const json_t *line, const json_t *save)
 {
 	struct hub *hub = ctx;
-	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_COMPACT);
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_WIRE_FLAGS);
 
 	ring_add(hub->ring, epoch, seq, topic, text, strlen(text));
 	hub->hooks.on_record(hub->hooks.ctx, epoch, seq, topic, line, save);

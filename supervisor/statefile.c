@@ -63,7 +63,7 @@ void statefile_save(struct haled *d)
 	struct err err;
 	int rc;
 
-	text = json_dumps(state, JSON_COMPACT);
+	text = json_dumps(state, JSON_WIRE_FLAGS);
 	json_decref(state);
 	rc = file_write_atomic(path, text, strlen(text), 0600, &err);
 	if (rc < 0 && !d->has_saved_error)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "model/frame.h"
 #include "bus/handshake.h"
 #include "bus/nngsock.h"
 
@@ -165,7 +166,7 @@ static char *request_text(uint32_t id, const char *method, json_t *params)
 	HALE_ASSERT(rq != NULL);
 	if (params != NULL)
 		(void)json_object_set_new(rq, "params", params);
-	text = json_dumps(rq, JSON_COMPACT);
+	text = json_dumps(rq, JSON_WIRE_FLAGS);
 	HALE_ASSERT(text != NULL);
 	json_decref(rq);
 	return text;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strlist.h"
+#include "model/frame.h"
 #include "bus/nngsock.h"
 
 /* A context of the REP socket per request, not a raw socket: a raw one was measured to lose 178 of
@@ -120,7 +121,7 @@ static void send_text(struct slot *sl, const char *text, size_t len)
 static bool send_answer(struct slot *sl, const json_t *id, const char *member, json_t *value)
 {
 	json_t *answer = json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", id, member, value);
-	char *text = json_dumps(answer, JSON_COMPACT);
+	char *text = json_dumps(answer, JSON_WIRE_FLAGS);
 	size_t len;
 
 	HALE_ASSERT(text != NULL);

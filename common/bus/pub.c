@@ -325,7 +325,7 @@ uint64_t pub_line(struct pub *p, const char *topic, const char *line, size_t len
 
 uint64_t pub_json(struct pub *p, const char *topic, json_t *object)
 {
-	char *text = json_dumps(object, JSON_COMPACT);
+	char *text = json_dumps(object, JSON_WIRE_FLAGS);
 	uint64_t seq;
 
 	HALE_ASSERT(text != NULL);
@@ -337,7 +337,7 @@ uint64_t pub_json(struct pub *p, const char *topic, json_t *object)
 
 void pub_sync(struct pub *p, json_t *object)
 {
-	char *text = json_dumps(object, JSON_COMPACT);
+	char *text = json_dumps(object, JSON_WIRE_FLAGS);
 	size_t len;
 
 	HALE_ASSERT(text != NULL && !p->has_outbox);

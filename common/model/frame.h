@@ -29,6 +29,10 @@
 #define TOPIC_EVENT "event"
 #define TOPIC_SYNC "sync"
 
+/* How JSON is written for machines, everywhere: fifteen digits are what a double holds of a decimal
+ * number, so 0.007 stays 0.007. */
+#define JSON_WIRE_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
+
 #define FRAME_TOPIC_MAX 32
 #define FRAME_EPOCH_MAX 64
 /* A frame is flushed before it grows beyond this; a single longer line travels alone. */
