@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,9 +121,26 @@ void service_work(struct service *s, void (*work)(void *ctx), void (*after)(void
 
 /* ---- Stopping ---- */
 
+/* What is left to do is taking apart, and takes milliseconds; but nng 1.5.2 deadlocks in about one
+ * of some hundred closes (its reaper waits for a task that nobody runs any more). */
+#define CLOSE_MAX_S 1
+
+static void on_close_overdue(int signum)
+{
+	(void)signum;
+	_exit(CHILD_EXIT_DONE);
+}
+
+void service_close_limit(bool is_on)
+{
+	(void)signal(SIGALRM, is_on ? on_close_overdue : SIG_IGN);
+	(void)alarm(is_on ? CLOSE_MAX_S : 0);
+}
+
 static void close_all(struct service *s)
 {
 	s->phase = SERVICE_CLOSING;
+	service_close_limit(true);
 	service_bus_close(s);
 	uv_close((uv_handle_t *)&s->on_term, NULL);
 	uv_close((uv_handle_t *)&s->on_int, NULL);

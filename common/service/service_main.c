@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bus/finish.h"
 #include "service/args.h"
 #include "service/child_proto.h"
 #include "service/confine.h"
@@ -174,6 +175,7 @@ static int run(struct service *s, const json_t *slice)
 		service_exit_now(rc == -EINVAL ? CHILD_EXIT_CONFIG : CHILD_EXIT_TEMPFAIL);
 	}
 	uv_run(&s->loop, UV_RUN_DEFAULT);
+	service_close_limit(false); /* a store may take its time to close */
 	s->ops->done(s->state);
 	if (uv_loop_close(&s->loop) != 0)
 		log_warn("handles left open at exit");
@@ -196,7 +198,7 @@ static int run_service(const struct service_ops *ops, const struct args *args)
 		rc = init_identity(s, args, slice, &err);
 	if (rc < 0) {
 		log_fatal("no configuration", KV_S("error", err.text));
-		return CHILD_EXIT_CONFIG;
+		service_exit_now(CHILD_EXIT_CONFIG);
 	}
 	log_init(s->name);
 	if (args->log_level != NULL) {
@@ -206,6 +208,9 @@ static int run_service(const struct service_ops *ops, const struct args *args)
 			log_set_level(level);
 	}
 	exit_code = run(s, slice);
+	service_close_limit(true);
+	bus_finish();
+	service_close_limit(false);
 	json_decref(slice);
 	free(s);
 	return exit_code;

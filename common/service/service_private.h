@@ -64,6 +64,9 @@ void service_bus_close(struct service *s);
 void service_handles_init(struct service *s);
 void service_watchdog_start(struct service *s);
 void service_advance(struct service *s);
+/* From "on" to "off" at most a second: then the process ends, as done. All that matters was flushed
+ * before. */
+void service_close_limit(bool is_on);
 /* Without tearing down what is half built or failing: the kernel does that, and does not crash. */
 HALE_NORETURN void service_exit_now(int exit_code);
 
