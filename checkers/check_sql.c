@@ -69,7 +69,8 @@ static const struct conf_item sql_items[] = {
 	CONF_INT(struct sql_opts, expect_rows, .def = "-1", .min = NOT_EXPECTED, .max = 1e15,
 		 .help = "Number of rows the query must return; -1: any"),
 	CONF_LIST(struct sql_opts, metrics,
-		  .help = "Columns of the first row to take as metrics; default: all that are numbers"),
+		  .help = "Columns of the first row to take as metrics; default: all that are "
+			  "numbers"),
 	CONF_END,
 };
 
@@ -223,7 +224,8 @@ static bool listed_metrics(struct check *c, const struct answer *a)
 	for (size_t i = 0; i < o->metrics.n; i++) {
 		column = find_column(a, o->metrics.v[i]);
 		if (column == NULL) {
-			check_done(c, REASON_CONFIG, "the answer has no column '%s'", o->metrics.v[i]);
+			check_done(c, REASON_CONFIG, "the answer has no column '%s'",
+				   o->metrics.v[i]);
 			return false;
 		}
 		if (number_of(column, &number)) {
@@ -361,8 +363,9 @@ static int sqlite_query(struct sql_run *run, struct db *db, struct err *err)
 	(void)pthread_mutex_unlock(&run->lock);
 	/* A cancel that falls between here and the statement is lost; the statement then runs into
 	 * its own timeout, which is the check's. */
-	rc = is_cancelled ? err_set(err, -EINTR, "cancelled")
-			  : db_query(db, run->opts->query, NULL, 0, on_sqlite_row, &run->answer, err);
+	rc = is_cancelled
+		     ? err_set(err, -EINTR, "cancelled")
+		     : db_query(db, run->opts->query, NULL, 0, on_sqlite_row, &run->answer, err);
 	set_db(run, NULL);
 	run->answer.query_ms = ms_since(begin_us);
 	return rc;
@@ -444,7 +447,8 @@ static const struct metric_doc sql_metrics[] = {
 
 const struct check_ops check_ops = {
 	.kind = "sql",
-	.summary = "connects to a SQLite or PostgreSQL database, runs a query and looks at its rows",
+	.summary =
+		"connects to a SQLite or PostgreSQL database, runs a query and looks at its rows",
 	.items = sql_items,
 	.opts_size = sizeof(struct sql_opts),
 	.run_size = sizeof(struct sql_run),

@@ -337,7 +337,8 @@ static bool is_write_due(const struct recorder *r)
 static void finish(struct recorder *r)
 {
 	if (r->batch_n + r->queue.n > 0)
-		log_warn("stopping with lines not stored; they are read from the bus again if haled lives",
+		log_warn("stopping with lines not stored; they are read from the bus again if "
+			 "haled lives",
 			 KV_I("lines", r->batch_n + r->queue.n), KV_S("error", r->error));
 	if (r->on_purged != NULL)
 		answer_purge(r, "the recorder is stopping");

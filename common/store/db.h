@@ -88,7 +88,7 @@ int db_rollback_to(struct db *db, const char *name, struct err *err);
 /* From any thread: the running call ends soon with -EINTR. */
 void db_interrupt(struct db *db);
 
-/* "name" -> "\"name\"" with quotes doubled: for identifiers from the configuration. Caller frees. */
+/* "name" -> "\"name\"", quotes doubled: for identifiers from the configuration. Caller frees. */
 char *db_quote_name(const char *name);
 
 #endif

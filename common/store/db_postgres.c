@@ -230,7 +230,8 @@ static int read_results(struct postgres_db *p, const struct db_call *call, struc
 	while ((waited = await(p, deadline_ms)) == 0 && (result = PQgetResult(p->conn)) != NULL) {
 		ExecStatusType status = PQresultStatus(result);
 
-		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
+		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+		    status == PGRES_COPY_BOTH)
 			rc = refuse_copy(p, err);
 		else if (!is_good(status) && rc == 0)
 			rc = fail_result(p, result, err);
@@ -319,8 +320,10 @@ static int encode_args(struct postgres_db *p, const struct db_call *call, struct
 		else if (v->type == DB_REAL)
 			str_addf(arena, "%.17g", v->real);
 		else if (v->type == DB_TEXT && memchr(v->text, '\0', v->len) != NULL)
-			rc = err_set(err, -EINVAL, "%s: value $%zu holds a NUL byte, which PostgreSQL "
-				     "text cannot", p->db.name, i + 1);
+			rc = err_set(err, -EINVAL,
+				     "%s: value $%zu holds a NUL byte, which PostgreSQL "
+				     "text cannot",
+				     p->db.name, i + 1);
 		else if (v->type == DB_TEXT)
 			str_addn(arena, v->text, v->len);
 		str_addc(arena, '\0');

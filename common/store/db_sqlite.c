@@ -88,7 +88,8 @@ static int fail(struct sqlite_db *s, struct err *err)
 
 	if (code == -EIO)
 		s->is_broken = true;
-	/* A wait for a lock that was ended by db_interrupt() reads as busy; the caller asked for it. */
+	/* A wait for a lock that was ended by db_interrupt() reads as busy; the caller asked for
+	 * it. */
 	if (code == -EBUSY && atomic_load(&s->db.is_interrupted))
 		return err_set(err, -EINTR, "%s: interrupted", s->db.name);
 	if (code == -EINTR)
@@ -222,7 +223,8 @@ static int bind_all(struct sqlite_db *s, struct sqlite_statement *st, const stru
 		    struct err *err)
 {
 	if (call->n != st->n)
-		return err_set(err, -EINVAL, "%s: the statement has %zu placeholders, %zu values given",
+		return err_set(err, -EINVAL,
+			       "%s: the statement has %zu placeholders, %zu values given",
 			       s->db.name, st->n, call->n);
 	for (size_t i = 0; i < st->n; i++)
 		if (bind_one(st->stmt, st->index[i], &call->args[i]) != SQLITE_OK)
@@ -385,8 +387,8 @@ static const struct db_ops sqlite_ops = {
 
 static int open_flags(const struct db_target *target)
 {
-	/* One thread at a time is our contract, so SQLite need not lock; sqlite3_interrupt() is safe
-	 * from any thread in every mode. */
+	/* One thread at a time is our contract, so SQLite need not lock; sqlite3_interrupt() is
+	 * safe from any thread in every mode. */
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
 	if (target->is_read_only)

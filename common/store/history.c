@@ -90,11 +90,11 @@ static int writer_setup(struct history *h, struct err *err)
 	if (rc == 0)
 		rc = db_script(h->db, writer_pragmas, err);
 	if (rc == 0)
-		rc = db_query(h->db, "SELECT code, name FROM statuses", NULL, 0, put_code, &h->statuses,
-			      err);
+		rc = db_query(h->db, "SELECT code, name FROM statuses", NULL, 0, put_code,
+			      &h->statuses, err);
 	if (rc == 0)
-		rc = db_query(h->db, "SELECT code, name FROM outcomes", NULL, 0, put_code, &h->outcomes,
-			      err);
+		rc = db_query(h->db, "SELECT code, name FROM outcomes", NULL, 0, put_code,
+			      &h->outcomes, err);
 	return rc;
 }
 

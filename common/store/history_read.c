@@ -104,6 +104,7 @@ static void encode_process(json_t *out, const struct db_value *v)
 #define WHERE(t, key) " WHERE " t ".at >= $1 AND " t ".at <= $2 AND (" key ") < ($3, $4, $5)"
 #define WORD(table, code) "(SELECT name FROM " table " WHERE code = " code ")"
 
+/* clang-format off */
 static const struct shape shapes[] = {
 	[HISTORY_RESULTS] = {
 		.letter = 'r',
@@ -141,14 +142,15 @@ static const struct shape shapes[] = {
 	[HISTORY_PROCESSES] = {
 		.letter = 'p',
 		.sql = "SELECT p.at, p.id, 0, (SELECT node FROM epochs WHERE id = p.epoch_id),"
-		       " p.process, p.event, p.state, p.pid, p.generation, p.restarts, p.status_text,"
-		       " p.last_exit"
+		       " p.process, p.event, p.state, p.pid, p.generation, p.restarts,"
+		       " p.status_text, p.last_exit"
 		       " FROM process_events p" WHERE("p", "p.at, p.id, 0"),
 		.by_name = " AND p.process = $7",
 		.order = " ORDER BY p.at DESC, p.id DESC LIMIT $6",
 		.encode = encode_process,
 	},
 };
+/* clang-format on */
 
 /* --- cursors: "<letter><at>-<a>-<b>" --- */
 
@@ -170,7 +172,7 @@ static int cursor_parse(const char *text, char letter, struct key *key_r, struct
 		errno = 0;
 		parts[i] = *p >= '0' && *p <= '9' ? strtoll(p, &end, 10) : -1;
 		if (parts[i] < 0 || errno != 0 || *end != (i < 2 ? '-' : '\0'))
-			return err_set(err, -EINVAL, "cursor '%s': is not one that was given out", text);
+			return err_set(err, -EINVAL, "cursor '%s': was not given out by us", text);
 	}
 	*key_r = (struct key){parts[0], parts[1], parts[2]};
 	return 0;
@@ -222,8 +224,8 @@ static int run(struct history *h, const struct history_query *q, struct reader *
 	if (q->component != NULL)
 		str_add(&sql, r->shape->by_name);
 	str_add(&sql, r->shape->order);
-	return db_query(h->db, str_text(&sql), args,
-			q->component != NULL ? ARRAY_LEN(args) : ARRAY_LEN(args) - 1, on_row, r, err);
+	return db_query(h->db, str_text(&sql), args, ARRAY_LEN(args) - (q->component == NULL),
+			on_row, r, err);
 }
 
 static json_t *answer(struct reader *r)

@@ -53,12 +53,14 @@ static int refuse(const char *path, int64_t version, struct err *err)
 {
 	if (version < 0)
 		return err_set(err, -EINVAL,
-			       "%s: is a database of something else; name another file in store.sqlite.path",
+			       "%s: is a database of something else; name another file in "
+			       "store.sqlite.path",
 			       path);
-	return err_set(err, -EINVAL,
-		       "%s: the store has schema version %lld, this hale knows up to %lld; run the newer "
-		       "hale that wrote it, or name another file in store.sqlite.path",
-		       path, (long long)version, (long long)newest_known());
+	return err_set(
+		err, -EINVAL,
+		"%s: the store has schema version %lld, this hale knows up to %lld; run the newer "
+		"hale that wrote it, or name another file in store.sqlite.path",
+		path, (long long)version, (long long)newest_known());
 }
 
 /* The version is read again within the transaction: another recorder may have been faster. */
@@ -70,8 +72,8 @@ static int apply_in_transaction(struct db *db, const struct history_migration *m
 	int rc = db_script(db, create_table, err);
 
 	if (rc == 0)
-		rc = query_int(db, "SELECT coalesce(max(version), 0) FROM schema_migrations", &version,
-			       err);
+		rc = query_int(db, "SELECT coalesce(max(version), 0) FROM schema_migrations",
+			       &version, err);
 	if (rc != 0 || version >= m->version)
 		return rc;
 	rc = db_script(db, m->sql, err);
@@ -124,9 +126,10 @@ int history_check_version(struct db *db, const char *path, struct err *err)
 	if (version < 0 || version > newest_known())
 		return refuse(path, version, err);
 	if (version < newest_known())
-		return err_set(err, -EINVAL,
-			       "%s: the store has schema version %lld; the recorder has not brought it to "
-			       "%lld yet",
-			       path, (long long)version, (long long)newest_known());
+		return err_set(
+			err, -EINVAL,
+			"%s: the store has schema version %lld; the recorder has not brought it to "
+			"%lld yet",
+			path, (long long)version, (long long)newest_known());
 	return 0;
 }

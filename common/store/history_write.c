@@ -21,8 +21,6 @@
 /* Details of one row, as JSON text: enough for a crash report's last lines or a command's output,
  * little enough that a year of events stays a small file. */
 #define DETAILS_MAX_BYTES 16384
-/* Metrics survive a round trip through decimal text; 41.2 stays "41.2". */
-#define REAL_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 /* What the store knows of a component between rows. */
 struct component_ref {
@@ -85,7 +83,7 @@ static char *object_text(const json_t *object)
 
 	if (!json_is_object(object) || json_object_size(object) == 0)
 		return NULL;
-	text = json_dumps(object, REAL_FLAGS);
+	text = json_dumps(object, JSON_WIRE_FLAGS);
 	len = text != NULL ? strlen(text) : 0;
 	if (len <= DETAILS_MAX_BYTES)
 		return text;
@@ -129,8 +127,8 @@ static int epoch_id_of(struct history *h, const char *node, const char *epoch, i
 	id = (int64_t)(intptr_t)map_get(&h->epochs, key);
 	if (id == 0) {
 		rc = insert_name(h, "INSERT INTO epochs (node, epoch) VALUES ($1, $2)",
-				 "SELECT id FROM epochs WHERE node = $1 AND epoch = $2", node, epoch,
-				 &id, err);
+				 "SELECT id FROM epochs WHERE node = $1 AND epoch = $2", node,
+				 epoch, &id, err);
 		if (rc != 0)
 			return rc;
 		(void)map_put(&h->epochs, key, (void *)(intptr_t)id);
@@ -217,11 +215,12 @@ static int write_result(struct writing *w, const json_t *state, struct component
 		if_news(details, is_ok, &ref->details),
 	};
 
-	return db_run(w->h->db,
-		      "INSERT OR IGNORE INTO results (at, epoch_id, seq, component_id, status, outcome,"
-		      " reason, message, took_us, metrics, details)"
-		      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		      args, ARRAY_LEN(args), NULL, w->err);
+	return db_run(
+		w->h->db,
+		"INSERT OR IGNORE INTO results (at, epoch_id, seq, component_id, status, outcome,"
+		" reason, message, took_us, metrics, details)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		args, ARRAY_LEN(args), NULL, w->err);
 }
 
 static int write_transition(struct writing *w, int64_t component_id, int64_t from, int64_t to,
@@ -233,10 +232,11 @@ static int write_transition(struct writing *w, int64_t component_id, int64_t fro
 		DB_V_INT(to), reason, message,
 	};
 
-	return db_run(w->h->db,
-		      "INSERT OR IGNORE INTO transitions (at, epoch_id, seq, component_id, from_status,"
-		      " to_status, reason, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		      args, ARRAY_LEN(args), NULL, w->err);
+	return db_run(
+		w->h->db,
+		"INSERT OR IGNORE INTO transitions (at, epoch_id, seq, component_id, from_status,"
+		" to_status, reason, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		args, ARRAY_LEN(args), NULL, w->err);
 }
 
 /* The total's change, with what changed it as its message. */
@@ -278,11 +278,12 @@ static int write_health(struct writing *w)
 	if (rc == 0 && has_result)
 		rc = write_result(w, state, ref, status, outcome);
 	if (rc == 0 && json_is_true(json_object_get(w->object, "transition")))
-		rc = write_transition(w, ref->id,
-				      code_of(&w->h->statuses, text_of(w->object, "previous")), status,
-				      text_value(state, "reason"), text_value(state, "message"));
+		rc = write_transition(
+			w, ref->id, code_of(&w->h->statuses, text_of(w->object, "previous")),
+			status, text_value(state, "reason"), text_value(state, "message"));
 	if (rc == 0)
-		rc = write_overall(w, json_object_get(w->object, "overall"), component, status_text);
+		rc = write_overall(w, json_object_get(w->object, "overall"), component,
+				   status_text);
 	return rc;
 }
 
@@ -311,11 +312,12 @@ static int write_process(struct writing *w)
 
 	if (event == NULL || !is_name(text_of(state, "name")) || text_of(state, "state") == NULL)
 		return NOT_UNDERSTOOD;
-	return db_run(w->h->db,
-		      "INSERT OR IGNORE INTO process_events (at, epoch_id, seq, process, event, state,"
-		      " pid, generation, restarts, status_text, last_exit)"
-		      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		      args, ARRAY_LEN(args), NULL, w->err);
+	return db_run(
+		w->h->db,
+		"INSERT OR IGNORE INTO process_events (at, epoch_id, seq, process, event, state,"
+		" pid, generation, restarts, status_text, last_exit)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		args, ARRAY_LEN(args), NULL, w->err);
 }
 
 struct event_row {
@@ -329,17 +331,18 @@ static int write_event_row(struct writing *w, const struct event_row *row, const
 {
 	HALE_CLEANUP(cleanup_free) char *text = object_text(details);
 	struct db_value args[] = {
-		DB_V_INT(w->at),	   DB_V_INT(w->epoch_id),     DB_V_INT((int64_t)w->line->seq),
-		db_v_text(w->line->topic), db_v_text(row->kind),      db_v_text(row->severity),
-		db_v_text(row->subject),   db_v_text(row->message),   db_v_text(text),
+		DB_V_INT(w->at),           DB_V_INT(w->epoch_id),   DB_V_INT((int64_t)w->line->seq),
+		db_v_text(w->line->topic), db_v_text(row->kind),    db_v_text(row->severity),
+		db_v_text(row->subject),   db_v_text(row->message), db_v_text(text),
 	};
 
 	if (row->kind == NULL || row->severity == NULL)
 		return NOT_UNDERSTOOD;
-	return db_run(w->h->db,
-		      "INSERT OR IGNORE INTO events (at, epoch_id, seq, topic, kind, severity, subject,"
-		      " message, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		      args, ARRAY_LEN(args), NULL, w->err);
+	return db_run(
+		w->h->db,
+		"INSERT OR IGNORE INTO events (at, epoch_id, seq, topic, kind, severity, subject,"
+		" message, details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		args, ARRAY_LEN(args), NULL, w->err);
 }
 
 static int write_event(struct writing *w)
@@ -495,8 +498,8 @@ static int write_line(struct history *h, const struct history_line *line, struct
 	int rc;
 
 	w.node = text_of(line->object, "node");
-	if (!is_name(w.node) || !is_name(line->epoch) || at == NULL || clock_parse(at, &w.at) != 0 ||
-	    line->seq > INT64_MAX)
+	if (!is_name(w.node) || !is_name(line->epoch) || at == NULL ||
+	    clock_parse(at, &w.at) != 0 || line->seq > INT64_MAX)
 		return NOT_UNDERSTOOD;
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
 		if (strcmp(topics[i].topic, line->topic) != 0)

@@ -153,7 +153,7 @@ void pg_connect_error(const struct pg_target *t, const PGconn *conn, char code_r
 	}
 	(void)snprintf(code_r, 6, "%.5s", code);
 	str_addn(&s, text, (size_t)(code - text - 1));
-	/* After the code comes ": text", and at the end where in the server's source it happened. */
+	/* After the code comes ": text", at the end where in the server's source it happened. */
 	location = strstr(code, "\nLOCATION:");
 	if (location != NULL)
 		str_addn(&s, code + 6, (size_t)(location - code - 6));

@@ -223,8 +223,8 @@ static void watch_query(struct pg_call *call)
 	if (unsent < 0)
 		fail_lost(call);
 	else
-		(void)uv_poll_start(call->poll, unsent > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE,
-				    on_io);
+		(void)uv_poll_start(call->poll,
+				    unsent > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_io);
 }
 
 /* --- the statement --- */
@@ -461,10 +461,10 @@ static void add_found(struct pg_call *call, const char *host, const struct addri
 
 	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
 		int rc = a->ai_family == AF_INET6
-				 ? uv_ip6_name((const struct sockaddr_in6 *)(void *)a->ai_addr, address,
-					       sizeof(address))
-				 : uv_ip4_name((const struct sockaddr_in *)(void *)a->ai_addr, address,
-					       sizeof(address));
+				 ? uv_ip6_name((const struct sockaddr_in6 *)(void *)a->ai_addr,
+					       address, sizeof(address))
+				 : uv_ip4_name((const struct sockaddr_in *)(void *)a->ai_addr,
+					       address, sizeof(address));
 
 		if (rc == 0)
 			add_address(call, host, address);
@@ -503,7 +503,8 @@ static void resolve_next(struct pg_call *call)
 			continue;
 		}
 		call->resolver.data = call;
-		if (uv_getaddrinfo(call->loop, &call->resolver, on_resolved, host, NULL, &hints) == 0) {
+		if (uv_getaddrinfo(call->loop, &call->resolver, on_resolved, host, NULL,
+				   &hints) == 0) {
 			call->is_resolving = true;
 			call->handles++;
 			return;

@@ -155,9 +155,10 @@ static void numeric_columns_are_metrics(void **state)
 {
 	(void)state;
 	EACH_ENGINE(e) {
-		json_t *o = expect(engines[e]("SELECT 3 AS \"Open Orders\", 2.5 AS lag_ms, 'x' AS name,"
-					      " NULL AS missing, 9 AS rows, 7 AS \"9 lives!\""),
-				   "pass", "ok", "1 row");
+		json_t *o =
+			expect(engines[e]("SELECT 3 AS \"Open Orders\", 2.5 AS lag_ms, 'x' AS name,"
+					  " NULL AS missing, 9 AS rows, 7 AS \"9 lives!\""),
+			       "pass", "ok", "1 row");
 
 		assert_true(metric(o, "open_orders") == 3);
 		assert_true(metric(o, "lag_ms") == 2.5);
@@ -194,10 +195,10 @@ static void the_first_value_is_compared_as_text(void **state)
 {
 	(void)state;
 	EACH_ENGINE(e) {
-		expect_only(with(engines[e]("SELECT 42, 1"), "expect", json_string("42")), "pass", "ok",
-			    "1 row");
-		expect_only(with(engines[e]("SELECT 'on'"), "expect", json_string("on")), "pass", "ok",
-			    "1 row");
+		expect_only(with(engines[e]("SELECT 42, 1"), "expect", json_string("42")), "pass",
+			    "ok", "1 row");
+		expect_only(with(engines[e]("SELECT 'on'"), "expect", json_string("on")), "pass",
+			    "ok", "1 row");
 		expect_only(with(engines[e]("SELECT 'off'"), "expect", json_string("on")), "fail",
 			    "sql_mismatch", "'off', expected 'on'");
 		expect_only(with(engines[e]("SELECT NULL"), "expect", json_string("on")), "fail",
@@ -211,12 +212,14 @@ static void the_number_of_rows_is_compared(void **state)
 {
 	(void)state;
 	EACH_ENGINE(e) {
-		expect_only(with(engines[e]("SELECT 1 WHERE 1 = 0"), "expect_rows", json_integer(0)),
-			    "pass", "ok", "0 rows");
+		expect_only(
+			with(engines[e]("SELECT 1 WHERE 1 = 0"), "expect_rows", json_integer(0)),
+			"pass", "ok", "0 rows");
 		expect_only(with(engines[e]("SELECT 1"), "expect_rows", json_integer(0)), "fail",
 			    "sql_mismatch", "1 row, expected 0");
-		expect_only(with(engines[e]("SELECT 1 WHERE 1 = 0"), "expect_rows", json_integer(2)),
-			    "fail", "sql_no_row", "0 rows, expected 2");
+		expect_only(
+			with(engines[e]("SELECT 1 WHERE 1 = 0"), "expect_rows", json_integer(2)),
+			"fail", "sql_no_row", "0 rows, expected 2");
 	}
 }
 
@@ -233,7 +236,7 @@ static void writing_is_refused(void **state)
 {
 	(void)state;
 	EACH_ENGINE(e)
-		expect_only(engines[e]("CREATE TABLE made (id INTEGER)"), "fail", "sql_error", "read");
+	expect_only(engines[e]("CREATE TABLE made (id INTEGER)"), "fail", "sql_error", "read");
 }
 
 static void a_long_query_times_out_and_says_at_what(void **state)
@@ -273,10 +276,10 @@ static void stopping_in_the_middle_leaves_nothing_behind(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2 * 8; i++) {
-		json_t *options = engines[i % 2](i % 2 == 1
-							 ? "SELECT pg_sleep(5)"
-							 : "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL"
-							   " SELECT n + 1 FROM c) SELECT count(*) FROM c");
+		json_t *options =
+			engines[i % 2](i % 2 == 1 ? "SELECT pg_sleep(5)"
+						  : "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL"
+						    " SELECT n + 1 FROM c) SELECT count(*) FROM c");
 		json_t *observation = NULL;
 		struct err err = {0};
 		struct runner *runner;
@@ -334,8 +337,9 @@ static void exactly_one_database_must_be_named(void **state)
 {
 	(void)state;
 	expect_problem(json_object(), "needs 'sqlite' or 'postgres'");
-	expect_problem(with(on_sqlite("SELECT 1"), "postgres", json_pack("{s:s}", "dsn", "dbname=x")),
-		       "both");
+	expect_problem(
+		with(on_sqlite("SELECT 1"), "postgres", json_pack("{s:s}", "dsn", "dbname=x")),
+		"both");
 	expect_problem(on_sqlite("SELECT 1"), NULL);
 	expect_problem(on_postgres("SELECT 1"), NULL);
 	expect_problem(json_pack("{s:{s:s}}", "postgres", "dsn", "secret nonsense"),

@@ -239,9 +239,9 @@ static void line(struct fixture *f, uint64_t seq, bool is_transition)
 	char at[CLOCK_TEXT_MAX];
 	json_t *object = json_pack(
 		"{s:s, s:s, s:s, s:b, s:s, s:{s:s, s:s, s:s}}", "at",
-		clock_format(INT64_C(1800000000000) + (int64_t)seq, at), "node", "web1", "component",
-		"api", "transition", is_transition, "previous", "healthy", "state", "status",
-		is_transition ? "down" : "healthy", "outcome", "pass", "message", "m");
+		clock_format(INT64_C(1800000000000) + (int64_t)seq, at), "node", "web1",
+		"component", "api", "transition", is_transition, "previous", "healthy", "state",
+		"status", is_transition ? "down" : "healthy", "outcome", "pass", "message", "m");
 
 	f->service.feed->on_line(f->service.feed_ctx, "health", "e1", seq, object);
 	json_decref(object);
@@ -505,7 +505,8 @@ static void purge_deletes_in_steps_and_answers_once(void **state)
 		struct db *db = lock_store(f);
 		struct err err = {0};
 
-		assert_int_equal(db_script(db, "UPDATE results SET at = seq WHERE seq <= 2300", &err), 0);
+		assert_int_equal(
+			db_script(db, "UPDATE results SET at = seq WHERE seq <= 2300", &err), 0);
 		assert_int_equal(db_commit(db, &err), 0);
 		db_close(db);
 	}

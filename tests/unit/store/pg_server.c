@@ -73,7 +73,8 @@ static void init_cluster(struct pg_server *s, const struct passwd *user)
 {
 	char *initdb = find_program("initdb");
 	char data[96];
-	const char *const argv[] = {initdb, "-D", data, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", NULL};
+	const char *const argv[] = {initdb,     "-D", data, "-A",   "trust", "-U",
+				    "postgres", "-N", "-E", "UTF8", NULL};
 	int status = -1;
 
 	(void)snprintf(data, sizeof(data), "%s/data", s->dir);
@@ -122,8 +123,18 @@ void pg_server_start(struct pg_server *s)
 	const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
 	char *postgres = find_program("postgres");
 	char data[96];
-	const char *const argv[] = {postgres, "-D", data, "-k", s->dir, "-c", "listen_addresses=", "-c",
-			"fsync=off", "-c", "max_connections=20", NULL};
+	const char *const argv[] = {postgres,
+				    "-D",
+				    data,
+				    "-k",
+				    s->dir,
+				    "-c",
+				    "listen_addresses=",
+				    "-c",
+				    "fsync=off",
+				    "-c",
+				    "max_connections=20",
+				    NULL};
 
 	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/hale-pg-XXXXXX");
 	assert_non_null(mkdtemp(s->dir));

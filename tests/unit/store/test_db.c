@@ -135,7 +135,8 @@ static void values_come_back_as_they_went_in(void **state)
 	args[1] = db_v_text(NULL);
 	args[2] = DB_V_NULL;
 	must(f, db_run(f->db, "INSERT INTO t VALUES ($1, $2, $3)", args, 3, NULL, &f->err));
-	expect_rows(f, "SELECT id, name, x FROM t ORDER BY id", "7|it's \"so\"; $1 -- ünï|2.5\n8|~|~\n");
+	expect_rows(f, "SELECT id, name, x FROM t ORDER BY id",
+		    "7|it's \"so\"; $1 -- ünï|2.5\n8|~|~\n");
 }
 
 static void placeholders_are_positions_in_any_order(void **state)
@@ -175,7 +176,8 @@ static void a_reader_may_stop_and_the_connection_goes_on(void **state)
 
 	for (int i = 0; i < 10; i++)
 		insert(f, i, "x");
-	must(f, db_query(f->db, "SELECT id FROM t ORDER BY id", NULL, 0, stop_at_two, &seen, &f->err));
+	must(f,
+	     db_query(f->db, "SELECT id FROM t ORDER BY id", NULL, 0, stop_at_two, &seen, &f->err));
 	assert_int_equal(seen, 2);
 	expect_rows(f, "SELECT count(*) FROM t", "10\n");
 }
@@ -383,7 +385,8 @@ static void many_rows_arrive_all(void **state)
 	struct str s = {0};
 
 	must(f, db_query(f->db,
-			 "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5000)"
+			 "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < "
+			 "5000)"
 			 " SELECT n FROM c",
 			 NULL, 0, add_row, &s, &f->err));
 	assert_true(str_starts(str_text(&s), "1\n2\n"));

@@ -274,7 +274,8 @@ static void an_observation_is_a_result_and_no_transition(void **state)
 	expect(f,
 	       "SELECT node||' '||component||' '||status||' '||outcome||' '||reason||' '||message||"
 	       "' '||took_ms||' '||metrics||' '||at_text||' '||epoch||' '||seq FROM v_results",
-	       "web1 api healthy pass ok 200 41.2 {\"status_code\":200.0} 2027-01-15T08:00:01.000Z e1 1;");
+	       "web1 api healthy pass ok 200 41.2 {\"status_code\":200.0} 2027-01-15T08:00:01.000Z "
+	       "e1 1;");
 	assert_int_equal(count(f, "transitions"), 0);
 }
 
@@ -297,11 +298,12 @@ static void silence_is_a_transition_without_a_result(void **state)
 	struct fixture *f = *state;
 
 	open_writer(f);
-	assert_int_equal(put(f, "health", 1,
-			     "{\"component\":\"api\",\"transition\":true,\"previous\":\"healthy\","
-			     "\"no_data\":true,\"state\":{\"status\":\"unknown\",\"outcome\":\"pass\","
-			     "\"reason\":\"no_data\",\"message\":\"No data\"}}"),
-			 0);
+	assert_int_equal(
+		put(f, "health", 1,
+		    "{\"component\":\"api\",\"transition\":true,\"previous\":\"healthy\","
+		    "\"no_data\":true,\"state\":{\"status\":\"unknown\",\"outcome\":\"pass\","
+		    "\"reason\":\"no_data\",\"message\":\"No data\"}}"),
+		0);
 	assert_int_equal(count(f, "results"), 0);
 	expect(f, "SELECT to_status||' '||reason FROM v_transitions", "unknown no_data;");
 }
@@ -379,17 +381,20 @@ static void processes_events_alerts_and_runs_have_their_rows(void **state)
 			     "{\"kind\":\"reload\",\"severity\":\"info\",\"subject\":\"config\","
 			     "\"message\":\"3 changed\",\"details\":{}}"),
 			 0);
-	assert_int_equal(put(f, "alert", 3,
-			     "{\"event\":\"opened\",\"alert\":{\"id\":\"u\",\"severity\":\"critical\","
-			     "\"component\":\"api\",\"message\":\"api is down\"}}"),
-			 0);
-	assert_int_equal(put(f, "reconcile", 4,
-			     "{\"job\":\"positions\",\"outcome\":\"done\",\"inserted\":1,\"updated\":2,"
-			     "\"closed\":0,\"errors\":[],\"plan\":[1,2,3]}"),
-			 0);
-	assert_int_equal(put(f, "action", 5,
-			     "{\"action\":\"reconnect\",\"outcome\":\"failed\",\"message\":\"503\"}"),
-			 0);
+	assert_int_equal(
+		put(f, "alert", 3,
+		    "{\"event\":\"opened\",\"alert\":{\"id\":\"u\",\"severity\":\"critical\","
+		    "\"component\":\"api\",\"message\":\"api is down\"}}"),
+		0);
+	assert_int_equal(
+		put(f, "reconcile", 4,
+		    "{\"job\":\"positions\",\"outcome\":\"done\",\"inserted\":1,\"updated\":2,"
+		    "\"closed\":0,\"errors\":[],\"plan\":[1,2,3]}"),
+		0);
+	assert_int_equal(
+		put(f, "action", 5,
+		    "{\"action\":\"reconnect\",\"outcome\":\"failed\",\"message\":\"503\"}"),
+		0);
 	expect(f,
 	       "SELECT process||' '||event||' '||state||' '||generation||' '||last_exit"
 	       " FROM v_process_events",
@@ -486,8 +491,9 @@ static struct history_line nth_line(uint64_t seq)
 	case 0:
 		return make_line("health", seq, DOWN);
 	case 1:
-		return make_line("process", seq,
-				 "{\"event\":\"start\",\"state\":{\"name\":\"p\",\"state\":\"starting\"}}");
+		return make_line(
+			"process", seq,
+			"{\"event\":\"start\",\"state\":{\"name\":\"p\",\"state\":\"starting\"}}");
 	case 2:
 		return make_line("event", seq, "{\"kind\":\"start\",\"severity\":\"info\"}");
 	default:
@@ -647,7 +653,8 @@ static void rows_come_newest_first_with_their_shape(void **state)
 	expected = json_loads(
 		"{\"truncated\":false,\"cursor\":null,\"rows\":["
 		"{\"at\":\"2027-01-15T08:00:02.000Z\",\"node\":\"web1\",\"component\":\"overall\","
-		"\"from\":\"healthy\",\"to\":\"critical\",\"reason\":null,\"message\":\"api is down\"}]}",
+		"\"from\":\"healthy\",\"to\":\"critical\",\"reason\":null,\"message\":\"api is "
+		"down\"}]}",
 		0, NULL);
 	assert_true(json_equal(out, expected));
 	json_decref(out);
@@ -724,7 +731,8 @@ static void pages_together_are_the_whole(void **state)
 				out = read_page(f, &q);
 				(void)json_array_extend(pages, json_object_get(out, "rows"));
 				is_more = json_is_true(json_object_get(out, "truncated"));
-				assert_int_equal(is_more, json_is_string(json_object_get(out, "cursor")));
+				assert_int_equal(is_more,
+						 json_is_string(json_object_get(out, "cursor")));
 				(void)snprintf(cursor, sizeof(cursor), "%s",
 					       is_more ? json_string_value(
 								 json_object_get(out, "cursor"))
@@ -740,8 +748,9 @@ static void pages_together_are_the_whole(void **state)
 
 static void a_bad_cursor_is_einval(void **state)
 {
-	static const char *const bad[] = {"",	    "r",	   "r1-2",  "r1-2-3-4", "r-1-2-3", "t1-2-3",
-					  "rx-2-3", "r1-2-3 ", "r1--2-3", "r99999999999999999999-1-1"};
+	static const char *const bad[] = {
+		"",       "r",      "r1-2",    "r1-2-3-4", "r-1-2-3",
+		"t1-2-3", "rx-2-3", "r1-2-3 ", "r1--2-3",  "r99999999999999999999-1-1"};
 	struct fixture *f = *state;
 	json_t *out = NULL;
 
@@ -788,7 +797,8 @@ static void purge_deletes_what_is_old_in_small_batches(void **state)
 		assert_in_range(deleted, 0, 7);
 		total += deleted;
 	} while (deleted == 7);
-	/* Lines 1 to 49 hold 29 results; 1 to 19 hold 3 changes of two; 1 to 4 one process, one event. */
+	/* Lines 1 to 49 hold 29 results; 1 to 19 hold 3 changes of two; 1 to 4 one process, one
+	 * event. */
 	assert_int_equal(total, 29 + 6 + 2);
 	expect(f, "SELECT min(seq) FROM results", "50;");
 	expect(f, "SELECT min(seq) FROM transitions", "20;");

@@ -75,7 +75,8 @@ static struct seen run(const char *conninfo, const char *sql, int64_t timeout_ms
 
 static void a_query_answers_with_first_row_and_count(void **state)
 {
-	struct seen s = run(server.conninfo, "SELECT n, 'x' FROM generate_series(1, 1000) n", TIMEOUT_MS);
+	struct seen s =
+		run(server.conninfo, "SELECT n, 'x' FROM generate_series(1, 1000) n", TIMEOUT_MS);
 
 	(void)state;
 	assert_string_equal(s.error, "");
@@ -119,7 +120,8 @@ static void bad_sql_is_sql_error_in_the_servers_words(void **state)
 
 static void an_error_after_some_rows_is_an_error(void **state)
 {
-	struct seen s = run(server.conninfo, "SELECT 1/(3-n) FROM generate_series(1, 5) n", TIMEOUT_MS);
+	struct seen s =
+		run(server.conninfo, "SELECT 1/(3-n) FROM generate_series(1, 5) n", TIMEOUT_MS);
 
 	(void)state;
 	assert_int_equal(s.reason, REASON_SQL_ERROR);
@@ -162,8 +164,8 @@ static void wrong_password_is_sql_auth(void **state)
 	struct seen s;
 
 	(void)state;
-	(void)snprintf(conninfo, sizeof(conninfo), "host=%s user=guest dbname=postgres password=hunter2",
-		       server.dir);
+	(void)snprintf(conninfo, sizeof(conninfo),
+		       "host=%s user=guest dbname=postgres password=hunter2", server.dir);
 	s = run(conninfo, "SELECT 1", TIMEOUT_MS);
 	assert_int_equal(s.reason, REASON_SQL_AUTH);
 	assert_non_null(strstr(s.error, "password authentication failed"));
@@ -177,7 +179,8 @@ static void no_password_is_sql_auth(void **state)
 	char conninfo[200];
 
 	(void)state;
-	(void)snprintf(conninfo, sizeof(conninfo), "host=%s user=guest dbname=postgres", server.dir);
+	(void)snprintf(conninfo, sizeof(conninfo), "host=%s user=guest dbname=postgres",
+		       server.dir);
 	assert_int_equal(run(conninfo, "SELECT 1", TIMEOUT_MS).reason, REASON_SQL_AUTH);
 }
 
@@ -220,7 +223,8 @@ static void a_closed_port_is_conn_refused(void **state)
 	/* By name, all addresses of it. */
 	(void)snprintf(conninfo, sizeof(conninfo), "host=localhost port=%d", port);
 	assert_int_equal(run(conninfo, "SELECT 1", TIMEOUT_MS).reason, REASON_CONN_REFUSED);
-	assert_int_equal(run("host=/nonexistent", "SELECT 1", TIMEOUT_MS).reason, REASON_CONN_REFUSED);
+	assert_int_equal(run("host=/nonexistent", "SELECT 1", TIMEOUT_MS).reason,
+			 REASON_CONN_REFUSED);
 }
 
 static void a_silent_server_is_timeout_connect(void **state)
