@@ -39,13 +39,14 @@ static void start_waiting(struct threads *t)
 
 	while (t->waiting != NULL && t->out < THREADS_MAX) {
 		struct job *job = t->waiting;
+		struct job *next = job->next; /* from its start on, the thread may write it */
 
 		/* No thread to be had now: the next that ends tries again. The check's deadline
 		 * watches over the waiting. */
 		if (uv_thread_create_ex(&job->thread, &options, thread_main, job) != 0)
 			return;
 		t->out++;
-		t->waiting = job->next;
+		t->waiting = next;
 		if (t->waiting == NULL)
 			t->waiting_end = &t->waiting;
 	}
