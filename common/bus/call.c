@@ -19,13 +19,13 @@
 #define CALLS_MAX 4096
 #define DRAIN_MAX 64
 /* nng's protocol: the id that ends the header has its highest bit set. */
-#define ID_BIT 0x80000000u
+#define ID_BIT    0x80000000u
 
 struct call {
 	struct call *next, *prev;
 	uint32_t id;
 	int64_t deadline_ms;
-	char *text; /* until sent */
+	char *text;            /* until sent */
 	uint64_t removed_seen; /* connections lost when it was sent */
 	int code;              /* not 0: decided already, to be told from the loop */
 	const char *message;
@@ -172,8 +172,8 @@ static char *request_text(uint32_t id, const char *method, json_t *params)
 	return text;
 }
 
-void command_call(struct command_client *c, const char *method, json_t *params,
-		  uint32_t timeout_ms, command_result_fn on_result, void *ctx)
+void command_call(struct command_client *c, const char *method, json_t *params, uint32_t timeout_ms,
+		  command_result_fn on_result, void *ctx)
 {
 	struct call *call = mem_alloc(sizeof(*call));
 
@@ -266,7 +266,8 @@ static void on_wake(void *ctx)
 	on_readable(c);
 	while (!c->is_closing && (call = find_lost(c, removed)) != NULL)
 		finish(c, call, NULL, COMMAND_E_NO_PEER,
-		       "the connection was lost before the answer came; it may have been done", NULL);
+		       "the connection was lost before the answer came; it may have been done",
+		       NULL);
 	if (c->is_closing)
 		return;
 	c->is_up = is_connected(c);
@@ -278,12 +279,10 @@ static void on_wake(void *ctx)
 
 /* ---- life ---- */
 
-int call_open(uv_loop_t *loop, const char *path, struct command_client **client_r,
-	      struct err *err)
+int call_open(uv_loop_t *loop, const char *path, struct command_client **client_r, struct err *err)
 {
 	struct command_client *c = mem_alloc(sizeof(*c));
-	const struct nngsock_ops ops = {
-		.on_readable = on_readable, .on_wake = on_wake, .ctx = c};
+	const struct nngsock_ops ops = {.on_readable = on_readable, .on_wake = on_wake, .ctx = c};
 	int rv;
 
 	rv = nngsock_dial(&c->sock, loop, NNGSOCK_REQ_RAW, path, COMMAND_MAX_BYTES, &ops, err);

@@ -15,10 +15,10 @@
 /* A context of the REP socket per request, not a raw socket: a raw one was measured to lose 178 of
  * 256 answers that were given at once, because each connection queues 64 and drops the rest. */
 #define RECEIVERS_MIN 8
-#define SLOTS_MAX (COMMAND_OPEN_MAX + RECEIVERS_MIN)
+#define SLOTS_MAX     (COMMAND_OPEN_MAX + RECEIVERS_MIN)
 /* How long a closing server waits until the last answers are on their way. */
-#define CLOSE_MAX_MS 500
-#define METHODS_MAX 256
+#define CLOSE_MAX_MS  500
+#define METHODS_MAX   256
 
 enum slot_state { SLOT_RECEIVING, SLOT_OPEN, SLOT_SENDING };
 
@@ -49,7 +49,7 @@ struct command_server {
 	size_t n_open;
 	struct command_stats stats;
 	bool is_closing;
-	bool is_shut; /* the socket is on its way out too */
+	bool is_shut;     /* the socket is on its way out too */
 	uv_timer_t timer; /* the limit of closing */
 	unsigned open_handles;
 	void (*on_closed)(void *ctx);

@@ -2,14 +2,15 @@
 /* command - JSON-RPC 2.0 over a REP socket (DESIGN section 5), and its callers
  *
  * Server: one context of a REP socket per request, so that many requests may be in hand at once and
- * each is answered when it is ready. Loop thread only. A request that is no JSON-RPC is answered -32700 or -32600, an
- * unknown method -32601 with the nearest name, both counted. At most COMMAND_OPEN_MAX requests are
- * open; more are answered "busy" (-32000) at once.
+ * each is answered when it is ready. Loop thread only. A request that is no JSON-RPC is answered
+ * -32700 or -32600, an unknown method -32601 with the nearest name, both counted. At most
+ * COMMAND_OPEN_MAX requests are open; more are answered "busy" (-32000) at once.
  *
  * Caller on a loop: call_open() once, then command_call(); every call ends in exactly one callback,
  * with a result or an error, within its timeout and never from within command_call itself. A call
  * waits for the connection to be made; one that was sent when the connection broke ends with
- * COMMAND_E_NO_PEER at once and is not sent again, for it may have been carried out. Caller without a loop (CLI): command_call_sync().
+ * COMMAND_E_NO_PEER at once and is not sent again, for it may have been carried out. Caller without
+ * a loop (CLI): command_call_sync().
  */
 #ifndef HALE_BUS_COMMAND_H
 #define HALE_BUS_COMMAND_H
@@ -20,7 +21,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#define COMMAND_OPEN_MAX 256
+#define COMMAND_OPEN_MAX  256
 #define COMMAND_MAX_BYTES (16u << 20)
 
 /* JSON-RPC error codes of our own, beside the standard ones. */
@@ -32,7 +33,7 @@ enum {
 	COMMAND_E_TIMEOUT = -32004,   /* callers only */
 	COMMAND_E_NO_PEER = -32005,   /* callers only: nobody listens */
 	COMMAND_E_PARAMS = -32602,
-	COMMAND_E_METHOD = -32601,  /* answered by the server itself, as the next two */
+	COMMAND_E_METHOD = -32601, /* answered by the server itself, as the next two */
 	COMMAND_E_REQUEST = -32600,
 	COMMAND_E_PARSE = -32700,
 };
@@ -73,8 +74,7 @@ struct command_client;
 typedef void (*command_result_fn)(void *ctx, const json_t *result, int code, const char *message,
 				  const json_t *data);
 
-int call_open(uv_loop_t *loop, const char *path, struct command_client **client_r,
-	      struct err *err);
+int call_open(uv_loop_t *loop, const char *path, struct command_client **client_r, struct err *err);
 void command_call(struct command_client *c, const char *method, json_t *params /* taken */,
 		  uint32_t timeout_ms, command_result_fn on_result, void *ctx);
 /* Calls still open end with COMMAND_E_NO_PEER before this returns. on_closed may be NULL. */

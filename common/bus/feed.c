@@ -16,7 +16,7 @@
 #define REPLAY_TIMEOUT_MS 5000
 /* Live frames kept while a replay is on its way, so that they need not be asked for again. Older
  * ones are let go first: the replay is likely to hold them. */
-#define HELD_MAX_BYTES (4u << 20)
+#define HELD_MAX_BYTES    (4u << 20)
 
 static const struct backoff_policy retry_policy = {
 	.base_ms = 100, .factor = 2, .cap_ms = 1000, .jitter_percent = 20};
@@ -35,8 +35,8 @@ struct held {
 struct feed {
 	enum feed_state state;
 	struct feed_cursor cursor;
-	bool is_cursor_set;    /* else the first live frame sets it (FEED_FROM_NOW) */
-	bool wants_snapshot;   /* FEED_FROM_SNAPSHOT, until it has come */
+	bool is_cursor_set;  /* else the first live frame sets it (FEED_FROM_NOW) */
+	bool wants_snapshot; /* FEED_FROM_SNAPSHOT, until it has come */
 	struct feed_ops ops;
 	void *ctx;
 	struct feed_stats stats;
@@ -243,7 +243,8 @@ static bool take_replayed(struct feed *f, const json_t *frames)
 	const json_t *text;
 	size_t i;
 
-	json_array_foreach((json_t *)frames, i, text) {
+	json_array_foreach((json_t *)frames, i, text)
+	{
 		struct frame frame;
 		uint64_t skip;
 

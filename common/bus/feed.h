@@ -27,7 +27,7 @@
 #include <uv.h>
 
 /* In the run directory. */
-#define FEED_BUS_SOCKET "bus.ipc"
+#define FEED_BUS_SOCKET     "bus.ipc"
 #define FEED_COMMAND_SOCKET "haled.ipc"
 
 struct feed;

@@ -2,8 +2,9 @@
 #include "bus/nngsock.h"
 
 #include <errno.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -22,12 +23,19 @@
 #define RECONNECT_MIN_MS 10
 #define RECONNECT_MAX_MS 100
 /* sun_path less its NUL. */
-#define PATH_MAX_BYTES (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
-#define SOCKET_MODE 0600
+#define PATH_MAX_BYTES   (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define SOCKET_MODE      0600
 /* How long a listener already there may take to answer; it is asked once, when a process starts. */
-#define PROBE_MS 500
+#define PROBE_MS         500
 /* A deaf listener is found within two of these. The look itself takes some 5 us. */
-#define GUARD_MS 1000
+#define GUARD_MS         1000
+/* Closing: a dialer may be faster than we and connect again, so one hangs up until all are gone;
+ * who is still there after the last try must be in the middle of a handshake, where closing is
+ * safe. */
+#define HANG_UP_MS       5
+#define HANG_UPS_MAX     60
+/* fds looked at when hanging up; no process of ours has nearly as many. */
+#define FDS_MAX          4096
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -60,14 +68,22 @@ int nngsock_errno(int rv)
 		int nng;
 		int sys;
 	} table[] = {
-		{NNG_ENOMEM, ENOMEM},           {NNG_EINVAL, EINVAL},
-		{NNG_EBUSY, EBUSY},             {NNG_ETIMEDOUT, ETIMEDOUT},
-		{NNG_ECONNREFUSED, ECONNREFUSED}, {NNG_ECLOSED, ESHUTDOWN},
-		{NNG_EAGAIN, EAGAIN},           {NNG_ENOTSUP, ENOTSUP},
-		{NNG_EADDRINUSE, EADDRINUSE},   {NNG_ENOENT, ENOENT},
-		{NNG_EPERM, EACCES},            {NNG_EMSGSIZE, EMSGSIZE},
-		{NNG_ENOFILES, EMFILE},         {NNG_ENOSPC, ENOSPC},
-		{NNG_EADDRINVAL, EINVAL},       {NNG_EEXIST, EEXIST},
+		{NNG_ENOMEM,       ENOMEM      },
+		{NNG_EINVAL,       EINVAL      },
+		{NNG_EBUSY,        EBUSY       },
+		{NNG_ETIMEDOUT,    ETIMEDOUT   },
+		{NNG_ECONNREFUSED, ECONNREFUSED},
+		{NNG_ECLOSED,      ESHUTDOWN   },
+		{NNG_EAGAIN,       EAGAIN      },
+		{NNG_ENOTSUP,      ENOTSUP     },
+		{NNG_EADDRINUSE,   EADDRINUSE  },
+		{NNG_ENOENT,       ENOENT      },
+		{NNG_EPERM,        EACCES      },
+		{NNG_EMSGSIZE,     EMSGSIZE    },
+		{NNG_ENOFILES,     EMFILE      },
+		{NNG_ENOSPC,       ENOSPC      },
+		{NNG_EADDRINVAL,   EINVAL      },
+		{NNG_EEXIST,       EEXIST      },
 	};
 
 	if ((rv & NNG_ESYSERR) != 0)
@@ -121,6 +137,7 @@ static void on_pipe_add_pre(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 	uint64_t uid;
 
 	(void)ev;
+	atomic_fetch_add(&ns->pipes, 1);
 	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
 	    (uid == 0 || uid == (uint64_t)geteuid()))
 		return;
@@ -148,9 +165,9 @@ static void on_pipe_rem_post(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 	unsigned id = (unsigned)nng_pipe_id(pipe);
 
 	(void)ev;
-	if (!atomic_compare_exchange_strong(&ns->live, &id, 0))
-		return;
-	atomic_fetch_add(&ns->removed, 1);
+	atomic_fetch_sub(&ns->pipes, 1);
+	if (atomic_compare_exchange_strong(&ns->live, &id, 0))
+		atomic_fetch_add(&ns->removed, 1);
 	tell_loop(ns);
 }
 
@@ -202,6 +219,11 @@ static int subscribe(nng_socket s, const char *prefix)
 	return nng_socket_set(s, NNG_OPT_SUB_SUBSCRIBE, prefix, strlen(prefix));
 }
 
+static const char *path_of(const struct nngsock *ns)
+{
+	return ns->url + strlen("ipc://");
+}
+
 static int start_listener(struct nngsock *ns)
 {
 	int rv;
@@ -227,15 +249,16 @@ struct counters {
 
 static struct counters read_counters(const struct nngsock *ns)
 {
-	static const char *const errors[] = {"disconnect", "canceled", "other", "timeout", "proto",
-					     "auth",       "oom"};
+	static const char *const errors[] = {"disconnect", "canceled", "other", "timeout",
+					     "proto",      "auth",     "oom"};
 	struct counters c = {0, 0};
 	nng_stat *all, *own, *one;
 
 	if (nng_stats_get(&all) != 0)
 		return c;
 	own = nng_stat_find_listener(all, ns->listener);
-	for (one = own == NULL ? NULL : nng_stat_child(own); one != NULL; one = nng_stat_next(one)) {
+	for (one = own == NULL ? NULL : nng_stat_child(own); one != NULL;
+	     one = nng_stat_next(one)) {
 		if (strcmp(nng_stat_name(one), "accept") == 0)
 			c.accepted = nng_stat_value(one);
 		for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
@@ -284,17 +307,9 @@ static void on_guard(uv_timer_t *timer)
 	} else if (now.errors != ns->errors_seen) {
 		ns->errors_seen = now.errors;
 		ns->accepted_before = now.accepted;
-		if (handshake_start(ns->url + strlen("ipc://"), &ns->probe_fd) < 0)
+		if (handshake_start(path_of(ns), &ns->probe_fd) < 0)
 			listen_anew(ns); /* the file is gone, or nobody takes connections */
 	}
-}
-
-static void start_guard(struct nngsock *ns, uv_loop_t *loop)
-{
-	(void)uv_timer_init(loop, &ns->guard);
-	ns->guard.data = ns;
-	ns->open_handles++;
-	(void)uv_timer_start(&ns->guard, on_guard, GUARD_MS, GUARD_MS);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -306,11 +321,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		ns->ops.on_readable(ns->ops.ctx);
 }
 
+static void close_if_quiet(struct nngsock *ns);
+
 static void on_wake(uv_async_t *wake)
 {
 	struct nngsock *ns = wake->data;
 
-	if (atomic_load(&ns->is_wired) && ns->ops.on_wake != NULL)
+	if (ns->is_closing)
+		close_if_quiet(ns);
+	else if (ns->ops.on_wake != NULL)
 		ns->ops.on_wake(ns->ops.ctx);
 }
 
@@ -326,18 +345,20 @@ static int wire(struct nngsock *ns, uv_loop_t *loop)
 	if (rv < 0)
 		return rv;
 	ns->wake.data = ns;
-	ns->open_handles = 1;
+	(void)uv_timer_init(loop, &ns->timer);
+	ns->timer.data = ns;
+	ns->open_handles = 2;
 	if (ns->ops.on_readable != NULL) {
 		rv = uv_poll_init(loop, &ns->poll, fd);
 		HALE_ASSERT(rv == 0);
 		ns->poll.data = ns;
 		ns->is_polling = true;
-		ns->open_handles = 2;
+		ns->open_handles = 3;
 		rv = uv_poll_start(&ns->poll, UV_READABLE, on_poll);
 		HALE_ASSERT(rv == 0);
 	}
-	if (ns->url != NULL)
-		start_guard(ns, loop);
+	if (ns->is_listener)
+		(void)uv_timer_start(&ns->timer, on_guard, GUARD_MS, GUARD_MS);
 	atomic_store(&ns->is_wired, true);
 	/* For connections made before there was a handle to tell the loop with. */
 	tell_loop(ns);
@@ -352,6 +373,7 @@ static int open_socket(struct nngsock *ns, enum nngsock_kind kind, size_t recv_m
 	memset(ns, 0, sizeof(*ns));
 	ns->ops = *ops;
 	ns->probe_fd = -1;
+	ns->kind = kind;
 	rv = nngsock_path_check(path, err);
 	if (rv < 0)
 		return rv;
@@ -399,26 +421,56 @@ int nngsock_listen(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, 
 		return rv;
 	}
 	ns->url = mem_printf("ipc://%s", path);
+	ns->is_listener = true;
 	return finish_open(ns, loop, start_listener(ns), path, err);
 }
 
 int nngsock_dial(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
 		 size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err)
 {
-	HALE_CLEANUP(cleanup_free) char *url = mem_printf("ipc://%s", path);
 	int rv;
 
 	rv = open_socket(ns, kind, recv_max_bytes, ops, path, err);
 	if (rv < 0)
 		return rv;
+	ns->url = mem_printf("ipc://%s", path);
 	/* NONBLOCK: the first try runs in the background, and so does every later one. */
-	rv = nng_dial(ns->socket, url, NULL, NNG_FLAG_NONBLOCK);
+	rv = nng_dial(ns->socket, ns->url, NULL, NNG_FLAG_NONBLOCK);
 	return finish_open(ns, loop, rv, path, err);
 }
 
 void nngsock_wake(struct nngsock *ns)
 {
 	tell_loop(ns);
+}
+
+/* ---- closing ---- */
+
+static bool is_connection_of(int fd, const char *path)
+{
+	struct sockaddr_un addr = {0};
+	socklen_t len = sizeof(addr);
+
+	/* A listening socket has no peer. */
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0 || addr.sun_family != AF_UNIX)
+		return false;
+	if (strcmp(addr.sun_path, path) == 0)
+		return true;
+	memset(&addr, 0, sizeof(addr));
+	len = sizeof(addr);
+	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
+	       strcmp(addr.sun_path, path) == 0;
+}
+
+/* nng does not tell the fds of its connections, but their address does. What arrived is still read,
+ * then nng sees the end and closes by itself. Another socket of ours at the same path would only
+ * have to connect again. */
+static void hang_up(const struct nngsock *ns)
+{
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		if (is_connection_of(fd, path_of(ns)))
+			(void)shutdown(fd, SHUT_RD);
+	}
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -429,20 +481,48 @@ static void on_handle_closed(uv_handle_t *handle)
 		ns->on_closed(ns->ops.ctx);
 }
 
-void nngsock_close(struct nngsock *ns, void (*on_closed)(void *ctx))
+static void close_socket(struct nngsock *ns)
 {
-	ns->on_closed = on_closed;
-	if (ns->is_polling) {
-		(void)uv_poll_stop(&ns->poll);
-		uv_close((uv_handle_t *)&ns->poll, on_handle_closed);
-	}
 	/* Waits for nng's callbacks, so that none of them sees the handle closed. */
 	(void)nng_close(ns->socket);
 	atomic_store(&ns->is_wired, false);
-	if (ns->url != NULL) {
-		uv_close((uv_handle_t *)&ns->guard, on_handle_closed);
-		free(TAKE_PTR(ns->url));
-		cleanup_fd(&ns->probe_fd);
-	}
+	uv_close((uv_handle_t *)&ns->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&ns->wake, on_handle_closed);
+	free(TAKE_PTR(ns->url));
+	cleanup_fd(&ns->probe_fd);
+}
+
+static void close_if_quiet(struct nngsock *ns)
+{
+	if (uv_is_closing((uv_handle_t *)&ns->timer))
+		return;
+	/* Nothing comes in on a PUB, and hanging up would cut off what is on its way out. */
+	if (ns->kind == NNGSOCK_PUB || atomic_load(&ns->pipes) <= 0 || ns->hang_ups >= HANG_UPS_MAX)
+		close_socket(ns);
+}
+
+static void on_hang_up(uv_timer_t *timer)
+{
+	struct nngsock *ns = timer->data;
+
+	ns->hang_ups++;
+	hang_up(ns);
+	close_if_quiet(ns);
+}
+
+void nngsock_close(struct nngsock *ns, void (*on_closed)(void *ctx))
+{
+	ns->on_closed = on_closed;
+	ns->is_closing = true;
+	if (ns->is_polling) {
+		/* Before the socket, because its fd is closed with it. */
+		(void)uv_poll_stop(&ns->poll);
+		uv_close((uv_handle_t *)&ns->poll, on_handle_closed);
+	}
+	if (ns->is_listener)
+		(void)unlink(path_of(ns)); /* nobody new */
+	(void)uv_timer_start(&ns->timer, on_hang_up, HANG_UP_MS, HANG_UP_MS);
+	if (ns->kind != NNGSOCK_PUB)
+		hang_up(ns);
+	close_if_quiet(ns);
 }

@@ -49,7 +49,8 @@ static void drop(struct outbox *o, struct outbox_line *l)
 		o->unsent = l->next;
 	*(l->prev == NULL ? &o->all.first : &l->prev->next) = l->next;
 	*(l->next == NULL ? &o->all.last : &l->next->prev) = l->prev;
-	*(l->prev_of_kind == NULL ? &kind->first : &l->prev_of_kind->next_of_kind) = l->next_of_kind;
+	*(l->prev_of_kind == NULL ? &kind->first : &l->prev_of_kind->next_of_kind) =
+		l->next_of_kind;
 	*(l->next_of_kind == NULL ? &kind->last : &l->next_of_kind->prev_of_kind) = l->prev_of_kind;
 	o->bytes -= l->bytes;
 	o->n--;

@@ -17,10 +17,10 @@
 struct outbox_line {
 	uint64_t seq;
 	char topic[FRAME_TOPIC_MAX];
-	size_t bytes; /* what it counts for in the limit */
-	struct outbox_line *next, *prev;               /* all, oldest first */
+	size_t bytes;                                    /* what it counts for in the limit */
+	struct outbox_line *next, *prev;                 /* all, oldest first */
 	struct outbox_line *next_of_kind, *prev_of_kind; /* observations, or all others */
-	size_t len;  /* text, newline included */
+	size_t len;                                      /* text, newline included */
 	char text[];
 };
 

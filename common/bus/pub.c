@@ -12,17 +12,17 @@
 #include "model/frame.h"
 
 /* Room for the header line before the one line of a frame. */
-#define LINE_MAX_BYTES (FRAME_MAX_BYTES - 256)
+#define LINE_MAX_BYTES    (FRAME_MAX_BYTES - 256)
 /* Sent but unacknowledged: some seconds of the busiest child, and few enough frames that they fit
  * into nng's buffer, which would otherwise drop its oldest. */
-#define WINDOW_MAX_BYTES (4u << 20)
+#define WINDOW_MAX_BYTES  (4u << 20)
 #define WINDOW_MAX_FRAMES (BUS_BUFFER_MESSAGES / 2)
 /* After silence one frame probes whether haled listens again; the window then opens by this. */
-#define WINDOW_MIN_BYTES FRAME_FLUSH_BYTES
-#define WINDOW_FACTOR 4
+#define WINDOW_MIN_BYTES  FRAME_FLUSH_BYTES
+#define WINDOW_FACTOR     4
 /* A haled that hangs while connected gets a probe this seldom at last, or the repeats would pile up
  * in nng's buffer. */
-#define RESEND_MAX_MS 8000
+#define RESEND_MAX_MS     8000
 
 struct pub {
 	struct nngsock sock;
@@ -41,12 +41,12 @@ struct pub {
 	bool has_outbox;
 	struct outbox outbox;
 	uint64_t acked;
-	uint64_t next_seq;       /* what haled expects next if all that was sent arrives */
-	uint64_t sent_seq;       /* newest ever sent */
+	uint64_t next_seq; /* what haled expects next if all that was sent arrives */
+	uint64_t sent_seq; /* newest ever sent */
 	size_t window_bytes;
 	uint32_t frames_in_flight; /* since the last acknowledgement */
-	bool must_announce;      /* tell first that nothing up to `acked` comes again */
-	uint64_t added_seen;     /* connections known */
+	bool must_announce;        /* tell first that nothing up to `acked` comes again */
+	uint64_t added_seen;       /* connections known */
 	uint32_t resend_ms;
 
 	uv_prepare_t prepare; /* these two run only while something waits to be sent: */
@@ -273,8 +273,8 @@ int pub_dial(uv_loop_t *loop, const char *path, const char *epoch, size_t outbox
 
 static void gather(struct pub *p, const char *topic, const char *line, size_t len)
 {
-	if (p->count > 0 && (strcmp(p->topic, topic) != 0 ||
-			     p->lines.len + len + 1 > FRAME_FLUSH_BYTES))
+	if (p->count > 0 &&
+	    (strcmp(p->topic, topic) != 0 || p->lines.len + len + 1 > FRAME_FLUSH_BYTES))
 		flush_gathered(p);
 	if (p->count == 0) {
 		memcpy(p->topic, topic, strlen(topic) + 1);

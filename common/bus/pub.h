@@ -29,17 +29,17 @@
 /* The largest nng allows (measured); PUB drops silently beyond it. */
 #define BUS_BUFFER_MESSAGES 8192
 /* Without progress for so long, a child sends again. */
-#define PUB_RESEND_MS 500
-/* haled must therefore publish a sync within this time after it accepted a line (inbox.h), and about
- * once a second anyway: that is how a subscriber learns of a lost last frame (feed.h). */
-#define BUS_SYNC_MS 100
+#define PUB_RESEND_MS       500
+/* haled must therefore publish a sync within this time after it accepted a line (inbox.h), and
+ * about once a second anyway: that is how a subscriber learns of a lost last frame (feed.h). */
+#define BUS_SYNC_MS         100
 
 struct pub;
 struct ring;
 
 struct pub_stats {
-	uint64_t lines;   /* handed in */
-	uint64_t frames;  /* sent, repeats included */
+	uint64_t lines;  /* handed in */
+	uint64_t frames; /* sent, repeats included */
 	uint64_t bytes;
 	uint64_t dropped; /* lines dropped at the outbox limit */
 	uint64_t resent;  /* lines sent again */
@@ -61,7 +61,7 @@ void pub_sync(struct pub *p, json_t *object);
 void pub_acked(struct pub *p, uint64_t seq);
 /* Child: takes its own acknowledgement out of haled's sync object. */
 void pub_on_sync(struct pub *p, const json_t *sync);
-void pub_flush(struct pub *p); /* now, instead of at the end of the turn */
+void pub_flush(struct pub *p);          /* now, instead of at the end of the turn */
 uint64_t pub_head(const struct pub *p); /* newest seq handed out; 0 none */
 uint64_t pub_unacked(const struct pub *p);
 const struct pub_stats *pub_stats_get(const struct pub *p);

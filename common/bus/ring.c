@@ -13,8 +13,8 @@
 #define ENTRY_OVERHEAD_BYTES 64
 /* Epochs remembered after their last line has left, so that a cursor at their very end still finds
  * what followed. A journal holds a handful. */
-#define EPOCHS_MAX 64
-#define FIRST_CAP 64
+#define EPOCHS_MAX           64
+#define FIRST_CAP            64
 
 struct ring_epoch {
 	char name[FRAME_EPOCH_MAX];
@@ -39,7 +39,7 @@ struct ring {
 	struct ring_entry **v; /* circular; cap is a power of two */
 	size_t cap;
 	size_t n;
-	uint64_t base; /* index of the oldest line; indexes only grow */
+	uint64_t base;             /* index of the oldest line; indexes only grow */
 	struct ring_epoch *epochs; /* oldest first */
 	size_t n_epochs;
 	uint32_t epoch_base; /* number of epochs[0] */

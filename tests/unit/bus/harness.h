@@ -16,7 +16,7 @@
 /* Generous, because sanitizers and a busy machine are slow; a passing test never waits for it. */
 #define HARNESS_DEADLINE_MS 30000
 /* A fact is looked at after each loop turn, and there is a turn at least so often. */
-#define HARNESS_TICK_MS 10
+#define HARNESS_TICK_MS     10
 
 struct harness {
 	uv_loop_t loop;
@@ -34,8 +34,8 @@ void harness_closed(void *ctx);
 /* Turns the loop until the fact holds; fails the test at the deadline. */
 void harness_until(struct harness *h, bool (*is_so)(void *ctx), void *ctx);
 void harness_until_closed(struct harness *h);
-/* Group teardown: waits until nng's own threads have freed what was closed, or the leak checker sees
- * them at it. */
+/* Group teardown: waits until nng's own threads have freed what was closed, or the leak checker
+ * sees them at it. */
 int harness_finish(void **state);
 
 #endif

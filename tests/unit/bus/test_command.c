@@ -66,11 +66,11 @@ static void method_huge(void *ctx, struct command_request *rq, const json_t *par
 }
 
 static const struct command_method methods[] = {
-	{"test.echo", method_echo, "echoes n"},
-	{"test.hold", method_hold, "answers when the test wants it"},
-	{"test.fail", method_fail, "fails"},
+	{"test.echo",		       method_echo, "echoes n"},
+	{"test.hold",		       method_hold, "answers when the test wants it"},
+	{"test.fail",		       method_fail, "fails"},
 	{"test.huge", method_huge, "tries to answer too much"},
-	{0},
+	{0		      },
 };
 
 static int setup(void **state)
@@ -106,8 +106,7 @@ static int teardown(void **state)
 
 static void serve(struct fixture *f)
 {
-	assert_int_equal(
-		command_listen(&f->h.loop, f->h.path, methods, f, &f->server, NULL), 0);
+	assert_int_equal(command_listen(&f->h.loop, f->h.path, methods, f, &f->server, NULL), 0);
 }
 
 static void open_client(struct fixture *f)
@@ -426,13 +425,16 @@ static void what_is_no_request_is_answered_as_json_rpc_says(void **state)
 	(void)snprintf(url, sizeof(url), "ipc://%s", x.f->h.path);
 	assert_int_equal(nng_req0_open(&x.s), 0);
 	assert_int_equal(nng_dial(x.s, url, NULL, 0), 0);
-	assert_answered(&x, "hello", "\"id\":null,\"error\":{\"code\":-32700,\"message\":\"not JSON: line 1");
+	assert_answered(&x, "hello",
+			"\"id\":null,\"error\":{\"code\":-32700,\"message\":\"not JSON: line 1");
 	assert_answered(&x, "{\"a\":1,\"a\":2}", "-32700");
 	assert_answered(&x, "[]", "-32600");
 	assert_answered(&x, "17", "-32600");
-	assert_answered(&x, "{\"id\":4,\"method\":\"test.echo\"}", "\"id\":4,\"error\":{\"code\":-32600");
-	assert_answered(&x, "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"test.echo\",\"params\":[1]}",
-			"\"id\":\"a\",\"error\":{\"code\":-32602");
+	assert_answered(&x, "{\"id\":4,\"method\":\"test.echo\"}",
+			"\"id\":4,\"error\":{\"code\":-32600");
+	assert_answered(
+		&x, "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"test.echo\",\"params\":[1]}",
+		"\"id\":\"a\",\"error\":{\"code\":-32602");
 	assert_answered(&x, "{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"method\":\"test.echo\"}",
 			"{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"result\":0}");
 	assert_int_equal(command_stats_get(x.f->server)->bad, 6);
@@ -495,13 +497,14 @@ static void a_synchronous_call_gets_result_or_error(void **state)
 	json_t *result = NULL, *data = NULL;
 
 	start_server_thread(&t, f);
-	assert_int_equal(command_call_sync(f->h.path, "test.echo", json_pack("{s:i}", "n", 42), 20000,
-					   &result, NULL, &err),
+	assert_int_equal(command_call_sync(f->h.path, "test.echo", json_pack("{s:i}", "n", 42),
+					   20000, &result, NULL, &err),
 			 0);
 	assert_int_equal(json_integer_value(result), 42);
 	json_decref(result);
-	assert_int_equal(command_call_sync(f->h.path, "test.fail", NULL, 20000, &result, &data, &err),
-			 COMMAND_E_NOT_FOUND);
+	assert_int_equal(
+		command_call_sync(f->h.path, "test.fail", NULL, 20000, &result, &data, &err),
+		COMMAND_E_NOT_FOUND);
 	assert_string_equal(err.text, "no component \"x\"");
 	assert_true(json_is_false(json_object_get(data, "has_params")));
 	json_decref(data);

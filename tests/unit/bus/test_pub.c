@@ -19,9 +19,9 @@ struct fixture {
 	struct pub *pub;
 	struct sub *sub;
 	struct inbox *inbox;
-	struct str seen;      /* "1:observation 2:alert " */
-	uint64_t wanted;      /* lines to wait for */
-	bool is_deaf;         /* frames are lost, as when nng's buffer was full */
+	struct str seen; /* "1:observation 2:alert " */
+	uint64_t wanted; /* lines to wait for */
+	bool is_deaf;    /* frames are lost, as when nng's buffer was full */
 	bool acks_at_once;
 	uint64_t heard; /* frames that came while deaf */
 };

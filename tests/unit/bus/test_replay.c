@@ -44,9 +44,10 @@ static void assert_answer(const char *params_text, const char *expected)
 static void lines_after_the_cursor_are_answered_as_frames(void **state)
 {
 	(void)state;
-	assert_answer("{\"epoch\":\"e\",\"after\":1}",
-		      "{\"epoch\":\"e\",\"frames\":[\"health e 2 1\\n{}\\n\",\"alert e 3 1\\n{}\\n\"],"
-		      "\"head\":3,\"more\":false}");
+	assert_answer(
+		"{\"epoch\":\"e\",\"after\":1}",
+		"{\"epoch\":\"e\",\"frames\":[\"health e 2 1\\n{}\\n\",\"alert e 3 1\\n{}\\n\"],"
+		"\"head\":3,\"more\":false}");
 	assert_answer("{\"epoch\":null,\"after\":0}",
 		      "{\"epoch\":\"e\",\"frames\":[\"health e 1 2\\n{}\\n{}\\n\","
 		      "\"alert e 3 1\\n{}\\n\"],\"head\":3,\"more\":false}");
@@ -65,7 +66,8 @@ static void wrong_parameters_are_named(void **state)
 {
 	(void)state;
 	assert_answer("{\"epoch\":5}", "epoch: must be text or null");
-	assert_answer("{\"epoch\":\"e\",\"after\":-1}", "after: must be a seq: a number, 0 or more");
+	assert_answer("{\"epoch\":\"e\",\"after\":-1}",
+		      "after: must be a seq: a number, 0 or more");
 	assert_answer("{\"epoch\":\"e\",\"after\":\"1\"}",
 		      "after: must be a seq: a number, 0 or more");
 }

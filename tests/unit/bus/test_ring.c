@@ -286,7 +286,8 @@ static void model_skip_to(struct model *m, uint64_t seq)
 static char *model_follow(const struct model *m, int epoch, uint64_t after)
 {
 	struct str out = {0};
-	bool is_whole = epoch < 0 || epoch < m->epoch || (epoch == m->epoch && after <= m->last_seq);
+	bool is_whole =
+		epoch < 0 || epoch < m->epoch || (epoch == m->epoch && after <= m->last_seq);
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct model_line *l = &m->v[i];
@@ -351,7 +352,8 @@ static void one_random_life(unsigned seed)
 		add(r, name, m->last_seq, topic, text);
 		assert_int_equal(ring_bytes(r), m->bytes);
 		compare(r, m, rand() % (m->epoch + 3) - 1, (uint64_t)(rand() % 60));
-		compare(r, m, m->epoch, m->last_seq - HALE_MIN(m->last_seq, (uint64_t)(rand() % 9)));
+		compare(r, m, m->epoch,
+			m->last_seq - HALE_MIN(m->last_seq, (uint64_t)(rand() % 9)));
 	}
 	ring_free(r);
 	free(m);

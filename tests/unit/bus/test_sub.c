@@ -26,7 +26,8 @@ static void on_frame(void *ctx, const struct frame *frame)
 {
 	struct fixture *f = ctx;
 
-	f->is_only_sync = strcmp(frame->topic, TOPIC_SYNC) == 0 && (f->frames == 0 || f->is_only_sync);
+	f->is_only_sync =
+		strcmp(frame->topic, TOPIC_SYNC) == 0 && (f->frames == 0 || f->is_only_sync);
 	f->frames++;
 	assert_true(frame->count > 0);
 	if (f->closes_in_callback) {
