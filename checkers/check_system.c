@@ -21,9 +21,10 @@
 #include "sysinfo.h"
 
 /* /proc/stat of a machine with a thousand processors stays below. */
-#define PROC_FILE_MAX   (4u << 20)
-/* The first run has no earlier sample: it takes one, and waits as long as top does not. */
-#define FIRST_SAMPLE_MS 100
+#define PROC_FILE_MAX (4u << 20)
+/* Ticks come every 10 ms: a share of fewer than ten is a guess. A run that has no earlier sample,
+ * or only a younger one, takes its own and waits so long. */
+#define SAMPLE_MIN_MS 100
 
 #define MS_PER_S 1000.0
 
@@ -86,7 +87,7 @@ struct sample {
 struct system_run {
 	const struct system_opts *opts;
 	struct sample before;
-	uv_timer_t timer; /* of the first run */
+	uv_timer_t timer; /* between two samples of one run */
 	bool is_waiting;
 	bool is_cancelled;
 
@@ -339,7 +340,7 @@ static void on_timer(uv_timer_t *timer)
 	stop_waiting(check_run_data(timer->data));
 }
 
-static void on_first_sample(struct check *c)
+static void on_own_sample(struct check *c)
 {
 	struct system_run *run = check_run_data(c);
 
@@ -355,7 +356,8 @@ static void on_first_sample(struct check *c)
 	HALE_ASSERT(uv_timer_init(check_loop(c), &run->timer) == 0);
 	run->timer.data = c;
 	run->is_waiting = true;
-	(void)uv_timer_start(&run->timer, on_timer, FIRST_SAMPLE_MS, 0);
+	uv_update_time(check_loop(c));
+	(void)uv_timer_start(&run->timer, on_timer, SAMPLE_MIN_MS, 0);
 }
 
 static void system_start(struct check *c)
@@ -365,8 +367,8 @@ static void system_start(struct check *c)
 
 	run->opts = check_opts(c);
 	run->before = *last;
-	if (last->at_ms == 0)
-		check_work(c, read_sample, on_first_sample);
+	if (last->at_ms == 0 || clock_mono_ms() - last->at_ms < SAMPLE_MIN_MS)
+		check_work(c, read_sample, on_own_sample);
 	else
 		check_work(c, read_all, on_all_read);
 }

@@ -14,10 +14,13 @@
 
 /* Stands on a line of its own before every program. It hides what would reach out of the
  * expression, and it makes "import" and "include", which must come first, a syntax error.
- * implode of anything but characters is an assertion in libjq. */
+ * implode of anything but characters is an assertion in libjq, and after halt it frees what it
+ * has freed before. */
 #define PRELUDE                                                                                    \
 	"def env: {}; def stderr: .; def debug: .; def input_filename: null;"                      \
 	" def modulemeta: error(\"modulemeta is not available here\");"                            \
+	" def halt: error(\"the program halted itself\"); def halt_error: halt;"                   \
+	" def halt_error($code): halt;"                                                            \
 	" def input: error(\"input is not available here\"); def inputs: input;"                   \
 	" def implode_: implode; def implode: if type == \"array\" and"                            \
 	" all(.[]; type == \"number\" and . >= 0 and . < 1114112) then implode_"                   \
@@ -227,10 +230,6 @@ static int next_result(struct jq_expr *e, json_t **value_r, struct err *err)
 		if (*value_r == NULL)
 			return err_set(err, -EBADMSG, "the result is nested too deeply");
 		return 1;
-	}
-	if (jq_halted(e->jq)) {
-		jv_free(result);
-		return err_set(err, -EBADMSG, "the program halted itself");
 	}
 	if (jv_invalid_has_msg(jv_copy(result)))
 		return run_error(jv_invalid_get_msg(result), err);

@@ -31,17 +31,17 @@ static void this_machine_is_measured(void **state)
 	assert_true(kind_metric(o, "open_files") > 0);
 	assert_true(kind_metric(o, "load1") >= 0);
 	assert_true(kind_metric(o, "swap_used_percent") >= 0);
-	/* The first run takes its own earlier sample. */
-	assert_true(json_number_value(json_object_get(o, "took_ms")) >= 100);
+	/* The first run takes its own earlier sample; the loop's time is in whole ms. */
+	assert_true(json_number_value(json_object_get(o, "took_ms")) >= 98);
 	json_decref(o);
 }
 
-static void the_second_run_needs_no_sample_of_its_own(void **state)
+static void a_run_right_after_another_measures_long_enough(void **state)
 {
 	json_t *o = kind_ask_twice("{}");
 
 	(void)state;
-	assert_true(json_number_value(json_object_get(o, "took_ms")) < 100);
+	assert_true(json_number_value(json_object_get(o, "took_ms")) >= 98);
 	assert_true(kind_metric(o, "network_rx_bytes_per_second") >= 0);
 	json_decref(o);
 }
@@ -118,7 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(this_machine_is_measured),
-		TEST(the_second_run_needs_no_sample_of_its_own),
+		TEST(a_run_right_after_another_measures_long_enough),
 		TEST(another_proc_may_be_read),
 		TEST(a_path_that_is_not_there_is_a_config_error),
 		TEST(a_proc_that_is_not_there_is_an_error),

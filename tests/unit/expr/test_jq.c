@@ -164,6 +164,7 @@ static void test_halting_is_an_error(void **state)
 {
 	(void)state;
 	assert_error("halt", "1", -EBADMSG, "the program halted itself");
+	assert_error("\"bye\" | halt_error(1)", "1", -EBADMSG, "the program halted itself");
 	assert_error("\"bye\" | halt_error", "1", -EBADMSG, "the program halted itself");
 }
 
