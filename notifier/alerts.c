@@ -48,17 +48,20 @@ static const struct conf_item rule_items[] = {
 		  .choices = "status_change|component_failures",
 		  .help = "status_change: a status became another; component_failures: so many "
 			  "failures in a row"),
-	CONF_LIST(struct rule_options, components,
-		  .help = "ids or globs of components; without it status_change is about the overall "
-			  "status and component_failures about every component"),
+	CONF_LIST(
+		struct rule_options, components,
+		.help = "ids or globs of components; without it status_change is about the overall "
+			"status and component_failures about every component"),
 	CONF_LIST(struct rule_options, on, .choices = "healthy|unknown|degraded|critical|down",
-		  .help = "statuses that are trouble; all but healthy for status_change, critical and "
+		  .help = "statuses that are trouble; all but healthy for status_change, critical "
+			  "and "
 			  "down for component_failures unless given"),
 	CONF_INT(struct rule_options, failures, .def = "3", .min = 1, .max = 1000000,
 		 .help = "component_failures: so many failed checks in a row"),
-	CONF_DURATION(struct rule_options, cooldown, .max = 31 * 86400e3,
-		      .help = "between two notices of the same status; 5m for status_change, 15m for "
-			      "component_failures unless given, 0 for none"),
+	CONF_DURATION(
+		struct rule_options, cooldown, .max = 31 * 86400e3,
+		.help = "between two notices of the same status; 5m for status_change, 15m for "
+			"component_failures unless given, 0 for none"),
 	CONF_DURATION(struct rule_options, repeat, .max = 31 * 86400e3,
 		      .help = "remind so often while the alert is open; 0 never; the cooldown for "
 			      "component_failures, never for status_change unless given"),
@@ -96,7 +99,7 @@ static const struct conf_item alerts_items[] = {
 };
 
 const struct conf_section alerts_sections[] = {
-	{"alerts", alerts_items, CONF_T_MAP, "who is told of what, and how"},
+	{"alerts",    alerts_items, CONF_T_MAP, "who is told of what, and how"},
 	{0},
 };
 
@@ -134,9 +137,11 @@ static int decode_channel(const char *name, const json_t *object, struct channel
 	c->ops = type_of(object, &why);
 	if (!c->ops)
 		return err_set(err, -EINVAL, "%s", why);
-	json_object_foreach((json_t *)object, key, value)
-		if (!str_eq(key, "rate") && !str_eq(key, c->ops->type))
-			return err_set(err, -EINVAL, "unknown option '%s'", key);
+	json_object_foreach(
+		(json_t *)object, key,
+		value) if (!str_eq(key, "rate") &&
+			   !str_eq(key, c->ops->type)) return err_set(err, -EINVAL,
+								      "unknown option '%s'", key);
 	c->opts = mem_alloc(c->ops->opts_size);
 	rc = conf_decode(c->ops->items, json_object_get(object, c->ops->type), c->opts, err);
 	if (rc < 0) {
@@ -156,7 +161,8 @@ static int decode_channels(const json_t *section, struct alerts *a, struct err *
 	json_t *object;
 
 	a->channels = mem_array(json_object_size(channels) + 1, sizeof(*a->channels));
-	json_object_foreach(channels, name, object) {
+	json_object_foreach(channels, name, object)
+	{
 		int rc = decode_channel(name, object, &a->channels[a->channels_n++], err);
 
 		if (rc < 0) {
@@ -229,9 +235,9 @@ static void fill_rule(struct rule_options *o, const json_t *raw, const struct al
 		for (size_t i = 0; i < a->channels_n; i++)
 			strlist_add(&rule->channels, a->channels[i].name);
 	rule->title = o->title ? TAKE_PTR(o->title) : mem_dup(render_default_title(r->type));
-	rule->message = o->message ? TAKE_PTR(o->message)
-				   : mem_dup(render_default_message(r->type,
-								    rule->components.n > 0));
+	rule->message = o->message
+				? TAKE_PTR(o->message)
+				: mem_dup(render_default_message(r->type, rule->components.n > 0));
 	r->name = rule->name;
 	r->components = &rule->components;
 }
@@ -428,16 +434,19 @@ static void check_jq(const json_t *rule, const char *option, size_t at, service_
 static void check_one_rule(const json_t *rule, size_t at, service_problem_fn problem, void *ctx)
 {
 	const json_t *globs = json_object_get(rule, "components");
-	json_t *one = json_is_string(globs) ? json_pack("[O]", globs) : json_incref((json_t *)globs);
+	json_t *one =
+		json_is_string(globs) ? json_pack("[O]", globs) : json_incref((json_t *)globs);
 	const json_t *glob;
 	size_t i;
 
-	json_array_foreach(one, i, glob) {
-		const char *why = json_is_string(glob) ? glob_problem(json_string_value(glob)) : NULL;
-		HALE_CLEANUP(cleanup_free) char *path =
-			mem_printf("/alerts/rules/%zu/components/%zu", at, i);
-		HALE_CLEANUP(cleanup_free) char *text =
-			why ? mem_printf("'%s' %s", json_string_value(glob), why) : NULL;
+	json_array_foreach(one, i, glob)
+	{
+		const char *why =
+			json_is_string(glob) ? glob_problem(json_string_value(glob)) : NULL;
+		HALE_CLEANUP(cleanup_free)
+		char *path = mem_printf("/alerts/rules/%zu/components/%zu", at, i);
+		HALE_CLEANUP(cleanup_free)
+		char *text = why ? mem_printf("'%s' %s", json_string_value(glob), why) : NULL;
 
 		if (why)
 			problem(ctx, path, text);
@@ -455,7 +464,8 @@ static void check_names(const json_t *rules, service_problem_fn problem, void *c
 		for (size_t k = 0; k < i; k++) {
 			char path[64];
 
-			if (!name || !json_equal(name, json_object_get(json_array_get(rules, k), "name")))
+			if (!name ||
+			    !json_equal(name, json_object_get(json_array_get(rules, k), "name")))
 				continue;
 			(void)snprintf(path, sizeof(path), "/alerts/rules/%zu/name", i);
 			problem(ctx, path, "another rule has this name already");
@@ -473,10 +483,8 @@ void alerts_check(const json_t *section, service_problem_fn problem, void *ctx)
 	json_t *object;
 	size_t i;
 
-	json_object_foreach(channels, name, object)
-		check_channel(name, object, problem, ctx);
-	json_array_foreach((json_t *)rules, i, rule)
-		check_one_rule(rule, i, problem, ctx);
+	json_object_foreach(channels, name, object) check_channel(name, object, problem, ctx);
+	json_array_foreach((json_t *)rules, i, rule) check_one_rule(rule, i, problem, ctx);
 	check_names(rules, problem, ctx);
 	if (json_array_size(rules) > 0 && json_object_size(channels) == 0)
 		problem(ctx, "/alerts/rules", "there are rules, but no channels to tell");

@@ -13,10 +13,10 @@
 #include "engine.h"
 
 /* C-04. */
-#define COOLDOWN_STATUS_CHANGE_MS (300 * 1000)
+#define COOLDOWN_STATUS_CHANGE_MS      (300 * 1000)
 #define COOLDOWN_COMPONENT_FAILURES_MS (900 * 1000)
 /* The rule there is when channels are configured and no rules. */
-#define DEFAULT_RULE_NAME "overall"
+#define DEFAULT_RULE_NAME              "overall"
 
 struct channel {
 	char *name;

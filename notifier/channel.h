@@ -21,26 +21,26 @@
 #include <stdint.h>
 
 /* What is kept of an error; longer texts are cut. */
-#define DELIVERY_ERROR_MAX 256
+#define DELIVERY_ERROR_MAX     256
 /* No channel waits longer for one answer: the queue behind it waits too. */
 #define CHANNEL_TIMEOUT_MAX_MS 60000
 
 struct message {
-	int64_t seq;  /* place in the queue; 0: a test message, not queued */
-	char id[37];  /* the same at every attempt: the idempotency key */
-	char *event;  /* "alert", "reminder", "recovery", "test" */
-	char *title;  /* may be "" */
-	char *text;   /* title and message as one text */
-	json_t *payload; /* everything (docs/alerting.md "What a webhook gets") */
+	int64_t seq;      /* place in the queue; 0: a test message, not queued */
+	char id[37];      /* the same at every attempt: the idempotency key */
+	char *event;      /* "alert", "reminder", "recovery", "test" */
+	char *title;      /* may be "" */
+	char *text;       /* title and message as one text */
+	json_t *payload;  /* everything (docs/alerting.md "What a webhook gets") */
 	uint32_t attempt; /* 1, 2, … */
 	int64_t give_up_ms;
 };
 
 struct delivery_result {
 	bool is_sent;
-	bool is_refused; /* this message's own fault; others may still get through */
-	int64_t retry_after_ms; /* as the other side asked; -1 it did not */
-	int status;             /* HTTP status; 0 none */
+	bool is_refused;                /* this message's own fault; others may still get through */
+	int64_t retry_after_ms;         /* as the other side asked; -1 it did not */
+	int status;                     /* HTTP status; 0 none */
 	char error[DELIVERY_ERROR_MAX]; /* one line, without secrets; on success what they said */
 };
 
@@ -49,7 +49,7 @@ struct delivery { /* one attempt; lives from send() to delivery_done() */
 	const void *opts;
 	void *prep;
 	struct http_client *(*http)(void *ctx); /* made at first use */
-	void *run; /* the type's own */
+	void *run;                              /* the type's own */
 	void (*on_done)(void *ctx, const struct delivery_result *r);
 	void *ctx;
 };

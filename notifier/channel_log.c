@@ -38,7 +38,8 @@ static int append(const char *path, const json_t *payload)
 	char *text = json_dumps(payload, JSON_WIRE_FLAGS);
 	char *line = mem_printf("%s\n", text);
 	size_t len = strlen(line);
-	HALE_CLEANUP(cleanup_fd) int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	HALE_CLEANUP(cleanup_fd)
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	ssize_t wrote = -1;
 	int rc = -EIO;
 

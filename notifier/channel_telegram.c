@@ -12,7 +12,7 @@
 /* sendMessage takes 1 to 4096 characters (core.telegram.org/bots/api#sendmessage), counted in
  * UTF-16 code units. */
 #define TELEGRAM_TEXT_UNITS 4096
-#define ELLIPSIS "…"
+#define ELLIPSIS            "…"
 
 struct telegram_opts {
 	char *token;
@@ -32,8 +32,7 @@ const struct conf_item telegram_items[] = {
 		 .flags = CONF_F_NONEMPTY, .help = "where the Bot API is"),
 	CONF_DURATION(struct telegram_opts, timeout, .def = "10s", .min = 100,
 		      .max = CHANNEL_TIMEOUT_MAX_MS, .help = "for the whole request"),
-	CONF_BOOL(struct telegram_opts, silent, .def = "false",
-		  .help = "deliver without a sound"),
+	CONF_BOOL(struct telegram_opts, silent, .def = "false", .help = "deliver without a sound"),
 	CONF_END,
 };
 
@@ -83,7 +82,8 @@ static json_t *make_body(const struct telegram_opts *o, const char *text)
 /* {"ok": false, "error_code": 429, "description": "…", "parameters": {"retry_after": 5}} */
 static void telegram_judge(const struct http_response *r, struct delivery_result *out)
 {
-	json_t *answer = json_loadb(r->body ? r->body : "", r->body_len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *answer =
+		json_loadb(r->body ? r->body : "", r->body_len, JSON_REJECT_DUPLICATES, NULL);
 	const char *why = json_string_value(json_object_get(answer, "description"));
 	json_int_t after = json_integer_value(
 		json_object_get(json_object_get(answer, "parameters"), "retry_after"));
@@ -111,8 +111,9 @@ static void telegram_send(struct delivery *d)
 	json_t *body = make_body(o, d->message->text);
 	json_t *headers = json_pack("{s:s}", "Content-Type", "application/json");
 	char *text = json_dumps(body, JSON_WIRE_FLAGS);
-	char *url = mem_printf("%s%sbot%s/sendMessage", o->base_url,
-			       base_len > 0 && o->base_url[base_len - 1] == '/' ? "" : "/", o->token);
+	char *url =
+		mem_printf("%s%sbot%s/sendMessage", o->base_url,
+			   base_len > 0 && o->base_url[base_len - 1] == '/' ? "" : "/", o->token);
 
 	delivery_http(d,
 		      &(struct http_request){

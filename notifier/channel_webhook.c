@@ -74,9 +74,8 @@ static bool has_content_type(const json_t *headers)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)headers, name, value)
-		if (strcasecmp(name, "content-type") == 0)
-			return true;
+	json_object_foreach((json_t *)headers, name,
+			    value) if (strcasecmp(name, "content-type") == 0) return true;
 	return false;
 }
 
@@ -91,9 +90,9 @@ static json_t *make_headers(const struct webhook_opts *o, const struct delivery 
 	if (o->secret) {
 		char text[SIGNATURE_TEXT_MAX];
 
-		json_object_set_new(headers, "X-Hale-Signature",
-				    json_string(signature_format(o->secret, str_text(body),
-								 body->len, text)));
+		json_object_set_new(
+			headers, "X-Hale-Signature",
+			json_string(signature_format(o->secret, str_text(body), body->len, text)));
 	}
 	return headers;
 }

@@ -9,22 +9,21 @@
 
 /* One row per type, twice: what it does, and what it is called in the configuration. */
 const struct channel_ops *const channel_types[] = {
-	&channel_webhook,
-	&channel_telegram,
-	&channel_log,
-	&channel_null,
-	NULL,
+	&channel_webhook, &channel_telegram, &channel_log, &channel_null, NULL,
 };
 
 #define CHANNEL_ITEM(word, table, text)                                                            \
-	{.name = (word), .type = CONF_T_MAP, .items = (table), .help = (text)}
+	{                                                                                          \
+		.name = (word), .type = CONF_T_MAP, .items = (table), .help = (text)               \
+	}
 
 const struct conf_item channel_items[] = {
 	{.name = "rate",
 	 .type = CONF_T_INT,
 	 .min = 0,
 	 .max = 100000,
-	 .help = "messages a minute at most, 0 for no limit; telegram 30, webhook 600, log and null 0 "
+	 .help = "messages a minute at most, 0 for no limit; telegram 30, webhook 600, log and "
+		 "null 0 "
 		 "unless given"},
 	CHANNEL_ITEM("webhook", webhook_items, "an HTTP request with JSON"),
 	CHANNEL_ITEM("telegram", telegram_items, "a message by a Telegram bot"),
@@ -73,7 +72,8 @@ static void on_answer(void *ctx, const struct http_response *r)
 {
 	struct http_run *run = ctx;
 	struct delivery *d = run->delivery;
-	struct delivery_result out = {.retry_after_ms = r->retry_after_ms, .status = (int)r->status};
+	struct delivery_result out = {.retry_after_ms = r->retry_after_ms,
+				      .status = (int)r->status};
 
 	if (r->reason != REASON_OK)
 		(void)snprintf(out.error, sizeof(out.error), "%s",

@@ -140,11 +140,10 @@ static json_t *rule_list(const struct notifier *n)
 	for (size_t i = 0; i < n->alerts.rules_n; i++) {
 		const struct engine_rule *r = &n->alerts.engine_rules[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:I, s:I}", "name", r->name, "type",
-						rule_type_name(r->type), "cooldown_ms",
-						(json_int_t)r->cooldown_ms, "repeat_ms",
-						(json_int_t)r->repeat_ms));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I}", "name", r->name,
+						      "type", rule_type_name(r->type),
+						      "cooldown_ms", (json_int_t)r->cooldown_ms,
+						      "repeat_ms", (json_int_t)r->repeat_ms));
 	}
 	return list;
 }
@@ -160,24 +159,25 @@ static void notifier_status(void *ctx, struct command_request *rq, const json_t 
 		command_fail(rq, COMMAND_E_FAILED, NULL, "%s", err.text);
 		return;
 	}
-	command_reply(rq, json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-				    "s:{s:s, s:I}, s:s?}",
-				    "rules", rule_list(n), "channels", channel_list(n), "alerts_open",
-				    (json_int_t)c.alerts_open, "waiting", (json_int_t)c.waiting,
-				    "sent", (json_int_t)c.sent, "failed", (json_int_t)c.failed,
-				    "in_flight", (json_int_t)sender_in_flight(n->sender), "dropped",
-				    (json_int_t)n->dropped, "lines", (json_int_t)n->lines,
-				    "bad_lines", (json_int_t)n->bad_lines, "template_errors",
-				    (json_int_t)n->template_errors, "cursor", "epoch",
-				    n->cursor.epoch, "seq", (json_int_t)n->cursor.seq, "error",
-				    n->trouble[0] ? n->trouble : NULL));
+	command_reply(rq,
+		      json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+				"s:{s:s, s:I}, s:s?}",
+				"rules", rule_list(n), "channels", channel_list(n), "alerts_open",
+				(json_int_t)c.alerts_open, "waiting", (json_int_t)c.waiting, "sent",
+				(json_int_t)c.sent, "failed", (json_int_t)c.failed, "in_flight",
+				(json_int_t)sender_in_flight(n->sender), "dropped",
+				(json_int_t)n->dropped, "lines", (json_int_t)n->lines, "bad_lines",
+				(json_int_t)n->bad_lines, "template_errors",
+				(json_int_t)n->template_errors, "cursor", "epoch", n->cursor.epoch,
+				"seq", (json_int_t)n->cursor.seq, "error",
+				n->trouble[0] ? n->trouble : NULL));
 }
 
 const struct command_method notifier_methods[] = {
-	{"alerts.list", alerts_list, "{\"state\": open|resolved|all, \"limit\"} -> {\"alerts\"}"},
+	{"alerts.list",						alerts_list, "{\"state\": open|resolved|all, \"limit\"} -> {\"alerts\"}"},
 	{"alerts.show", alerts_show, "{\"id\"} -> the alert with its deliveries and attempts"},
-	{"deliveries.list", deliveries_list, "{\"limit\"} -> {\"deliveries\"}, newest first"},
-	{"notify.test", notify_test, "{\"channel\"} -> {\"status\": sent|failed, \"detail\"}"},
-	{"notifier.status", notifier_status, "{} -> rules, channels, counts"},
-	{0},
+	{"deliveries.list",						deliveries_list, "{\"limit\"} -> {\"deliveries\"}, newest first"},
+	{"notify.test",    notify_test, "{\"channel\"} -> {\"status\": sent|failed, \"detail\"}"},
+	{"notifier.status",					    notifier_status, "{} -> rules, channels, counts"},
+	{0	    },
 };

@@ -120,8 +120,9 @@ static void alert_new(const struct engine *e, struct slot *s, int64_t now_ms)
 
 	e->env.new_id(e->env.ctx, id);
 	json_decref(s->alert);
-	s->alert = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "id", id, "key", key, "rule",
-			     s->rule_name, "node", e->env.node, "component", s->subject, "count", 0);
+	s->alert =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "id", id, "key", key, "rule",
+			  s->rule_name, "node", e->env.node, "component", s->subject, "count", 0);
 	free(key);
 	set_time(s->alert, "opened", now_ms);
 }
@@ -312,8 +313,7 @@ static void hear_overall(struct engine *e, int64_t now_ms, struct effects *out)
 	if (!e->has_overall || (e->overall != STATUS_HEALTHY && !view_is_explained(e)))
 		return;
 	for (size_t i = 0; i < e->rules_n; i++)
-		if (is_overall_rule(&e->rules[i]) &&
-		    news_of(&e->rules[i], e->overall, 0, &news))
+		if (is_overall_rule(&e->rules[i]) && news_of(&e->rules[i], e->overall, 0, &news))
 			hear(e, i, COMPONENT_OVERALL, news, now_ms, out);
 }
 
@@ -385,8 +385,7 @@ static int take_overall(struct engine *e, const json_t *object)
 	return 0;
 }
 
-static void remove_component(struct engine *e, const char *id, int64_t now_ms,
-			     struct effects *out)
+static void remove_component(struct engine *e, const char *id, int64_t now_ms, struct effects *out)
 {
 	struct tracked *t = state_tracked(e, id);
 
@@ -437,9 +436,8 @@ int engine_snapshot(struct engine *e, const json_t *snapshot, int64_t now_ms, st
 		return -EINVAL;
 	for (i = 0; i < e->tracked_n; i++)
 		((struct tracked *)e->tracked[i])->is_seen = false;
-	json_array_foreach((json_t *)components, i, object)
-		if (take_component(e, object, &t) == 0)
-			t->is_seen = true;
+	json_array_foreach((json_t *)components, i, object) if (take_component(e, object, &t) == 0)
+		t->is_seen = true;
 	for (i = e->tracked_n; i-- > 0;) {
 		t = e->tracked[i];
 		if (!t->is_seen)

@@ -6,8 +6,8 @@
  *
  * What it decides, per rule and subject (a component, or "overall"), is kept in a slot:
  *  - `current` is how things stand, `announced` what people were told last (healthy at first). A
- *    notice is due whenever the two differ (C-30), so nothing is lost: what a cooldown holds back is
- *    told when the cooldown ends, if it is still true then.
+ *    notice is due whenever the two differ (C-30), so nothing is lost: what a cooldown holds back
+ * is told when the cooldown ends, if it is still true then.
  *  - The alert follows `current`: one open alert per slot. A new failure within the cooldown of the
  *    last one is the same alert again (its count rises).
  *  - Statuses outside the rule's `on` are no news, neither is `unknown` before the first check.
@@ -62,10 +62,10 @@ struct engine_env {
 };
 
 enum effect_type {
-	EFFECT_OPEN,    /* an alert opened, or opened again (count > 1) */
-	EFFECT_UPDATE,  /* an open alert changed its status or text */
+	EFFECT_OPEN,   /* an alert opened, or opened again (count > 1) */
+	EFFECT_UPDATE, /* an open alert changed its status or text */
 	EFFECT_RESOLVE,
-	EFFECT_NOTICE,  /* tell people */
+	EFFECT_NOTICE, /* tell people */
 };
 
 enum notice_event { NOTICE_ALERT, NOTICE_REMINDER, NOTICE_RECOVERY, NOTICE_EVENT_MAX };
@@ -76,7 +76,7 @@ struct effect {
 	enum effect_type type;
 	size_t rule; /* index into rules, or EFFECT_NO_RULE */
 	int64_t at_ms;
-	json_t *alert; /* as it is then: {"id","key","rule",…} (docs/bus.md) */
+	json_t *alert;           /* as it is then: {"id","key","rule",…} (docs/bus.md) */
 	enum notice_event event; /* NOTICE */
 	json_t *vars;            /* NOTICE: input of the templates (docs/alerting.md) */
 };

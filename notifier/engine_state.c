@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define KEY_OVERALL "overall"
+#define KEY_OVERALL   "overall"
 #define KEY_COMPONENT "component/"
-#define KEY_SLOT "slot/"
+#define KEY_SLOT      "slot/"
 
 /* Position of `name` in a sorted array of pointers whose first member is the name; found_r tells
  * whether it is there or would go there. */
@@ -236,9 +236,8 @@ static int slot_decode(struct engine *e, const json_t *value)
 	s->current = current;
 	s->announced = announced;
 	s->last_ms = last;
-	json_object_foreach(told, name, at)
-		if (status_from_name(name, &told_status))
-			s->told_ms[told_status] = json_integer_value(at);
+	json_object_foreach(told, name, at) if (status_from_name(name, &told_status))
+		s->told_ms[told_status] = json_integer_value(at);
 	if (json_is_object(alert))
 		s->alert = json_deep_copy(alert);
 	s->is_dirty = false;

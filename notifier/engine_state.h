@@ -9,8 +9,8 @@
 
 #include "engine.h"
 
-struct tracked { /* a component as its last health line told it */
-	char *id; /* first: the lists are searched by it */
+struct tracked {      /* a component as its last health line told it */
+	char *id;     /* first: the lists are searched by it */
 	json_t *view; /* the component object without "details" */
 	enum status status;
 	enum impact impact;
@@ -22,7 +22,7 @@ struct tracked { /* a component as its last health line told it */
 	bool is_dirty;
 };
 
-struct slot { /* one rule about one subject */
+struct slot {      /* one rule about one subject */
 	char *key; /* first, "<rule>/<subject>" */
 	char *rule_name;
 	char *subject;

@@ -16,13 +16,13 @@
 #include "service/child_proto.h"
 
 /* How long a stopping notifier waits for the answers to what it has just sent. */
-#define STOP_GRACE_MS 3000
+#define STOP_GRACE_MS       3000
 /* After a start the bus tells first what happened meanwhile: what was deferred may be over. */
-#define CATCH_UP_MS 3000
-#define COMMIT_RETRY_MS 1000
+#define CATCH_UP_MS         3000
+#define COMMIT_RETRY_MS     1000
 /* Then the process starts anew from what is committed; the bus still has the lines. */
 #define COMMIT_FAILURES_MAX 30
-#define PURGE_EVERY_MS (6 * 3600 * 1000)
+#define PURGE_EVERY_MS      (6 * 3600 * 1000)
 
 static void turn(struct notifier *n);
 
@@ -175,7 +175,8 @@ static bool commit(struct notifier *n)
 	engine_saved(n->engine);
 	if (dropped > 0) {
 		n->dropped += (uint64_t)dropped;
-		log_warn("too many messages wait, the oldest were given up", KV_I("messages", dropped));
+		log_warn("too many messages wait, the oldest were given up",
+			 KV_I("messages", dropped));
 	}
 	for (size_t i = 0; i < n->effects.n; i++)
 		announce(n, &n->effects.v[i]);
@@ -203,7 +204,8 @@ static void arm(struct notifier *n, int64_t due_ms, int64_t now_ms)
 	if (due_ms == INT64_MAX)
 		(void)uv_timer_stop(&n->timer);
 	else
-		(void)uv_timer_start(&n->timer, on_timer, (uint64_t)HALE_MAX(0, due_ms - now_ms), 0);
+		(void)uv_timer_start(&n->timer, on_timer, (uint64_t)HALE_MAX(0, due_ms - now_ms),
+				     0);
 }
 
 /* Commits what was decided, sends what may be sent, and looks when to come back. */
@@ -307,7 +309,8 @@ static void on_attempt(void *ctx, const struct channel *c, int64_t seq, uint32_t
 		json_decref(line);
 		return;
 	}
-	json_object_set_new(line, "event", json_string(verdict == OUTBOX_SENT ? "notified" : "failed"));
+	json_object_set_new(line, "event",
+			    json_string(verdict == OUTBOX_SENT ? "notified" : "failed"));
 	json_object_set_new(delivery, "attempt", json_integer(attempt));
 	json_object_set_new(delivery, "status", json_string(words[verdict]));
 	json_object_set_new(delivery, "error",
@@ -461,4 +464,5 @@ const struct service_ops notifier_service = {
 	.done = notifier_done,
 	.methods = notifier_methods,
 	.has_feed = true,
+	.sections = alerts_sections,
 };

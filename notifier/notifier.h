@@ -21,7 +21,7 @@ struct notifier {
 	struct renderer *renderer;
 	struct outbox *outbox;
 	struct sender *sender;
-	uv_timer_t timer;  /* the next due thing */
+	uv_timer_t timer; /* the next due thing */
 	uv_timer_t purge;
 	/* Decided, not yet committed. */
 	struct effects effects;

@@ -13,7 +13,7 @@
 #include "outbox_private.h"
 
 #define BUSY_TIMEOUT_MS 2000 /* somebody looks into the file with sqlite3(1) */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION  1
 
 struct outbox {
 	struct db *db;
@@ -42,7 +42,8 @@ static const char schema[] =
 	"CREATE INDEX messages_alert ON messages (alert);"
 	"CREATE INDEX messages_status ON messages (status);"
 	"CREATE INDEX messages_done ON messages (done_ms) WHERE done_ms IS NOT NULL;"
-	"CREATE TABLE attempts (message INTEGER NOT NULL, n INTEGER NOT NULL, channel TEXT NOT NULL,"
+	"CREATE TABLE attempts (message INTEGER NOT NULL, n INTEGER NOT NULL, channel TEXT NOT "
+	"NULL,"
 	"  at_ms INTEGER NOT NULL, took_ms INTEGER, outcome TEXT, http_status INTEGER, error TEXT,"
 	"  PRIMARY KEY (message, n)) WITHOUT ROWID;"
 	"CREATE INDEX attempts_recent ON attempts (channel, at_ms);"
@@ -78,7 +79,8 @@ static const char *text_of(const struct db_value *v)
 
 static json_t *json_of(const struct db_value *v)
 {
-	return v->type == DB_TEXT ? json_loadb(v->text, v->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	return v->type == DB_TEXT ? json_loadb(v->text, v->len, JSON_REJECT_DUPLICATES, NULL)
+				  : NULL;
 }
 
 int outbox_open(const char *path, struct outbox **o_r, struct err *err)
@@ -192,10 +194,9 @@ static int save_cursor(struct outbox *o, const struct feed_cursor *c, struct err
 static int save_alert(struct outbox *o, const struct effect *fx, struct err *err)
 {
 	char *body = json_dumps(fx->alert, JSON_WIRE_FLAGS);
-	struct db_value args[] = {
-		db_v_text(json_string_value(json_object_get(fx->alert, "id"))),
-		db_v_text(json_string_value(json_object_get(fx->alert, "state"))),
-		DB_V_INT(fx->at_ms), db_v_text(body)};
+	struct db_value args[] = {db_v_text(json_string_value(json_object_get(fx->alert, "id"))),
+				  db_v_text(json_string_value(json_object_get(fx->alert, "state"))),
+				  DB_V_INT(fx->at_ms), db_v_text(body)};
 	int rc = db_run(o->db,
 			"INSERT INTO alerts (id, state, changed_ms, body) VALUES ($1, $2, $3, $4)"
 			" ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
@@ -364,10 +365,9 @@ static int write_attempted(struct outbox *o, int64_t seq, enum outbox_verdict ve
 	struct db_value attempt[] = {DB_V_INT(seq), DB_V_INT(took_ms),
 				     db_v_text(verdict_names[verdict]),
 				     r->status ? DB_V_INT(r->status) : DB_V_NULL, error};
-	struct db_value message[] = {
-		DB_V_INT(seq), db_v_text(verdict_names[verdict]),
-		verdict == OUTBOX_RETRY ? DB_V_NULL : DB_V_INT(now_ms), DB_V_INT(next_ms),
-		verdict == OUTBOX_SENT ? DB_V_NULL : error};
+	struct db_value message[] = {DB_V_INT(seq), db_v_text(verdict_names[verdict]),
+				     verdict == OUTBOX_RETRY ? DB_V_NULL : DB_V_INT(now_ms),
+				     DB_V_INT(next_ms), verdict == OUTBOX_SENT ? DB_V_NULL : error};
 	int rc = db_run(o->db,
 			"UPDATE attempts SET took_ms = $2, outcome = $3, http_status = $4,"
 			" error = $5 WHERE message = $1 AND n ="
@@ -455,8 +455,8 @@ int outbox_purge(struct outbox *o, int64_t before_ms, struct err *err)
 {
 	struct db_value args[] = {DB_V_INT(before_ms)};
 	static const char *const statements[] = {
-		"DELETE FROM attempts WHERE message IN"
-		" (SELECT seq FROM messages WHERE done_ms IS NOT NULL AND done_ms < $1)",
+		("DELETE FROM attempts WHERE message IN"
+		 " (SELECT seq FROM messages WHERE done_ms IS NOT NULL AND done_ms < $1)"),
 		"DELETE FROM messages WHERE done_ms IS NOT NULL AND done_ms < $1",
 		"DELETE FROM alerts WHERE state = 'resolved' AND changed_ms < $1",
 	};

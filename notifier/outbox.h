@@ -20,7 +20,7 @@
 #include "channel.h"
 #include "engine.h"
 
-#define OUTBOX_FILE "notifier.db"
+#define OUTBOX_FILE     "notifier.db"
 /* A week of one notice a minute: far beyond what people read, small enough for any disk. */
 #define OUTBOX_ROWS_MAX 10000
 /* What one list command returns at most. */
@@ -38,7 +38,7 @@ struct outbox_counts {
 struct outgoing { /* a message to be queued */
 	char id[37];
 	char alert[37];
-	char *key;     /* of the alert: messages of one key and channel keep their order */
+	char *key; /* of the alert: messages of one key and channel keep their order */
 	char *channel;
 	char *rule;
 	struct message message;
@@ -46,7 +46,7 @@ struct outgoing { /* a message to be queued */
 };
 
 struct outbox_batch {
-	const struct engine *engine; /* its changes */
+	const struct engine *engine;      /* its changes */
 	const struct feed_cursor *cursor; /* NULL: unchanged */
 	const struct effects *effects;    /* alerts are taken from here */
 	const struct outgoing *out;

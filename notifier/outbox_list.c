@@ -26,8 +26,8 @@ static json_t *time_json(const struct db_value *v)
 
 static bool add_body(void *ctx, const struct db_row *row)
 {
-	json_t *alert = json_loadb(row->values[0].text, row->values[0].len, JSON_REJECT_DUPLICATES,
-				   NULL);
+	json_t *alert =
+		json_loadb(row->values[0].text, row->values[0].len, JSON_REJECT_DUPLICATES, NULL);
 
 	if (alert)
 		json_array_append_new(ctx, alert);
@@ -55,12 +55,13 @@ static bool add_attempt(void *ctx, const struct db_row *row)
 	const struct db_value *v = row->values;
 
 	json_array_append_new(
-		ctx, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "delivery", text_json(&v[0]),
-			       "attempt", (json_int_t)v[1].integer, "at", time_json(&v[2]),
-			       "took_ms", v[3].type == DB_INT ? json_integer(v[3].integer) : json_null(),
-			       "status", text_json(&v[4]), "http_status",
-			       v[5].type == DB_INT ? json_integer(v[5].integer) : json_null(), "error",
-			       text_json(&v[6])));
+		ctx,
+		json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "delivery", text_json(&v[0]),
+			  "attempt", (json_int_t)v[1].integer, "at", time_json(&v[2]), "took_ms",
+			  v[3].type == DB_INT ? json_integer(v[3].integer) : json_null(), "status",
+			  text_json(&v[4]), "http_status",
+			  v[5].type == DB_INT ? json_integer(v[5].integer) : json_null(), "error",
+			  text_json(&v[6])));
 	return true;
 }
 
@@ -111,8 +112,8 @@ json_t *outbox_alert(struct outbox *o, const char *id, struct err *err)
 
 	if (!json_is_object(alert))
 		return alert;
-	deliveries = list(o, DELIVERY_COLUMNS "WHERE alert = $1 ORDER BY seq", args, 1, add_delivery,
-			  err);
+	deliveries = list(o, DELIVERY_COLUMNS "WHERE alert = $1 ORDER BY seq", args, 1,
+			  add_delivery, err);
 	attempts = list(o,
 			"SELECT m.id, a.n, a.at_ms, a.took_ms, a.outcome, a.http_status, a.error"
 			" FROM attempts AS a JOIN messages AS m ON m.seq = a.message"

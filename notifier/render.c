@@ -11,7 +11,8 @@
 #include "expr/jq.h"
 
 #define WORDS                                                                                      \
-	"{\"unknown\":\"⚪ UNKNOWN\",\"degraded\":\"🟡 DEGRADED\",\"critical\":\"🔴 CRITICAL\","   \
+	"{\"unknown\":\"⚪ UNKNOWN\",\"degraded\":\"🟡 DEGRADED\",\"critical\":\"🔴 "         \
+	"CRITICAL\","                                                                              \
 	"\"down\":\"🔴 DOWN\"}[.status]"
 
 /* S0-36, S0-37, S0-38: the exact texts of the overall status. */
@@ -20,15 +21,16 @@ static const char overall_message[] =
 	" + \": \" + ([.culprits[] | \"\\(.label): \\(.message)\"] | join(\", \")) end";
 
 static const char component_message[] =
-	"if .recovered then \"🟢 RECOVERED: \\(.component.label): \\(.component.message)\" else " WORDS
-	" + \": \\(.component.label): \\(.component.message)\" end";
+	"if .recovered then \"🟢 RECOVERED: \\(.component.label): \\(.component.message)\" "
+	"else " WORDS " + \": \\(.component.label): \\(.component.message)\" end";
 
 /* S3-36, S3-37. */
 static const char failures_title[] =
 	"if .recovered then \"🟢 \\(.component.label) has RECOVERED\" else "
 	"\"🚨 \\(.component.label) is UNHEALTHY\" end";
 static const char failures_message[] =
-	"\"Status: \\(.component.status)\\nMessage: \\(.component.message)\" + if .recovered then \"\" "
+	"\"Status: \\(.component.status)\\nMessage: \\(.component.message)\" + if .recovered then "
+	"\"\" "
 	"else \"\\nFailures: \\(.component.consecutive_failures)\" end";
 
 struct programs {
@@ -126,8 +128,8 @@ static int run(struct jq_expr *program, const json_t *vars, char **text_r, struc
 int render(struct renderer *r, size_t rule, const json_t *vars, char **title_r, char **message_r,
 	   struct err *err)
 {
-	const char *plain = json_string_value(
-		json_object_get(json_object_get(vars, "alert"), "message"));
+	const char *plain =
+		json_string_value(json_object_get(json_object_get(vars, "alert"), "message"));
 	int rc = run(r->v[rule].title, vars, title_r, err);
 	int rc2;
 

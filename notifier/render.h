@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render - from a notice to words: jq programs over what the engine knows
  *
- * Input object of both programs: docs/alerting.md "Templates". A program that fails at run time does
- * not cost the notice: the alert's own message stands in, and the error is reported.
+ * Input object of both programs: docs/alerting.md "Templates". A program that fails at run time
+ * does not cost the notice: the alert's own message stands in, and the error is reported.
  *
  * Ownership: texts are the caller's. Loop thread only, does not block beyond jq's own work.
  */

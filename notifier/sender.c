@@ -14,7 +14,7 @@
 /* How long to leave an outbox alone that could not be read or written. */
 #define OUTBOX_PAUSE_MS 1000
 /* Channels that answer at once (log) must not keep the loop from everything else. */
-#define SENDS_PER_TURN 50
+#define SENDS_PER_TURN  50
 
 struct lane { /* one channel */
 	struct sender *sender;
@@ -23,7 +23,7 @@ struct lane { /* one channel */
 	struct rate rate;
 	int64_t pause_until_ms;
 	bool is_busy;
-	bool is_starting; /* inside ops->send */
+	bool is_starting;   /* inside ops->send */
 	int64_t started_ms; /* monotonic */
 	struct message message;
 	struct delivery delivery;

@@ -2,9 +2,9 @@
 /* sender - takes messages from the outbox to the channels, in order, again until it works
  *
  * One message at a time per channel, oldest first, at most `rate` attempts in any minute. A failed
- * one waits (exponential backoff with jitter, or as long as the other side asked) and is tried again
- * until it is given up. When the channel is in trouble (no answer, 5xx, 429 …) the messages behind
- * it wait too; when this one message was refused only those of the same alert do.
+ * one waits (exponential backoff with jitter, or as long as the other side asked) and is tried
+ * again until it is given up. When the channel is in trouble (no answer, 5xx, 429 …) the messages
+ * behind it wait too; when this one message was refused only those of the same alert do.
  *
  * Loop thread only. Time comes from the clock.
  */

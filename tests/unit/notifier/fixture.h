@@ -72,11 +72,12 @@ static inline void talk_end(struct talk *t)
 
 static inline json_t *word_state(const struct word *w)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:s?, s:s?, s:{}}", "id", w->component,
-			 "label", w->component, "status", status_name(w->status), "message",
-			 w->message ? w->message : status_name(w->status), "consecutive_failures",
-			 w->failures, "impact", w->impact ? w->impact : "critical", "enabled",
-			 !w->is_disabled, "blocked_by", w->blocked_by, "last_check",
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:b, s:s?, s:s?, s:{}}", "id",
+			 w->component, "label", w->component, "status", status_name(w->status),
+			 "message", w->message ? w->message : status_name(w->status),
+			 "consecutive_failures", w->failures, "impact",
+			 w->impact ? w->impact : "critical", "enabled", !w->is_disabled,
+			 "blocked_by", w->blocked_by, "last_check",
 			 w->is_unchecked ? NULL : "2027-01-15T08:00:00.000Z", "details");
 }
 

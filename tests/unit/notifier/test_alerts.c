@@ -62,13 +62,13 @@ static void channels_without_rules_hear_of_the_total(void **state)
 static void times_follow_the_type_unless_given(void **state)
 {
 	(void)state;
-	struct alerts a = decode(
-		"{\"channels\": {\"a\": {\"log\": {}}}, \"rules\": ["
-		"{\"name\": \"f\", \"type\": \"component_failures\"},"
-		"{\"name\": \"z\", \"type\": \"component_failures\", \"cooldown\": 0},"
-		"{\"name\": \"n\", \"type\": \"component_failures\", \"repeat\": 0},"
-		"{\"name\": \"s\", \"type\": \"status_change\", \"cooldown\": 60000,"
-		" \"repeat\": 1000}]}");
+	struct alerts a =
+		decode("{\"channels\": {\"a\": {\"log\": {}}}, \"rules\": ["
+		       "{\"name\": \"f\", \"type\": \"component_failures\"},"
+		       "{\"name\": \"z\", \"type\": \"component_failures\", \"cooldown\": 0},"
+		       "{\"name\": \"n\", \"type\": \"component_failures\", \"repeat\": 0},"
+		       "{\"name\": \"s\", \"type\": \"status_change\", \"cooldown\": 60000,"
+		       " \"repeat\": 1000}]}");
 
 	assert_int_equal(a.engine_rules[0].cooldown_ms, 900000);
 	assert_int_equal(a.engine_rules[0].repeat_ms, 900000);
@@ -100,17 +100,15 @@ static void bad_configurations_are_refused(void **state)
 	static const struct {
 		const char *text, *why;
 	} bad[] = {
-		{"{\"channels\": {\"a\": {}}}", "channels: a: has no type"},
-		{"{\"channels\": {\"a\": {\"log\": {}, \"null\": {}}}}", "more than one type"},
-		{"{\"channels\": {\"a\": {\"log\": {}, \"x\": 1}}}", "unknown option 'x'"},
-		{"{\"channels\": {\"a\": {\"webhook\": {}}}}", "'url' is missing"},
+		{"{\"channels\": {\"a\": {}}}",                                             "channels: a: has no type"},
+		{"{\"channels\": {\"a\": {\"log\": {}, \"null\": {}}}}",                    "more than one type"      },
+		{"{\"channels\": {\"a\": {\"log\": {}, \"x\": 1}}}",                        "unknown option 'x'"      },
+		{"{\"channels\": {\"a\": {\"webhook\": {}}}}",                              "'url' is missing"        },
 		{"{\"channels\": {\"a\": {\"log\": {}}}, \"rules\": [{\"name\": \"r\","
-		 " \"type\": \"status_change\", \"channels\": [\"b\"]}]}",
-		 "no channel 'b'"},
+		 " \"type\": \"status_change\", \"channels\": [\"b\"]}]}", "no channel 'b'"          },
 		{"{\"rules\": [{\"name\": \"r\", \"type\": \"status_change\"},"
-		 " {\"name\": \"r\", \"type\": \"status_change\"}]}",
-		 "'r' is there twice"},
-		{"{\"rulez\": []}", "unknown option 'rulez'"},
+		 " {\"name\": \"r\", \"type\": \"status_change\"}]}",      "'r' is there twice"      },
+		{"{\"rulez\": []}",							 "unknown option 'rulez'"  },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -134,21 +132,19 @@ static void collect(void *ctx, const char *path, const char *message)
 static void check_tells_every_problem_and_its_place(void **state)
 {
 	(void)state;
-	json_t *section = parse(
-		"{\"channels\": {\"a/b\": {}, \"w\": {\"webhook\": {\"url\": \"x\", \"body\": \"(\"}},"
-		" \"l\": {\"log\": {\"file\": \"relative\"}}},"
-		" \"rules\": [{\"name\": \"r\", \"type\": \"status_change\", \"components\": \"Web\","
-		" \"title\": \".a |\", \"message\": \".ok\"},"
-		" {\"name\": \"r\", \"type\": \"status_change\", \"components\": [\"a[bc\", \"[a-c]*\"]}]}");
+	json_t *section = parse("{\"channels\": {\"a/b\": {}, \"w\": {\"webhook\": {\"url\": "
+				"\"x\", \"body\": \"(\"}},"
+				" \"l\": {\"log\": {\"file\": \"relative\"}}},"
+				" \"rules\": [{\"name\": \"r\", \"type\": \"status_change\", "
+				"\"components\": \"Web\","
+				" \"title\": \".a |\", \"message\": \".ok\"},"
+				" {\"name\": \"r\", \"type\": \"status_change\", \"components\": "
+				"[\"a[bc\", \"[a-c]*\"]}]}");
 	static const char *const expected[] = {
-		"/alerts/channels/a~1b",
-		"/alerts/channels/w/webhook/url",
-		"/alerts/channels/w/webhook/body",
-		"/alerts/channels/l/log/file",
-		"/alerts/rules/0/components/0",
-		"/alerts/rules/0/title",
-		"/alerts/rules/1/components/0",
-		"/alerts/rules/1/name",
+		"/alerts/channels/a~1b",           "/alerts/channels/w/webhook/url",
+		"/alerts/channels/w/webhook/body", "/alerts/channels/l/log/file",
+		"/alerts/rules/0/components/0",    "/alerts/rules/0/title",
+		"/alerts/rules/1/components/0",    "/alerts/rules/1/name",
 	};
 	json_t *paths = json_array();
 

@@ -416,7 +416,8 @@ static void say_snapshot(struct talk *t, int64_t second, const char *overall, co
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, word_state(&w[i]));
-	snapshot = json_pack("{s:s, s:f, s:o}", "status", overall, "score", 1.0, "components", list);
+	snapshot =
+		json_pack("{s:s, s:f, s:o}", "status", overall, "score", 1.0, "components", list);
 	effects_done(&t->fx);
 	assert_int_equal(engine_snapshot(t->engine, snapshot, T0 + second * 1000, &t->fx), 0);
 	json_decref(snapshot);
@@ -425,9 +426,11 @@ static void say_snapshot(struct talk *t, int64_t second, const char *overall, co
 static void a_snapshot_tells_what_changed_meanwhile_and_nothing_old(void **state)
 {
 	(void)state;
-	struct word now[] = {{.component = "api", .status = STATUS_DOWN},
-			     {.component = "web", .status = STATUS_CRITICAL},
-			     {.component = "new", .status = STATUS_UNKNOWN, .is_unchecked = true}};
+	struct word now[] = {
+		{.component = "api",         .status = STATUS_DOWN},
+		{		  .component = "web", .status = STATUS_CRITICAL                     },
+		{ .component = "new",      .status = STATUS_UNKNOWN,                           .is_unchecked = true}
+        };
 
 	START(t, component_rule(0));
 	SAY(&t, 0, "api", STATUS_DOWN);

@@ -3,8 +3,8 @@
 #include "fixture.h"
 
 #define COMPONENTS 4
-#define STEPS 400
-#define ROUNDS 60
+#define STEPS      400
+#define ROUNDS     60
 
 static struct strlist every = GLOB("*");
 static const struct strlist none;

@@ -190,13 +190,12 @@ static void every_attempt_is_kept(void **state)
 	struct outgoing g = message_of("m1", "k", "ops");
 	int64_t dropped;
 	(void)snprintf(g.alert, sizeof(g.alert), "%s", alert);
-	assert_int_equal(outbox_commit(o,
-				       &(struct outbox_batch){.engine = t.engine,
-							      .effects = &t.fx,
-							      .out = &g,
-							      .out_n = 1},
-				       T0, &dropped, &err),
-			 0);
+	assert_int_equal(
+		outbox_commit(o,
+			      &(struct outbox_batch){
+				      .engine = t.engine, .effects = &t.fx, .out = &g, .out_n = 1},
+			      T0, &dropped, &err),
+		0);
 	attempt(o, "ops", T0, OUTBOX_RETRY, T0 + 1);
 	attempt(o, "ops", T0 + 1, OUTBOX_SENT, T0 + 1);
 	json_t *shown = outbox_alert(o, "id-1", &err);
@@ -204,7 +203,8 @@ static void every_attempt_is_kept(void **state)
 	json_t *delivery = json_array_get(json_object_get(shown, "deliveries"), 0);
 	assert_int_equal(json_array_size(attempts), 2);
 	assert_string_equal(
-		json_string_value(json_object_get(json_array_get(attempts, 0), "error")), "HTTP 500");
+		json_string_value(json_object_get(json_array_get(attempts, 0), "error")),
+		"HTTP 500");
 	assert_string_equal(json_string_value(json_object_get(delivery, "status")), "sent");
 	assert_int_equal(json_integer_value(json_object_get(delivery, "attempts")), 2);
 	json_decref(shown);
@@ -235,12 +235,12 @@ static void too_many_waiting_messages_lose_the_oldest(void **state)
 		(void)snprintf(id, sizeof(id), "m%zu", i);
 		g[i] = message_of(id, id, "ops");
 	}
-	assert_int_equal(
-		outbox_commit(o,
-			      &(struct outbox_batch){
-				      .engine = t.engine, .out = g, .out_n = OUTBOX_ROWS_MAX + 3},
-			      T0, &dropped, &err),
-		0);
+	assert_int_equal(outbox_commit(o,
+				       &(struct outbox_batch){.engine = t.engine,
+							      .out = g,
+							      .out_n = OUTBOX_ROWS_MAX + 3},
+				       T0, &dropped, &err),
+			 0);
 	assert_int_equal(dropped, 3);
 	next_is(o, "ops", T0, "m3");
 	for (size_t i = 0; i < OUTBOX_ROWS_MAX + 3; i++)
@@ -262,12 +262,11 @@ static void a_failed_batch_leaves_nothing_behind(void **state)
 
 	talk_start(&t, &rule, 1);
 	SAY(&t, 0, "api", STATUS_DOWN);
-	assert_true(outbox_commit(o,
-				  &(struct outbox_batch){.engine = t.engine,
-							 .effects = &t.fx,
-							 .out = twice,
-							 .out_n = 2},
-				  T0, &dropped, &err) < 0);
+	assert_true(outbox_commit(
+			    o,
+			    &(struct outbox_batch){
+				    .engine = t.engine, .effects = &t.fx, .out = twice, .out_n = 2},
+			    T0, &dropped, &err) < 0);
 	assert_int_equal(outbox_count(o, &c, &err), 0);
 	assert_int_equal(c.waiting, 0);
 	assert_int_equal(c.alerts_open, 0);

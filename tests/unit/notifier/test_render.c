@@ -12,9 +12,10 @@ static void load(struct alerts *a, struct renderer **r, const char *rule)
 	char text[1024];
 	struct err err = {0};
 
-	(void)snprintf(text, sizeof(text),
-		       "{\"channels\": {\"c\": {\"null\": {}}}, \"rules\": [{\"name\": \"r\", %s}]}",
-		       rule);
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"channels\": {\"c\": {\"null\": {}}}, \"rules\": [{\"name\": \"r\", %s}]}",
+		rule);
 	json_t *section = json_loads(text, 0, NULL);
 	assert_int_equal(alerts_decode(section, a, &err), 0);
 	assert_int_equal(renderer_new(a, r, &err), 0);
@@ -94,8 +95,7 @@ static void failures_read_as_ever(void **state)
 	load(&a, &r, "\"type\": \"component_failures\"");
 	talk_start(&t, a.engine_rules, 1);
 	SAY(&t, 0, "api", STATUS_DOWN, 3, .message = "Connection refused");
-	reads(r, &t,
-	      "🚨 api is UNHEALTHY\nStatus: down\nMessage: Connection refused\nFailures: 3");
+	reads(r, &t, "🚨 api is UNHEALTHY\nStatus: down\nMessage: Connection refused\nFailures: 3");
 	SAY(&t, 1, "api", STATUS_HEALTHY, 0, .message = "OK");
 	reads(r, &t, "🟢 api has RECOVERED\nStatus: healthy\nMessage: OK");
 	end(&a, r, &t);

@@ -246,15 +246,16 @@ static void queue(struct rig *r, const char *channel, const char *key, const cha
 	(void)rnd_uuid(g.id);
 	if (id_r)
 		memcpy(id_r, g.id, 37);
-	g.message = (struct message){.event = mem_dup("alert"),
-				     .title = mem_dup(""),
-				     .text = mem_dup(text),
-				     .payload = json_pack("{s:s, s:s}", "id", g.id, "message", text),
-				     .give_up_ms = now + r->alerts.give_up_after_ms};
+	g.message =
+		(struct message){.event = mem_dup("alert"),
+				 .title = mem_dup(""),
+				 .text = mem_dup(text),
+				 .payload = json_pack("{s:s, s:s}", "id", g.id, "message", text),
+				 .give_up_ms = now + r->alerts.give_up_after_ms};
 	assert_int_equal(
 		outbox_commit(r->outbox,
-			      &(struct outbox_batch){.engine = r->engine, .out = &g, .out_n = 1}, now,
-			      &dropped, &err),
+			      &(struct outbox_batch){.engine = r->engine, .out = &g, .out_n = 1},
+			      now, &dropped, &err),
 		0);
 	outgoing_done(&g);
 	rig_idle(r);
@@ -416,9 +417,9 @@ static void retry_after_is_obeyed(void **state)
 static void a_channel_in_trouble_keeps_the_order_of_all(void **state)
 {
 	(void)state;
-	struct rig *r = rig_new(
-		"{\"w\": {\"webhook\": {\"url\": \"http://127.0.0.1:PORT/fail/2/503\"}}}",
-		"{\"first\": 40, \"max\": 40}");
+	struct rig *r =
+		rig_new("{\"w\": {\"webhook\": {\"url\": \"http://127.0.0.1:PORT/fail/2/503\"}}}",
+			"{\"first\": 40, \"max\": 40}");
 	static const char *const expected[] = {"one", "one", "one", "two", "three"};
 
 	queue(r, "w", "a", "one", NULL);
@@ -527,9 +528,10 @@ static void what_is_in_flight_at_the_end_stays_in_the_outbox(void **state)
 static void telegram_gets_plain_text_and_the_chat(void **state)
 {
 	(void)state;
-	struct rig *r = rig_new("{\"t\": {\"telegram\": {\"token\": \"123:AB\", \"chat\": \"-1005\","
-				" \"base_url\": \"http://127.0.0.1:PORT/\"}}}",
-				FAST);
+	struct rig *r =
+		rig_new("{\"t\": {\"telegram\": {\"token\": \"123:AB\", \"chat\": \"-1005\","
+			" \"base_url\": \"http://127.0.0.1:PORT/\"}}}",
+			FAST);
 	char *long_text = mem_alloc(9001);
 	json_t *rq, *body;
 
@@ -642,10 +644,8 @@ static void a_test_message_is_not_queued(void **state)
 {
 	(void)state;
 	struct rig *r = rig_new("{\"n\": {\"null\": {\"error\": \"as told\"}}}", FAST);
-	struct message m = {.event = mem_dup("test"),
-			    .title = mem_dup(""),
-			    .text = mem_dup("x"),
-			    .attempt = 1};
+	struct message m = {
+		.event = mem_dup("test"), .title = mem_dup(""), .text = mem_dup("x"), .attempt = 1};
 	struct delivery_result result = {.is_sent = true};
 	struct outbox_counts c = {0};
 	struct err err = {0};
