@@ -10,13 +10,13 @@
 /* Beside haled's other state, when the configuration names no file. */
 #define DEFAULT_NAME "history.db"
 
+static const struct conf_section sections[] = {
+	{"store", history_items, CONF_T_MAP, "Where history is kept, and for how long"},
+	{0},
+};
+
 static json_t *describe(void)
 {
-	static const struct conf_section sections[] = {
-		{"store", history_items, CONF_T_MAP, "Where history is kept, and for how long"},
-		{0},
-	};
-
 	return manifest_service("hale-recorder", "recorder",
 				"stores what the bus tells: results, transitions, events", "always",
 				sections, NULL);
@@ -106,4 +106,5 @@ const struct service_ops recorder_service_ops = {
 	.done = done,
 	.methods = methods,
 	.has_feed = true,
+	.sections = sections,
 };

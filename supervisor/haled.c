@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bus/finish.h"
 #include "init.h"
 #include "model/frame.h"
 #include "service/child_proto.h"
@@ -278,17 +279,30 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	return rc;
 }
 
-static void on_command_closed(void *ctx)
+/* nng 1.5.2 deadlocks in about one of some hundred closes. By then everything is stopped and saved,
+ * so haled does not wait for it longer than this. */
+#define CLOSE_MAX_S 2
+
+static void on_close_overdue(int signum)
 {
-	(void)ctx;
+	(void)signum;
+	_exit(EXIT_SUCCESS);
+}
+
+static void on_failed_close_overdue(int signum)
+{
+	(void)signum;
+	_exit(EXIT_FAILURE);
 }
 
 
-static void close_all(struct haled *d)
+static void close_all(struct haled *d, int code)
 {
+	(void)signal(SIGALRM, code == EXIT_SUCCESS ? on_close_overdue : on_failed_close_overdue);
+	(void)alarm(CLOSE_MAX_S);
 	roster_close(d);
 	if (d->commands != NULL)
-		command_close(d->commands, on_command_closed, NULL);
+		command_close(d->commands, NULL, NULL);
 	hub_close(d->hub);
 	for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
 		uv_close((uv_handle_t *)&d->signals[i], NULL);
@@ -297,6 +311,8 @@ static void close_all(struct haled *d)
 	uv_close((uv_handle_t *)&d->notify_timer, NULL);
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	HALE_ASSERT(uv_loop_close(&d->loop) == 0);
+	bus_finish();
+	(void)alarm(0);
 	health_free(d->health);
 	config_free(d->config);
 	free(d->reload_error);
@@ -311,12 +327,12 @@ int haled_run(struct haled *d)
 {
 	/* haled_open failed half-way: nothing to wait for. */
 	if (d->commands == NULL || d->children_n < d->config->processes_n) {
-		close_all(d);
-		return 1;
+		close_all(d, EXIT_FAILURE);
+		return EXIT_FAILURE;
 	}
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	statefile_save(d);
 	log_info("stopped");
-	close_all(d);
-	return 0;
+	close_all(d, EXIT_SUCCESS);
+	return EXIT_SUCCESS;
 }

@@ -34,14 +34,15 @@ struct hale_web {
 	bool is_stopping;
 };
 
+static const struct conf_section sections[] = {
+	{"web", web_items, CONF_T_MAP,
+	 "where hale-web listens, and who may do what over HTTP; without this section it "
+	 "serves 127.0.0.1:5051, readable by whoever is on the machine"},
+	{0},
+};
+
 static json_t *describe(void)
 {
-	static const struct conf_section sections[] = {
-		{"web", web_items, CONF_T_MAP,
-		 "where hale-web listens, and who may do what over HTTP; without this section it "
-		 "serves 127.0.0.1:5051, readable by whoever is on the machine"},
-		{0},
-	};
 	static const char *const reads[] = {"store", NULL};
 	return manifest_service("hale-web", "web",
 				"HTTP API, metrics, WebSocket stream and dashboard", "always",
@@ -251,4 +252,5 @@ const struct service_ops hale_web_service = {
 	.done = done,
 	.methods = methods,
 	.has_feed = true,
+	.sections = sections,
 };
