@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "past.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "bus/command.h"
+#include "conf/option.h"
+
+struct past {
+	struct history_options options;
+	struct history *history;
+};
+
+static int refuse(struct cli *cli, bool is_quiet, const char *text)
+{
+	return is_quiet ? CLI_FAILED : cli_refuse(cli, CLI_FAILED, "%s", text);
+}
+
+static int ask_section(struct cli *cli, bool is_quiet, json_t **section_r)
+{
+	struct err err = {0};
+	int code = cli_try(cli, "haled", "config.section", json_pack("{s:s}", "name", "store"),
+			   CLI_TIMEOUT_MS, section_r, NULL, &err);
+
+	if (code == COMMAND_E_NOT_FOUND)
+		return refuse(cli, is_quiet, "this hale keeps no history: there is no store in its configuration");
+	return code == 0 ? 0 : cli_tell_failure(cli, "haled", code, &err);
+}
+
+int past_open(struct cli *cli, bool is_quiet, struct past **past_r)
+{
+	struct past *p;
+	json_t *section = NULL;
+	struct err err = {0};
+	int code = ask_section(cli, is_quiet, &section);
+
+	if (code != 0)
+		return code;
+	p = mem_alloc(sizeof(*p));
+	if (conf_decode(history_items, section, &p->options, &err) < 0 ||
+	    history_open(&p->options, false, &p->history, &err) < 0)
+		code = refuse(cli, is_quiet, err.text);
+	json_decref(section);
+	if (code == 0)
+		*past_r = TAKE_PTR(p);
+	past_close(p);
+	return code;
+}
+
+void past_close(struct past *p)
+{
+	if (p == NULL)
+		return;
+	history_close(p->history);
+	conf_free(history_items, &p->options);
+	free(p);
+}
+
+struct history *past_history(struct past *p)
+{
+	return p->history;
+}
+
+static json_t *reversed(const json_t *rows)
+{
+	json_t *out = json_array();
+
+	for (size_t i = json_array_size(rows); i-- > 0;)
+		json_array_append(out, json_array_get(rows, i));
+	return out;
+}
+
+int past_read(struct cli *cli, struct past *p, const struct history_query *q, json_t **rows_r)
+{
+	json_t *answer = NULL;
+	struct err err = {0};
+
+	if (history_read(p->history, q, &answer, &err) < 0)
+		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
+	*rows_r = reversed(json_object_get(answer, "rows"));
+	json_decref(answer);
+	return 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verbs.h"
+
+#define LINES {"lines", 'n', FLAG_COUNT, "N", "how many, at most"}
+#define FOLLOW {"follow", 'f', FLAG_SWITCH, NULL, "go on with what comes"}
+
+static const struct flag status_flags[] = {
+	{"watch", 'w', FLAG_SWITCH, NULL, "again every second, until interrupted"},
+	{0},
+};
+static const struct flag logs_flags[] = {
+	FOLLOW,
+	LINES,
+	{"all", 'a', FLAG_SWITCH, NULL, "of all processes"},
+	{0},
+};
+static const struct flag wait_flags[] = {
+	{"no-wait", 0, FLAG_SWITCH, NULL, "do not wait for the outcome"},
+	{"timeout", 0, FLAG_DURATION, "TIME", "how long to wait; default 30s"},
+	{0},
+};
+static const struct flag events_flags[] = {
+	FOLLOW,
+	LINES,
+	{"topic", 't', FLAG_TEXT, "TOPIC", "health, process, alert, reconcile, action or event"},
+	{0},
+};
+static const struct flag history_flags[] = {
+	{"since", 's', FLAG_DURATION, "TIME", "how far back; default 24h"},
+	LINES,
+	{"results", 'r', FLAG_SWITCH, NULL, "every result, not only changes of status"},
+	{0},
+};
+static const struct flag alerts_flags[] = {
+	{"all", 'a', FLAG_SWITCH, NULL, "resolved ones too"},
+	LINES,
+	{0},
+};
+static const struct flag reconcile_flags[] = {
+	{"dry-run", 'd', FLAG_SWITCH, NULL, "only say what would change"},
+	{0},
+};
+
+/* In the order people need them. */
+const struct verb verbs[] = {
+	{
+		.name = "status", .words = "[GLOB…]", .words_max = VERB_ANY_WORDS,
+		.flags = status_flags, .is_verdict = true, .run = verb_status,
+		.help = "How everything is: components, processes, the last crashes",
+		.details = "With globs only those components and processes. Exit code: 0 healthy, 1 degraded,\n"
+			   "2 critical or down, 3 unknown or no hale is running; so it is a Nagios plugin.\n",
+	},
+	{
+		.name = "show", .words = "NAME", .words_min = 1, .words_max = 1,
+		.is_verdict = true, .run = verb_show,
+		.help = "All that is known of one component or process",
+		.details = "Exit code as of status.\n",
+	},
+	{
+		.name = "logs", .words = "NAME|--all", .words_max = 1, .flags = logs_flags,
+		.run = verb_logs, .help = "What a process wrote last",
+	},
+	{
+		.name = "restart", .words = "NAME…", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.flags = wait_flags, .run = verb_restart,
+		.help = "Restart processes, and wait until they are ready",
+		.details = "NAME may be a glob: hale restart 'check.*'\n",
+	},
+	{
+		.name = "stop", .words = "NAME…", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.flags = wait_flags, .run = verb_stop, .help = "Stop processes until they are started",
+	},
+	{
+		.name = "start", .words = "NAME…", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.flags = wait_flags, .run = verb_start, .help = "Start processes that were stopped or held",
+	},
+	{
+		.name = "reload", .words = "", .run = verb_reload,
+		.help = "Read the configuration again; a wrong one changes nothing",
+	},
+	{
+		.name = "check", .words = "COMPONENT", .words_min = 1, .words_max = 1,
+		.is_verdict = true, .run = verb_check,
+		.help = "Check a component now, beside its schedule",
+		.details = "The result is shown and counts for nothing. Exit code: 0 pass, 1 warn, 2 fail or down,\n"
+			   "3 it could not be checked.\n",
+	},
+	{
+		.name = "events", .words = "", .flags = events_flags, .run = verb_events,
+		.help = "What happened, oldest first",
+	},
+	{
+		.name = "history", .words = "NAME", .words_min = 1, .words_max = 1,
+		.flags = history_flags, .run = verb_history,
+		.help = "How a component or process fared",
+		.details = "The newest changes of status of a component, or events of a process, oldest first.\n",
+	},
+	{
+		.name = "alerts", .words = "", .flags = alerts_flags, .run = verb_alerts,
+		.help = "Alerts that are open",
+	},
+	{
+		.name = "alerts list", .words = "", .flags = alerts_flags, .run = verb_alerts,
+		.help = "The same",
+	},
+	{
+		.name = "alerts show", .words = "ID", .words_min = 1, .words_max = 1,
+		.run = verb_alerts_show, .help = "One alert, and who was told",
+		.details = "The first letters of the ID are enough.\n",
+	},
+	{
+		.name = "notify test", .words = "CHANNEL", .words_min = 1, .words_max = 1,
+		.run = verb_notify_test, .help = "Send a test message to a channel",
+	},
+	{
+		.name = "reconcile", .words = "[JOB]", .words_max = 1, .flags = reconcile_flags,
+		.run = verb_reconcile, .help = "Run a reconcile job now; without JOB, list them",
+	},
+	{
+		.name = "action", .words = "[NAME]", .words_max = 1, .run = verb_action,
+		.help = "Run a recovery action now; without NAME, list them",
+	},
+	{
+		.name = "config check", .words = "[FILE]", .words_max = 1, .run = verb_config_check,
+		.help = "Whether a configuration is good, and all that is wrong in it",
+	},
+	{
+		.name = "config show", .words = "[SECTION]", .words_max = 1, .run = verb_config_show,
+		.help = "The configuration in force, secrets masked",
+		.details = "Defaults are filled in; durations are in milliseconds, sizes in bytes.\n",
+	},
+	{
+		.name = "ping", .words = "[PROCESS]", .words_max = 1, .run = verb_ping,
+		.help = "Whether haled, or one of its processes, answers",
+	},
+	{0},
+};
