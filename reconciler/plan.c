@@ -238,11 +238,15 @@ static int eval_columns(struct making *m, const json_t *row, json_t *out, struct
 		json_t *value;
 		int rc = mapping_eval(&c->from, row, m->vars, &value, err);
 
-		if (rc != 0) {
+		/* Whatever it will be held against: a column of numbers gets no "n/a". */
+		if (rc == 0) {
+			json_object_set_new(out, c->name, value);
+			rc = value_is_equal(c->compare, value, value, c->tolerance, err);
+		}
+		if (rc < 0) {
 			err_prefix(err, "column '%s'", c->name);
 			return rc;
 		}
-		json_object_set_new(out, c->name, value);
 	}
 	return 0;
 }
