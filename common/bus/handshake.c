@@ -12,6 +12,8 @@
 #include "base/clock.h"
 
 #define HEADER_BYTES 8
+/* How long nng's threads may take to close what they refused. A deaf listener never does. */
+#define END_MS       500
 
 static const char header[HEADER_BYTES] = {0, 'S', 'P', 0, 0, 0x10, 0, 0};
 
@@ -52,6 +54,29 @@ int handshake_answered(int fd)
 	return 0;
 }
 
+static void wait_readable(int fd, int64_t ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	(void)poll(&p, 1, (int)ms);
+}
+
+/* nng answers before it has read what we said, and a peer that has left by then is one that broke
+ * off. So the other side ends it. */
+static void await_end(int fd)
+{
+	int64_t deadline_ms = clock_mono_ms() + END_MS;
+	int64_t left_ms;
+	char rest;
+
+	while (recv(fd, &rest, 1, MSG_DONTWAIT) != 0) {
+		left_ms = deadline_ms - clock_mono_ms();
+		if (left_ms <= 0 || (errno != EAGAIN && errno != EINTR))
+			return;
+		wait_readable(fd, left_ms);
+	}
+}
+
 int handshake_probe(const char *path, uint32_t timeout_ms)
 {
 	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
@@ -62,12 +87,13 @@ int handshake_probe(const char *path, uint32_t timeout_ms)
 	if (rv < 0)
 		return rv;
 	while ((rv = handshake_answered(fd)) == -EAGAIN) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int64_t left_ms = deadline_ms - clock_mono_ms();
 
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
-		(void)poll(&p, 1, (int)left_ms);
+		wait_readable(fd, left_ms);
 	}
+	if (rv == 0)
+		await_end(fd);
 	return rv;
 }

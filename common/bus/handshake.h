@@ -4,7 +4,8 @@
  * nng 1.5.2 goes deaf for ever when a peer leaves before both have said their eight bytes (nng
  * issue 1518, mended in 1.6), so that a bare connect and close is an attack. Here the eight bytes
  * are said and awaited. They name a protocol (PAIR) that no socket of the bus speaks: nng counts
- * such a connection and closes it, and no protocol ever sees it.
+ * such a connection and closes it, and no protocol ever sees it. It is nng that must close it: its
+ * answer comes before it has read ours, and leaving then is leaving too early.
  *
  * See also: the SP protocol's header, nanomsg rfcs sp-tcp-mapping-01, section 3.
  */
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 /* Connects and sends, without waiting. -ENOENT, -ECONNREFUSED (a dead listener's file), -EAGAIN
- * (its queue is full), -EACCES, -ENAMETOOLONG. The caller closes *fd_r, not before the answer. */
+ * (its queue is full), -EACCES, -ENAMETOOLONG. The caller closes *fd_r, well after the answer. */
 int handshake_start(const char *path, int *fd_r);
 /* 0: answered; -EAGAIN: not yet; else the peer is gone or speaks something else. */
 int handshake_answered(int fd);

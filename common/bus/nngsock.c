@@ -247,6 +247,28 @@ struct counters {
 	uint64_t errors; /* connections that failed or ended; our probes are rejects, not errors */
 };
 
+static bool is_stat(nng_stat *stat, const char *name)
+{
+	return strcmp(nng_stat_name(stat), name) == 0;
+}
+
+/* nng_stat_find_listener() of nng 1.5.2 returns the first listener of the process, whichever is
+ * asked for. */
+static nng_stat *find_listener(nng_stat *tree, nng_listener listener)
+{
+	for (nng_stat *one = nng_stat_child(tree); one != NULL; one = nng_stat_next(one)) {
+		nng_stat *id = is_stat(one, "listener") ? nng_stat_find(one, "id") : NULL;
+		nng_stat *below;
+
+		if (id != NULL && nng_stat_value(id) == (uint64_t)nng_listener_id(listener))
+			return one;
+		below = find_listener(one, listener);
+		if (below != NULL)
+			return below;
+	}
+	return NULL;
+}
+
 static struct counters read_counters(const struct nngsock *ns)
 {
 	static const char *const errors[] = {"disconnect", "canceled", "other", "timeout",
@@ -256,13 +278,13 @@ static struct counters read_counters(const struct nngsock *ns)
 
 	if (nng_stats_get(&all) != 0)
 		return c;
-	own = nng_stat_find_listener(all, ns->listener);
+	own = find_listener(all, ns->listener);
 	for (one = own == NULL ? NULL : nng_stat_child(own); one != NULL;
 	     one = nng_stat_next(one)) {
-		if (strcmp(nng_stat_name(one), "accept") == 0)
+		if (is_stat(one, "accept"))
 			c.accepted = nng_stat_value(one);
 		for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-			if (strcmp(nng_stat_name(one), errors[i]) == 0)
+			if (is_stat(one, errors[i]))
 				c.errors += nng_stat_value(one);
 		}
 	}

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bus/handshake.h"
 #include "bus/pub.h"
 #include "bus/sub.h"
 
@@ -171,12 +172,17 @@ static void break_off(const char *path, const char *said)
 	(void)close(fd);
 }
 
-/* nng issue 1518: without the guard this listener is deaf from then on. */
+/* nng issue 1518: without the guard this listener is deaf from then on. It is not the first of its
+ * process, because nng_stat_find_listener() only ever finds that one. */
 static void peers_that_break_off_in_the_handshake_do_not_make_it_deaf(void **state)
 {
 	struct fixture *f = *state;
+	char path[sizeof(f->h.path) + 8];
+	struct sub *first;
 	struct pub *pub;
 
+	(void)snprintf(path, sizeof(path), "%s.first", f->h.path);
+	assert_int_equal(sub_listen(&f->h.loop, path, on_frame, f, &first, NULL), 0);
 	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
 	for (int round = 0; round < 2; round++) {
 		break_off(f->h.path, "");
@@ -188,6 +194,35 @@ static void peers_that_break_off_in_the_handshake_do_not_make_it_deaf(void **sta
 		f->h.closing++;
 		pub_close(pub, harness_closed, &f->h);
 	}
+	f->h.closing++;
+	sub_close(first, harness_closed, &f->h);
+}
+
+static uint64_t sum_stats(nng_stat *tree, const char *name)
+{
+	uint64_t sum = 0;
+
+	for (nng_stat *one = nng_stat_child(tree); one != NULL; one = nng_stat_next(one)) {
+		if (strcmp(nng_stat_name(one), name) == 0)
+			sum += nng_stat_value(one);
+		sum += sum_stats(one, name);
+	}
+	return sum;
+}
+
+/* hale does so before each command. */
+static void asking_whether_anyone_listens_is_no_breaking_off(void **state)
+{
+	struct fixture *f = *state;
+	nng_stat *all;
+
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(handshake_probe(f->h.path, 10000), 0);
+	assert_int_equal(nng_stats_get(&all), 0);
+	assert_int_equal(sum_stats(all, "accept"), 200);
+	assert_int_equal(sum_stats(all, "other"), 0);
+	nng_stats_free(all);
 }
 
 static void a_second_listener_and_a_missing_directory_are_refused(void **state)
@@ -238,6 +273,7 @@ int main(void)
 		T(a_path_too_long_is_refused_with_advice),
 		T(a_file_in_the_way_is_not_deleted),
 		T(peers_that_break_off_in_the_handshake_do_not_make_it_deaf),
+		T(asking_whether_anyone_listens_is_no_breaking_off),
 		T(a_second_listener_and_a_missing_directory_are_refused),
 		T(one_topic_may_be_asked_for_alone),
 	};
