@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The callers' half of command.h: a raw REQ socket, so that any number of calls may be open at once
- * and none is ever sent twice (a cooked REQ sends again after a reconnect, and "restart" is not a
- * thing to do twice). */
+/* The callers' half of command.h. A call is never sent twice: "restart" is not a thing to do twice.
+ */
 #include "bus/command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,36 +12,46 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "model/frame.h"
-#include "bus/handshake.h"
 #include "bus/nngsock.h"
+#include "bus/wire.h"
 
 /* Calls open at once in one client; more end "busy". Far more than anyone can mean to ask. */
-#define CALLS_MAX 4096
-#define DRAIN_MAX 64
-/* nng's protocol: the id that ends the header has its highest bit set. */
-#define ID_BIT    0x80000000u
+#define CALLS_MAX    4096
+/* A server that comes back is found within some 10 ms; one that stays away costs ten tries a
+ * second. */
+#define RETRY_MIN_MS 10
+#define RETRY_MAX_MS 100
 
 struct call {
 	struct call *next, *prev;
 	uint32_t id;
 	int64_t deadline_ms;
-	char *text;            /* until sent */
-	uint64_t removed_seen; /* connections lost when it was sent */
-	int code;              /* not 0: decided already, to be told from the loop */
+	char *text; /* until sent */
+	int code;   /* not 0: decided already, to be told from the loop */
 	const char *message;
 	command_result_fn on_result;
 	void *ctx;
 };
 
+/* One try to connect, and what came of it. Freed when its handle is closed. */
+struct link {
+	struct wire wire;
+	uv_connect_t request;
+	struct command_client *client; /* NULL: the client gave it up */
+	bool is_up;
+};
+
 struct command_client {
-	struct nngsock sock;
+	uv_loop_t *loop;
+	struct link *link; /* NULL: not connected, and not trying */
+	uv_timer_t retry;
+	uint32_t retry_ms;
 	char *path;
 	struct call *first, *last;
 	size_t n;
 	uint32_t last_id;
 	uv_timer_t timer;
 	int64_t armed_ms; /* deadline the timer runs for */
-	bool is_up;       /* on_wake saw the connection, and has sent what waited for it */
 	bool is_closing;
 	unsigned open_handles;
 	void (*on_closed)(void *ctx);
@@ -137,30 +147,22 @@ static void decide(struct command_client *c, struct call *call, int code, const 
 
 static bool is_connected(const struct command_client *c)
 {
-	return atomic_load(&c->sock.live) != 0;
+	return c->link != NULL && c->link->is_up;
 }
 
 static void send_call(struct command_client *c, struct call *call)
 {
-	size_t len = strlen(call->text);
-	nng_msg *msg;
+	HALE_CLEANUP(cleanup_free) char *text = TAKE_PTR(call->text);
 
-	call->removed_seen = atomic_load(&c->sock.removed);
-	HALE_ASSERT(nng_msg_alloc(&msg, 0) == 0);
-	HALE_ASSERT(nng_msg_append(msg, call->text, len) == 0);
-	HALE_ASSERT(nng_msg_header_append_u32(msg, call->id) == 0);
-	if (nng_sendmsg(c->sock.socket, msg, NNG_FLAG_NONBLOCK) != 0) {
-		nng_msg_free(msg);
-		decide(c, call, COMMAND_E_BUSY, "too many calls are waiting to be sent");
-		return;
-	}
-	free(TAKE_PTR(call->text));
+	wire_send(&c->link->wire, text, strlen(text));
 }
+
+static void connect_now(struct command_client *c);
 
 static char *request_text(uint32_t id, const char *method, json_t *params)
 {
-	json_t *rq = json_pack("{s:s, s:I, s:s}", "jsonrpc", "2.0", "id",
-			       (json_int_t)(id & ~ID_BIT), "method", method);
+	json_t *rq = json_pack("{s:s, s:I, s:s}", "jsonrpc", "2.0", "id", (json_int_t)id, "method",
+			       method);
 	char *text;
 
 	HALE_ASSERT(rq != NULL);
@@ -178,8 +180,7 @@ void command_call(struct command_client *c, const char *method, json_t *params, 
 	struct call *call = mem_alloc(sizeof(*call));
 
 	HALE_ASSERT(!c->is_closing);
-	c->last_id = (c->last_id + 1) | ID_BIT;
-	call->id = c->last_id;
+	call->id = ++c->last_id;
 	call->on_result = on_result;
 	call->ctx = ctx;
 	call->deadline_ms = clock_mono_ms() + timeout_ms;
@@ -189,14 +190,16 @@ void command_call(struct command_client *c, const char *method, json_t *params, 
 		decide(c, call, COMMAND_E_BUSY, "too many calls are open");
 	else if (strlen(call->text) > COMMAND_MAX_BYTES)
 		decide(c, call, COMMAND_E_FAILED, "the request is longer than 16 MB");
-	else if (c->is_up && is_connected(c))
-		send_call(c, call); /* else on_wake does, in order */
+	else if (is_connected(c))
+		send_call(c, call);
+	else
+		connect_now(c); /* then it is sent, in order */
 	arm(c, call->deadline_ms);
 }
 
 /* ---- answers and connections ---- */
 
-static struct call *find_call(const struct command_client *c, uint32_t id)
+static struct call *find_call(const struct command_client *c, json_int_t id)
 {
 	struct call *call = c->first;
 
@@ -205,19 +208,18 @@ static struct call *find_call(const struct command_client *c, uint32_t id)
 	return call;
 }
 
-static void take_answer(struct command_client *c, nng_msg *msg)
+static void on_text(struct wire *w, char *text, size_t len)
 {
-	struct call *call;
-	json_t *answer;
+	struct command_client *c = container_of(w, struct link, wire)->client;
+	json_t *answer = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	struct call *call = find_call(c, json_integer_value(json_object_get(answer, "id")));
 	const json_t *error, *result;
-	uint32_t id;
 
-	if (nng_msg_header_trim_u32(msg, &id) != 0)
+	/* Too late: the caller has been told. */
+	if (call == NULL) {
+		json_decref(answer);
 		return;
-	call = find_call(c, id);
-	if (call == NULL)
-		return; /* too late: the caller has been told */
-	answer = json_loadb(nng_msg_body(msg), nng_msg_len(msg), JSON_REJECT_DUPLICATES, NULL);
+	}
 	error = json_object_get(answer, "error");
 	result = json_object_get(answer, "result");
 	if (error != NULL) {
@@ -234,65 +236,115 @@ static void take_answer(struct command_client *c, nng_msg *msg)
 	json_decref(answer);
 }
 
-static void on_readable(void *ctx)
-{
-	struct command_client *c = ctx;
-	nng_msg *msg;
-
-	for (int n = 0; n < DRAIN_MAX && !c->is_closing; n++) {
-		if (nng_recvmsg(c->sock.socket, &msg, NNG_FLAG_NONBLOCK) != 0)
-			return;
-		take_answer(c, msg);
-		nng_msg_free(msg);
-	}
-}
-
-static struct call *find_lost(const struct command_client *c, uint64_t removed)
+static struct call *find_sent(const struct command_client *c)
 {
 	struct call *call = c->first;
 
-	while (call != NULL && (call->text != NULL || call->removed_seen >= removed))
+	while (call != NULL && (call->text != NULL || call->code != 0))
 		call = call->next;
 	return call;
 }
 
-static void on_wake(void *ctx)
+static struct call *find_unsent(const struct command_client *c)
 {
-	struct command_client *c = ctx;
-	uint64_t removed = atomic_load(&c->sock.removed);
+	struct call *call = c->first;
+
+	while (call != NULL && (call->text == NULL || call->code != 0))
+		call = call->next;
+	return call;
+}
+
+static void on_link_closed(struct wire *w)
+{
+	free(container_of(w, struct link, wire));
+}
+
+static void drop_link(struct command_client *c)
+{
+	struct link *l = TAKE_PTR(c->link);
+
+	if (l == NULL)
+		return;
+	l->client = NULL;
+	wire_close(&l->wire);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct command_client *c = timer->data;
+
+	if (find_unsent(c) != NULL)
+		connect_now(c);
+}
+
+/* Nobody there, or no longer: what was sent is lost, what was not waits. */
+static void on_link_end(struct wire *w)
+{
+	struct command_client *c = container_of(w, struct link, wire)->client;
 	struct call *call;
 
-	/* Answers that came before the connection went are still answers. */
-	on_readable(c);
-	while (!c->is_closing && (call = find_lost(c, removed)) != NULL)
+	drop_link(c);
+	while (!c->is_closing && (call = find_sent(c)) != NULL)
 		finish(c, call, NULL, COMMAND_E_NO_PEER,
 		       "the connection was lost before the answer came; it may have been done",
 		       NULL);
-	if (c->is_closing)
+	if (c->is_closing || c->link != NULL || find_unsent(c) == NULL)
 		return;
-	c->is_up = is_connected(c);
-	for (call = c->first; c->is_up && call != NULL; call = call->next) {
-		if (call->text != NULL && call->code == 0)
-			send_call(c, call);
+	c->retry_ms = HALE_MIN(HALE_MAX(c->retry_ms * 2, RETRY_MIN_MS), RETRY_MAX_MS);
+	(void)uv_timer_start(&c->retry, on_retry, c->retry_ms, 0);
+}
+
+static void on_connected(uv_connect_t *request, int status)
+{
+	struct link *l = container_of(request, struct link, request);
+	struct command_client *c = l->client;
+	struct call *call;
+
+	if (c == NULL)
+		return;
+	if (status < 0 || !wire_is_peer_trusted(&l->wire.pipe)) {
+		on_link_end(&l->wire);
+		return;
 	}
+	l->is_up = true;
+	c->retry_ms = 0;
+	wire_start(&l->wire);
+	while ((call = find_unsent(c)) != NULL)
+		send_call(c, call);
+}
+
+static void connect_now(struct command_client *c)
+{
+	struct link *l;
+
+	if (c->link != NULL)
+		return;
+	l = mem_alloc(sizeof(*l));
+	l->client = c;
+	l->wire.line_max = COMMAND_MAX_BYTES;
+	l->wire.on_text = on_text;
+	l->wire.on_end = on_link_end;
+	l->wire.on_closed = on_link_closed;
+	wire_init(&l->wire, c->loop);
+	c->link = l;
+	uv_pipe_connect(&l->request, &l->wire.pipe, c->path, on_connected);
 }
 
 /* ---- life ---- */
 
 int call_open(uv_loop_t *loop, const char *path, struct command_client **client_r, struct err *err)
 {
-	struct command_client *c = mem_alloc(sizeof(*c));
-	const struct nngsock_ops ops = {.on_readable = on_readable, .on_wake = on_wake, .ctx = c};
-	int rv;
+	struct command_client *c;
+	int rc = nngsock_path_check(path, err);
 
-	rv = nngsock_dial(&c->sock, loop, NNGSOCK_REQ_RAW, path, COMMAND_MAX_BYTES, &ops, err);
-	if (rv < 0) {
-		free(c);
-		return rv;
-	}
+	if (rc < 0)
+		return rc;
+	c = mem_alloc(sizeof(*c));
+	c->loop = loop;
 	c->path = mem_dup(path);
 	(void)uv_timer_init(loop, &c->timer);
-	c->timer.data = c;
+	(void)uv_timer_init(loop, &c->retry);
+	c->timer.data = c->retry.data = c;
 	*client_r = c;
 	return 0;
 }
@@ -315,11 +367,6 @@ static void on_handle_closed(uv_handle_t *handle)
 	on_part_closed(handle->data);
 }
 
-static void on_sock_closed(void *ctx)
-{
-	on_part_closed(ctx);
-}
-
 void call_close(struct command_client *c, void (*on_closed)(void *ctx), void *ctx)
 {
 	HALE_ASSERT(!c->is_closing);
@@ -329,8 +376,9 @@ void call_close(struct command_client *c, void (*on_closed)(void *ctx), void *ct
 	while (c->first != NULL)
 		finish(c, c->first, NULL, COMMAND_E_NO_PEER, "the caller hung up", NULL);
 	c->open_handles = 2;
+	drop_link(c);
 	uv_close((uv_handle_t *)&c->timer, on_handle_closed);
-	nngsock_close(&c->sock, on_sock_closed);
+	uv_close((uv_handle_t *)&c->retry, on_handle_closed);
 }
 
 /* ---- without a loop ---- */
@@ -355,37 +403,31 @@ static void on_sync_result(void *ctx, const json_t *result, int code, const char
 	call_close(sc->client, NULL, NULL);
 }
 
-/* Tells at once what nng would only try again and again. */
-static int probe(const char *path, uint32_t timeout_ms, struct err *err)
+/* Tells at once what the client would only try again and again. */
+static int probe(const char *path, struct err *err)
 {
-	int rv;
+	int rc;
 
 	if (nngsock_path_check(path, err) < 0)
 		return COMMAND_E_NO_PEER;
-	rv = handshake_probe(path, timeout_ms);
-	switch (rv) {
-	case 0:
-	case -EAGAIN: /* its queue is full, so somebody listens */
+	rc = wire_probe(path);
+	if (rc == 0)
 		return 0;
-	case -ETIMEDOUT:
-		return err_set(err, COMMAND_E_TIMEOUT,
-			       "hale at %s does not answer; is it stopped, or very busy?", path);
-	case -ENOENT:
-	case -ECONNREFUSED:
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
 		return err_set(err, COMMAND_E_NO_PEER, "no hale is running at %s", path);
-	default:
-		return err_errno(err, rv, "%s", path), COMMAND_E_NO_PEER;
-	}
+	(void)err_errno(err, rc, "%s", path);
+	return COMMAND_E_NO_PEER;
 }
 
 int command_call_sync(const char *path, const char *method, json_t *params, uint32_t timeout_ms,
 		      json_t **result_r, json_t **data_r, struct err *err)
 {
 	struct sync_call sc = {.err = err};
+	void (*former)(int);
 	uv_loop_t loop;
 	int rv;
 
-	rv = probe(path, timeout_ms, err);
+	rv = probe(path, err);
 	if (rv != 0 || uv_loop_init(&loop) < 0) {
 		json_decref(params);
 		return rv != 0 ? rv : err_set(err, COMMAND_E_FAILED, "%s: no event loop", path);
@@ -396,7 +438,10 @@ int command_call_sync(const char *path, const char *method, json_t *params, uint
 	} else {
 		command_call(sc.client, method, params, timeout_ms, on_sync_result, &sc);
 	}
+	/* A server that dies while it is asked is an answer too. */
+	former = signal(SIGPIPE, SIG_IGN);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	(void)signal(SIGPIPE, former);
 	HALE_ASSERT(uv_loop_close(&loop) == 0);
 	if (sc.code == 0)
 		*result_r = TAKE_PTR(sc.result);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command - JSON-RPC 2.0 over a REP socket (DESIGN section 5), and its callers
+/* command - JSON-RPC 2.0 over a Unix stream socket, one object per line, and its callers
  *
- * Server: one context of a REP socket per request, so that many requests may be in hand at once and
- * each is answered when it is ready. Loop thread only. A request that is no JSON-RPC is answered
- * -32700 or -32600, an unknown method -32601 with the nearest name, both counted. At most
- * COMMAND_OPEN_MAX requests are open; more are answered "busy" (-32000) at once.
+ * Server: many requests may be in hand at once and each is answered when it is ready, in any order.
+ * Loop thread only. Peers of another user are hung up on (root is welcome). A request that is no
+ * JSON-RPC is answered -32700 or -32600, an unknown method -32601 with the nearest name, both
+ * counted. At most COMMAND_OPEN_MAX requests are open; more are answered "busy" (-32000) at once.
+ *
+ * A process on a loop must ignore SIGPIPE: libuv writes to peers that may have gone.
  *
  * Caller on a loop: call_open() once, then command_call(); every call ends in exactly one callback,
  * with a result or an error, within its timeout and never from within command_call itself. A call

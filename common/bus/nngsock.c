@@ -11,8 +11,6 @@
 
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/pubsub0/sub.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <nng/protocol/reqrep0/req.h>
 
 #include "base/mem.h"
 #include "bus/handshake.h"
@@ -20,22 +18,26 @@
 
 /* A listener that comes back is found within some 10 ms, and one that stays away costs ten tries a
  * second. nng's default is one second. */
-#define RECONNECT_MIN_MS 10
-#define RECONNECT_MAX_MS 100
+#define RECONNECT_MIN_MS   10
+#define RECONNECT_MAX_MS   100
 /* sun_path less its NUL. */
-#define PATH_MAX_BYTES   (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
-#define SOCKET_MODE      0600
+#define PATH_MAX_BYTES     (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define SOCKET_MODE        0600
 /* How long a listener already there may take to answer; it is asked once, when a process starts. */
-#define PROBE_MS         500
+#define PROBE_MS           500
 /* A deaf listener is found within two of these. The look itself takes some 5 us. */
-#define GUARD_MS         1000
-/* Closing: a dialer may be faster than we and connect again, so one hangs up until all are gone;
- * who is still there after the last try must be in the middle of a handshake, where closing is
- * safe. */
-#define HANG_UP_MS       5
-#define HANG_UPS_MAX     60
+#define GUARD_MS           1000
+/* Closing: look at the connections so often; who is still there after the last look must be in the
+ * middle of a handshake, where closing is safe for us. */
+#define HANG_UP_MS         5
+#define HANG_UPS_MAX       60
+/* A dialer may have been about to connect again (within RECONNECT_MIN_MS). It must not be closed in
+ * the handshake, which would make the listener deaf, so it has to be quiet for longer. */
+#define QUIET_DIALER       4
+#define QUIET_LISTENER     1
+#define RECONNECT_NEVER_MS (24 * 3600 * 1000)
 /* fds looked at when hanging up; no process of ours has nearly as many. */
-#define FDS_MAX          4096
+#define FDS_MAX            4096
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -138,10 +140,11 @@ static void on_pipe_add_pre(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 
 	(void)ev;
 	atomic_fetch_add(&ns->pipes, 1);
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
-	    (uid == 0 || uid == (uint64_t)geteuid()))
+	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0 ||
+	    (uid != 0 && uid != (uint64_t)geteuid()))
+		atomic_fetch_add(&ns->refused, 1);
+	else if (!atomic_load(&ns->is_closing))
 		return;
-	atomic_fetch_add(&ns->refused, 1);
 	(void)nng_pipe_close(pipe);
 }
 
@@ -178,10 +181,6 @@ static int open_kind(enum nngsock_kind kind, nng_socket *s)
 		return nng_pub0_open(s);
 	case NNGSOCK_SUB:
 		return nng_sub0_open(s);
-	case NNGSOCK_REP:
-		return nng_rep0_open(s);
-	case NNGSOCK_REQ_RAW:
-		return nng_req0_open_raw(s);
 	}
 	return NNG_EINVAL;
 }
@@ -305,12 +304,12 @@ static void take_verdict(struct nngsock *ns, const struct counters *now)
 {
 	int rv = handshake_answered(ns->probe_fd);
 
-	/* Even a deaf listener answers the handshake; nng's threads have had no time yet. */
-	if (rv == -EAGAIN)
+	/* nng's threads may have had no time yet; but there is a deafness that does not even answer. */
+	if (rv == -EAGAIN && ++ns->probe_waits < PROBE_WAITS_MAX)
 		return;
 	cleanup_fd(&ns->probe_fd);
 	ns->probe_fd = -1;
-	if (now->accepted == ns->accepted_before)
+	if (rv == -EAGAIN || now->accepted == ns->accepted_before)
 		listen_anew(ns);
 }
 
@@ -329,6 +328,7 @@ static void on_guard(uv_timer_t *timer)
 	} else if (now.errors != ns->errors_seen) {
 		ns->errors_seen = now.errors;
 		ns->accepted_before = now.accepted;
+		ns->probe_waits = 0;
 		if (handshake_start(path_of(ns), &ns->probe_fd) < 0)
 			listen_anew(ns); /* the file is gone, or nobody takes connections */
 	}
@@ -343,15 +343,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		ns->ops.on_readable(ns->ops.ctx);
 }
 
-static void close_if_quiet(struct nngsock *ns);
-
 static void on_wake(uv_async_t *wake)
 {
 	struct nngsock *ns = wake->data;
 
-	if (ns->is_closing)
-		close_if_quiet(ns);
-	else if (ns->ops.on_wake != NULL)
+	if (!ns->is_closing && ns->ops.on_wake != NULL)
 		ns->ops.on_wake(ns->ops.ctx);
 }
 
@@ -457,7 +453,7 @@ int nngsock_dial(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, co
 		return rv;
 	ns->url = mem_printf("ipc://%s", path);
 	/* NONBLOCK: the first try runs in the background, and so does every later one. */
-	rv = nng_dial(ns->socket, ns->url, NULL, NNG_FLAG_NONBLOCK);
+	rv = nng_dial(ns->socket, ns->url, &ns->dialer, NNG_FLAG_NONBLOCK);
 	return finish_open(ns, loop, rv, path, err);
 }
 
@@ -468,20 +464,18 @@ void nngsock_wake(struct nngsock *ns)
 
 /* ---- closing ---- */
 
-static bool is_connection_of(int fd, const char *path)
+/* Our end of a connection: a dialer's has the path as its peer's address, a listener's as its own.
+ */
+static bool is_connection_of(int fd, const struct nngsock *ns)
 {
-	struct sockaddr_un addr = {0};
-	socklen_t len = sizeof(addr);
+	struct sockaddr_un own = {0}, peer = {0};
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
 
 	/* A listening socket has no peer. */
-	if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0 || addr.sun_family != AF_UNIX)
-		return false;
-	if (strcmp(addr.sun_path, path) == 0)
-		return true;
-	memset(&addr, 0, sizeof(addr));
-	len = sizeof(addr);
-	return getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
-	       strcmp(addr.sun_path, path) == 0;
+	return getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
+	       peer.sun_family == AF_UNIX &&
+	       getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+	       strcmp(ns->is_listener ? own.sun_path : peer.sun_path, path_of(ns)) == 0;
 }
 
 /* nng does not tell the fds of its connections, but their address does. What arrived is still read,
@@ -490,7 +484,7 @@ static bool is_connection_of(int fd, const char *path)
 static void hang_up(const struct nngsock *ns)
 {
 	for (int fd = 0; fd < FDS_MAX; fd++) {
-		if (is_connection_of(fd, path_of(ns)))
+		if (is_connection_of(fd, ns))
 			(void)shutdown(fd, SHUT_RD);
 	}
 }
@@ -514,37 +508,41 @@ static void close_socket(struct nngsock *ns)
 	cleanup_fd(&ns->probe_fd);
 }
 
-static void close_if_quiet(struct nngsock *ns)
-{
-	if (uv_is_closing((uv_handle_t *)&ns->timer))
-		return;
-	/* Nothing comes in on a PUB, and hanging up would cut off what is on its way out. */
-	if (ns->kind == NNGSOCK_PUB || atomic_load(&ns->pipes) <= 0 || ns->hang_ups >= HANG_UPS_MAX)
-		close_socket(ns);
-}
-
 static void on_hang_up(uv_timer_t *timer)
 {
 	struct nngsock *ns = timer->data;
 
+	if (atomic_load(&ns->pipes) > 0) {
+		ns->quiet = 0;
+		hang_up(ns);
+	} else {
+		ns->quiet++;
+	}
 	ns->hang_ups++;
-	hang_up(ns);
-	close_if_quiet(ns);
+	if (ns->quiet >= (ns->is_listener ? QUIET_LISTENER : QUIET_DIALER) ||
+	    ns->hang_ups >= HANG_UPS_MAX)
+		close_socket(ns);
 }
 
 void nngsock_close(struct nngsock *ns, void (*on_closed)(void *ctx))
 {
 	ns->on_closed = on_closed;
-	ns->is_closing = true;
+	atomic_store(&ns->is_closing, true);
 	if (ns->is_polling) {
 		/* Before the socket, because its fd is closed with it. */
 		(void)uv_poll_stop(&ns->poll);
 		uv_close((uv_handle_t *)&ns->poll, on_handle_closed);
 	}
+	if (ns->is_listener && ns->kind == NNGSOCK_PUB) {
+		/* Nothing comes in, and nobody is made deaf. */
+		close_socket(ns);
+		return;
+	}
 	if (ns->is_listener)
 		(void)unlink(path_of(ns)); /* nobody new */
+	else
+		(void)nng_dialer_set_ms(ns->dialer, NNG_OPT_RECONNMINT, RECONNECT_NEVER_MS);
+	hang_up(ns);
+	uv_update_time(ns->timer.loop);
 	(void)uv_timer_start(&ns->timer, on_hang_up, HANG_UP_MS, HANG_UP_MS);
-	if (ns->kind != NNGSOCK_PUB)
-		hang_up(ns);
-	close_if_quiet(ns);
 }

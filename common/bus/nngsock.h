@@ -30,7 +30,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum nngsock_kind { NNGSOCK_PUB, NNGSOCK_SUB, NNGSOCK_REP, NNGSOCK_REQ_RAW };
+enum nngsock_kind { NNGSOCK_PUB, NNGSOCK_SUB };
 
 struct nngsock_ops {
 	/* A message may be waiting: receive until NNG_EAGAIN or the owner's cap. NULL: not polled.
@@ -50,16 +50,19 @@ struct nngsock {
 	uv_async_t wake;
 	enum nngsock_kind kind;
 	bool is_polling;
-	bool is_closing;
+	atomic_bool is_closing;
 	unsigned open_handles;
 	void (*on_closed)(void *ctx);
 	char *url;
 	uv_timer_t timer;  /* the guard's, and the limit of closing */
 	unsigned hang_ups; /* tries so far */
+	unsigned quiet;    /* of these, the last ones that found no connection */
+	nng_dialer dialer;
 	/* Listeners only: the guard. */
 	bool is_listener;
 	nng_listener listener;
 	bool is_listening;        /* false: opening anew failed, to be tried again */
+	unsigned probe_waits;
 	int probe_fd;             /* -1 none: a connection of our own is on its way */
 	uint64_t accepted_before; /* when the probe was sent */
 	uint64_t errors_seen;

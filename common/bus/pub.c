@@ -131,9 +131,36 @@ static void arm_timer(struct pub *p)
 		(void)uv_timer_start(&p->timer, on_timer, p->resend_ms, 0);
 }
 
+static void rewind_outbox(struct pub *p, size_t window_bytes)
+{
+	outbox_rewind(&p->outbox);
+	p->next_seq = p->acked + 1;
+	p->window_bytes = window_bytes;
+	p->frames_in_flight = 0;
+	p->must_announce = true;
+}
+
+/* On a new connection: whoever listens now may have seen nothing yet, and its buffer is empty. */
+static void notice_connection(struct pub *p)
+{
+	uint64_t added = atomic_load(&p->sock.added);
+
+	if (added == p->added_seen)
+		return;
+	p->added_seen = added;
+	p->resend_ms = PUB_RESEND_MS;
+	(void)uv_timer_stop(&p->timer);
+	rewind_outbox(p, WINDOW_MAX_BYTES);
+}
+
 static void flush_outbox(struct pub *p)
 {
-	if (!is_connected(p))
+	if (!is_connected(p)) {
+		(void)uv_timer_stop(&p->timer);
+		return;
+	}
+	notice_connection(p);
+	if (p->acked == p->head)
 		return;
 	if (p->must_announce && p->acked > 0)
 		send_skip(p, p->acked + 1);
@@ -145,15 +172,6 @@ static void flush_outbox(struct pub *p)
 	if (outbox_peek(&p->outbox) == NULL && p->next_seq <= p->head)
 		send_skip(p, p->head + 1);
 	arm_timer(p);
-}
-
-static void rewind_outbox(struct pub *p, size_t window_bytes)
-{
-	outbox_rewind(&p->outbox);
-	p->next_seq = p->acked + 1;
-	p->window_bytes = window_bytes;
-	p->frames_in_flight = 0;
-	p->must_announce = true;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -194,23 +212,12 @@ static void flush_soon(struct pub *p)
 	(void)uv_check_start(&p->check, on_check);
 }
 
-/* A new connection: whoever listens now may have seen nothing yet, and its buffer is empty. */
 static void on_wake(void *ctx)
 {
 	struct pub *p = ctx;
-	uint64_t added = atomic_load(&p->sock.added);
 
-	if (p->is_closing || !p->has_outbox)
-		return;
-	if (added != p->added_seen) {
-		p->added_seen = added;
-		p->resend_ms = PUB_RESEND_MS;
-		(void)uv_timer_stop(&p->timer);
-		rewind_outbox(p, WINDOW_MAX_BYTES);
-		if (p->acked < p->head)
-			flush_outbox(p);
-	}
-	arm_timer(p);
+	if (!p->is_closing)
+		flush_outbox(p);
 }
 
 static struct pub *pub_new(const char *epoch, struct ring *ring)

@@ -20,7 +20,7 @@
  *
  * results.ipc: PUB, dial, frames "observation <service>:<generation> <first-seq> <count>" (frame.h).
  * bus.ipc:     SUB, dial; its "sync" frames acknowledge what arrived.
- * <service>.ipc: REP, listen: JSON-RPC 2.0 commands.
+ * <service>.ipc: a Unix stream socket, listen: JSON-RPC 2.0 commands, one object per line.
  *
  * PROGRAM --describe prints its manifest, PROGRAM --check reads a slice from CHILD_SLICE_FD (or
  * stdin) and prints what is wrong with it, one JSON object per line {"path","message"}, where path

@@ -73,3 +73,8 @@ int harness_finish(void **state)
 	nng_fini();
 	return 0;
 }
+
+void harness_turn(struct harness *h)
+{
+	(void)uv_run(&h->loop, UV_RUN_NOWAIT);
+}

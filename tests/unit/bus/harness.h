@@ -34,6 +34,8 @@ void harness_closed(void *ctx);
 /* Turns the loop until the fact holds; fails the test at the deadline. */
 void harness_until(struct harness *h, bool (*is_so)(void *ctx), void *ctx);
 void harness_until_closed(struct harness *h);
+/* Whatever is there to be done, done; waits for nothing. */
+void harness_turn(struct harness *h);
 /* Group teardown: waits until nng's own threads have freed what was closed, or the leak checker
  * sees them at it. */
 int harness_finish(void **state);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
 
+#include <errno.h>
 #include <jansson.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <nng/protocol/reqrep0/req.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "bus/command.h"
@@ -28,7 +30,7 @@ struct fixture {
 	char last_message[256];
 	char last_data[256];
 	size_t wanted;
-	nng_socket foreign;
+	int foreign; /* a bare socket */
 };
 
 static void method_echo(void *ctx, struct command_request *rq, const json_t *params)
@@ -77,6 +79,7 @@ static int setup(void **state)
 {
 	static struct fixture f;
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	memset(&f, 0, sizeof(f));
 	harness_open(&f.h);
 	*state = &f;
@@ -186,7 +189,7 @@ static bool is_last_filled(void *ctx)
 	return true;
 }
 
-/* Answered in one go and backwards: more than one connection's queue in nng would hold. */
+/* Answered in one go and backwards. */
 static void two_hundred_calls_answered_out_of_order_find_their_callers(void **state)
 {
 	struct fixture *f = *state;
@@ -359,58 +362,91 @@ static void closing_the_client_ends_its_calls(void **state)
 	assert_int_equal(f->last_code, COMMAND_E_NO_PEER);
 }
 
+static int bare_socket(const char *path, struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+	(void)snprintf(addr->sun_path, sizeof(addr->sun_path), "%s", path);
+	return fd;
+}
+
 static bool has_request(void *ctx)
 {
 	struct fixture *f = ctx;
-	nng_msg *msg;
+	char buf[256];
 
-	if (nng_recvmsg(f->foreign, &msg, NNG_FLAG_NONBLOCK) != 0)
+	return recv(f->foreign, buf, sizeof(buf), MSG_DONTWAIT) > 0;
+}
+
+static bool has_caller(void *ctx)
+{
+	struct fixture *f = ctx;
+	int fd = accept4(f->foreign, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
 		return false;
-	nng_msg_free(msg);
+	(void)close(f->foreign);
+	f->foreign = fd;
 	return true;
 }
 
-/* The raw end of a server that dies with a request in hand. */
+/* A server that dies with a request in hand. */
 static void a_server_that_dies_ends_the_call_at_once(void **state)
 {
 	struct fixture *f = *state;
-	char url[128];
-	nng_socket s;
+	struct sockaddr_un addr;
 
-	(void)snprintf(url, sizeof(url), "ipc://%s", f->h.path);
-	assert_int_equal(nng_rep0_open(&s), 0);
-	assert_int_equal(nng_listen(s, url, NULL, 0), 0);
+	f->foreign = bare_socket(f->h.path, &addr);
+	assert_int_equal(bind(f->foreign, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(f->foreign, 1), 0);
 	open_client(f);
 	/* Longer than the harness waits, so that it is not the timeout that ends it. */
 	call(f, "test.echo", 1, 10 * HARNESS_DEADLINE_MS);
-	f->foreign = s;
+	harness_until(&f->h, has_caller, f);
 	harness_until(&f->h, has_request, f);
-	(void)nng_close(s);
+	(void)close(f->foreign);
 	until_ended(f, 1);
+	(void)unlink(f->h.path);
 	assert_int_equal(f->last_code, COMMAND_E_NO_PEER);
 	assert_non_null(strstr(f->last_message, "it may have been done"));
 }
 
 struct foreign {
 	struct fixture *f;
-	nng_socket s;
+	int fd;
 	char answer[1024];
 };
 
 static bool has_answer(void *ctx)
 {
 	struct foreign *x = ctx;
-	size_t size = sizeof(x->answer) - 1;
+	ssize_t got = recv(x->fd, x->answer, sizeof(x->answer) - 1, MSG_DONTWAIT);
 
-	if (nng_recv(x->s, x->answer, &size, NNG_FLAG_NONBLOCK) != 0)
+	if (got <= 0)
 		return false;
-	x->answer[size] = '\0';
+	x->answer[got] = '\0';
 	return true;
+}
+
+static void say(struct foreign *x, const char *text)
+{
+	assert_int_equal(send(x->fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void connect_foreign(struct foreign *x)
+{
+	struct sockaddr_un addr;
+
+	x->fd = bare_socket(x->f->h.path, &addr);
+	assert_int_equal(connect(x->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 }
 
 static void assert_answered(struct foreign *x, const char *request, const char *expected)
 {
-	assert_int_equal(nng_send(x->s, (void *)(uintptr_t)request, strlen(request), 0), 0);
+	say(x, request);
+	say(x, "\n");
 	harness_until(&x->f->h, has_answer, x);
 	if (strstr(x->answer, expected) == NULL)
 		fail_msg("%s answered by %s", request, x->answer);
@@ -419,12 +455,9 @@ static void assert_answered(struct foreign *x, const char *request, const char *
 static void what_is_no_request_is_answered_as_json_rpc_says(void **state)
 {
 	struct foreign x = {.f = *state};
-	char url[128];
 
 	serve(x.f);
-	(void)snprintf(url, sizeof(url), "ipc://%s", x.f->h.path);
-	assert_int_equal(nng_req0_open(&x.s), 0);
-	assert_int_equal(nng_dial(x.s, url, NULL, 0), 0);
+	connect_foreign(&x);
 	assert_answered(&x, "hello",
 			"\"id\":null,\"error\":{\"code\":-32700,\"message\":\"not JSON: line 1");
 	assert_answered(&x, "{\"a\":1,\"a\":2}", "-32700");
@@ -439,7 +472,81 @@ static void what_is_no_request_is_answered_as_json_rpc_says(void **state)
 			"{\"jsonrpc\":\"2.0\",\"id\":\"b\",\"result\":0}");
 	assert_int_equal(command_stats_get(x.f->server)->bad, 6);
 	assert_int_equal(command_stats_get(x.f->server)->requests, 7);
-	(void)nng_close(x.s);
+	(void)close(x.fd);
+}
+
+static bool is_hung_up(void *ctx)
+{
+	struct foreign *x = ctx;
+
+	return recv(x->fd, x->answer, sizeof(x->answer), MSG_DONTWAIT) == 0;
+}
+
+static void a_request_in_pieces_is_put_together_and_an_endless_one_is_cut(void **state)
+{
+	struct foreign x = {.f = *state};
+	static char flood[1u << 20];
+	size_t sent = 0;
+
+	serve(x.f);
+	connect_foreign(&x);
+	say(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,");
+	harness_turn(&x.f->h);
+	assert_answered(&x, "\"method\":\"test.echo\"}", "\"result\":0");
+	memset(flood, 'x', sizeof(flood));
+	while (sent <= COMMAND_MAX_BYTES + sizeof(flood)) {
+		ssize_t put = send(x.fd, flood, sizeof(flood), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (put > 0)
+			sent += (size_t)put;
+		else if (errno != EAGAIN)
+			break;
+		harness_turn(&x.f->h);
+	}
+	harness_until(&x.f->h, is_hung_up, &x);
+	(void)close(x.fd);
+}
+
+static void a_caller_that_leaves_with_a_request_open_harms_nobody(void **state)
+{
+	struct foreign x = {.f = *state};
+	struct fixture *f = x.f;
+
+	serve(f);
+	connect_foreign(&x);
+	say(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.hold\"}\n");
+	until_held(f, 1);
+	(void)close(x.fd);
+	open_client(f);
+	call(f, "test.echo", 1, 20000);
+	until_ended(f, 1);
+	command_reply(f->held[0], json_integer(1));
+	call(f, "test.echo", 2, 20000);
+	until_ended(f, 2);
+	assert_int_equal(f->last_result, 2);
+}
+
+/* Operators' commands come, ask and go, now and then without waiting. */
+static void two_thousand_callers_that_come_and_go_leave_it_answering(void **state)
+{
+	struct foreign x = {.f = *state};
+
+	serve(x.f);
+	for (int i = 0; i < 2000; i++) {
+		connect_foreign(&x);
+		if (i % 3 == 1)
+			say(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.echo\"}\n");
+		else if (i % 3 == 2)
+			say(&x, "{\"jsonrpc");
+		if (i % 7 == 0)
+			harness_turn(&x.f->h);
+		(void)close(x.fd);
+		if (i % 50 == 0)
+			harness_turn(&x.f->h);
+	}
+	connect_foreign(&x);
+	assert_answered(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.echo\"}", "\"result\":0");
+	(void)close(x.fd);
 }
 
 /* ---- without a loop: the server needs a thread of its own ---- */
@@ -568,6 +675,9 @@ int main(void)
 		T(closing_the_client_ends_its_calls),
 		T(a_server_that_dies_ends_the_call_at_once),
 		T(what_is_no_request_is_answered_as_json_rpc_says),
+		T(a_request_in_pieces_is_put_together_and_an_endless_one_is_cut),
+		T(a_caller_that_leaves_with_a_request_open_harms_nobody),
+		T(two_thousand_callers_that_come_and_go_leave_it_answering),
 		T(a_synchronous_call_gets_result_or_error),
 		T(a_synchronous_call_with_nobody_there_fails_at_once),
 	};
