@@ -27,6 +27,8 @@
 #define PROBE_MS           500
 /* A deaf listener is found within two of these. The look itself takes some 5 us. */
 #define GUARD_MS           1000
+/* Looks at which a probe may still be without its eight bytes. */
+#define PROBE_WAITS_MAX    3
 /* Closing: look at the connections so often; who is still there after the last look must be in the
  * middle of a handshake, where closing is safe for us. */
 #define HANG_UP_MS         5
