@@ -24,16 +24,24 @@ void exit_describe(struct str *out, const json_t *last_exit)
 {
 	const char *text = field_text(last_exit, "text");
 	const char *signal = field_text(last_exit, "signal");
+	char took[TEXT_TIME_MAX];
+	double uptime_ms;
 
-	if (text != NULL && *text != '\0')
+	if (!json_is_object(last_exit))
+		return;
+	if (text != NULL && *text != '\0') {
 		text_add(out, text);
-	else if (signal != NULL)
+		return;
+	}
+	if (signal != NULL)
 		str_addf(out, "killed by %s%s", signal,
 			 field_true(last_exit, "core") ? " (core dumped)" : "");
 	else if (json_is_integer(json_object_get(last_exit, "code")))
 		describe_code(out, field_int(last_exit, "code", 0));
-	else if (json_is_object(last_exit))
+	else
 		str_add(out, "ended");
+	if (field_number(last_exit, "uptime_ms", &uptime_ms))
+		str_addf(out, " after %s", text_took(uptime_ms, took));
 }
 
 bool exit_is_crash(const json_t *process, int64_t now_ms, int64_t within_ms)

@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "killed by SIGSEGV (core dumped)", "exited with code 78"; "" for null. Cleaned. */
+/* "killed by SIGSEGV (core dumped) after 5.1 s", "exited with code 78 …", or as haled words it; ""
+ * for null. */
 void exit_describe(struct str *out, const json_t *last_exit);
 /* An end that nobody asked for, not longer ago than within_ms. */
 bool exit_is_crash(const json_t *process, int64_t now_ms, int64_t within_ms);

@@ -119,12 +119,32 @@ static void add_counts(struct str *out, const json_t *counts)
 	}
 }
 
+/* "tradeguard on web1, up 3h12m" */
+static void add_place(struct str *out, const json_t *status, const struct status_look *look)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+	char span[TEXT_TIME_MAX];
+	const char *instance = field_text(status, "instance");
+	const char *node = field_text(status, "node");
+	int64_t at_ms;
+
+	if (instance != NULL)
+		paint_add(&text, look->has_colour, TONE_BOLD, instance);
+	if (node != NULL && !str_eq(node, instance)) {
+		str_add(&text, instance != NULL ? " on " : "");
+		text_add(&text, node);
+	}
+	if (field_time(status, "started", &at_ms))
+		str_addf(&text, "%sup %s", text.len > 0 ? ", " : "",
+			 text_span(HALE_MAX(look->now_ms - at_ms, 1000), span));
+	if (text.len > 0)
+		str_addf(out, "   %s", str_text(&text));
+}
+
 static void add_summary(struct str *out, const json_t *status, const struct status_look *look)
 {
 	HALE_CLEANUP(str_done) struct str word = {0};
 	char text[TEXT_TIME_MAX], number[UNITS_TEXT_MAX];
-	const char *instance = field_text(status, "instance");
-	const char *node = field_text(status, "node");
 	enum tone tone;
 	int64_t at_ms;
 	double score;
@@ -135,15 +155,7 @@ static void add_summary(struct str *out, const json_t *status, const struct stat
 		str_addf(out, " for %s", text_span(HALE_MAX(look->now_ms - at_ms, 1000), text));
 	if (field_number(status, "score", &score))
 		str_addf(out, ", score %s", number_format(round(score * 10) / 10, number));
-	str_add(out, "   ");
-	if (instance != NULL)
-		paint_add(out, look->has_colour, TONE_BOLD, instance);
-	if (node != NULL && !str_eq(node, instance)) {
-		str_add(out, instance != NULL ? " on " : "");
-		text_add(out, node);
-	}
-	if (field_time(status, "started", &at_ms))
-		str_addf(out, ", up %s", text_span(HALE_MAX(look->now_ms - at_ms, 1000), text));
+	add_place(out, status, look);
 	str_addc(out, '\n');
 }
 
@@ -307,13 +319,10 @@ static void add_crash(struct str *out, const json_t *p, const struct status_look
 	HALE_CLEANUP(str_done) struct str title = {0};
 	const json_t *last_exit = json_object_get(p, "last_exit");
 	char text[TEXT_TIME_MAX];
-	double uptime_ms;
 	int64_t at_ms;
 
 	str_addf(&title, "%s: ", field_or(p, "name", "?"));
 	exit_describe(&title, last_exit);
-	if (field_number(last_exit, "uptime_ms", &uptime_ms))
-		str_addf(&title, " after %s", text_took(uptime_ms, text));
 	if (field_time(last_exit, "at", &at_ms))
 		str_addf(&title, ", %s", text_ago(at_ms, look->now_ms, text));
 	str_add(out, "\nLast crash of ");

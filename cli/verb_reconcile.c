@@ -13,43 +13,54 @@
 
 /* ---- lists ---- */
 
-static void add_last_run(struct table *t, const json_t *run, int64_t now_ms)
+static void last_run_cells(struct table *t, const json_t *entry, int64_t now_ms)
 {
+	const json_t *run = json_object_get(entry, "last_run");
 	const char *outcome = field_text(run, "outcome");
 	char ago[TEXT_TIME_MAX];
 	int64_t at_ms;
 
-	table_cell(t, outcome == NULL || str_eq(outcome, "done") ? TONE_PLAIN : TONE_BAD, outcome);
+	if (field_true(entry, "running"))
+		table_cell(t, TONE_WARN, "running");
+	else
+		table_cell(t, outcome == NULL || str_eq(outcome, "done") ? TONE_PLAIN : TONE_BAD,
+			   outcome);
 	table_cell(t, TONE_PLAIN, field_time(run, "at", &at_ms) ? text_ago(at_ms, now_ms, ago) : NULL);
 }
 
-/* An entry may be an object or a bare name; its name may stand under one of two keys. */
-static void add_entry(struct table *t, const json_t *entry, const char *key, int64_t now_ms)
+/* "http", "sqlite positions", "POST http://…": what it reads and what it changes. */
+static void add_pair(struct table *t, const char *first, const char *second)
 {
-	const json_t *last = json_object_get(entry, "last_run");
-	const json_t *every = json_object_get(entry, "schedule");
+	if (first != NULL && second != NULL)
+		table_cellf(t, TONE_PLAIN, "%s %s", first, second);
+	else
+		table_cell(t, TONE_PLAIN, first != NULL ? first : second);
+}
+
+static void add_entry(struct table *t, const json_t *entry, int64_t now_ms)
+{
 	char ago[TEXT_TIME_MAX];
 	int64_t at_ms;
 
-	if (json_is_string(entry))
-		table_cell(t, TONE_PLAIN, json_string_value(entry));
-	else
-		table_cell(t, TONE_PLAIN, field_or(entry, "name", field_or(entry, key, "?")));
-	table_cell(t, TONE_PLAIN, field_text(entry, "label"));
-	table_cell(t, TONE_PLAIN, json_string_value(every));
 	table_cell(t, TONE_PLAIN,
-		   field_time(entry, "next", &at_ms) || field_time(entry, "next_run", &at_ms)
-			   ? text_ago(at_ms, now_ms, ago)
-			   : NULL);
-	add_last_run(t, last, now_ms);
+		   json_is_string(entry) ? json_string_value(entry) : field_or(entry, "name", "?"));
+	table_cell(t, TONE_PLAIN, field_text(entry, "schedule"));
+	table_cell(t, TONE_PLAIN,
+		   field_time(entry, "next_run", &at_ms) ? text_ago(at_ms, now_ms, ago) : NULL);
+	last_run_cells(t, entry, now_ms);
+	table_cell(t, TONE_PLAIN, field_text(entry, "source"));
+	if (field_text(entry, "url") != NULL)
+		add_pair(t, field_text(entry, "method"), field_text(entry, "url"));
+	else
+		add_pair(t, field_text(entry, "target"), field_text(entry, "table"));
 }
 
-static int list(struct cli *cli, const char *method, const char *array, const char *key)
+static int list(struct cli *cli, const char *method, const char *array)
 {
 	static const struct table_column columns[] = {
-		{.title = "NAME"}, {.title = "LABEL"}, {.title = "SCHEDULE"},
-		{.title = "NEXT", .is_right = true}, {.title = "LAST RUN"},
-		{.title = "WHEN", .is_right = true},
+		{.title = "NAME"}, {.title = "SCHEDULE"}, {.title = "NEXT", .is_right = true},
+		{.title = "LAST RUN"}, {.title = "WHEN", .is_right = true}, {.title = "FROM"},
+		{.title = "TO", .is_flexible = true},
 	};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	HALE_CLEANUP(str_done) struct str out = {0};
@@ -59,8 +70,8 @@ static int list(struct cli *cli, const char *method, const char *array, const ch
 
 	if (code != 0)
 		return code;
-	json_array_foreach(json_is_array(answer) ? answer : field_array(answer, array), i, entry)
-		add_entry(&t, entry, key, cli_now(cli));
+	json_array_foreach(field_array(answer, array), i, entry)
+		add_entry(&t, entry, cli_now(cli));
 	if (cli->is_json)
 		cli_json(cli, answer);
 	else if (t.cells_n == 0)
@@ -213,6 +224,8 @@ static void print_run(struct cli *cli, const char *job, const json_t *run)
 	str_addc(&out, '\n');
 	add_errors(cli, &out, field_array(run, "errors"));
 	add_plan(cli, &out, field_array(run, "plan"));
+	if (field_true(run, "truncated"))
+		str_add(&out, "… and more rows than are shown\n");
 	cli_print(cli, &out);
 }
 
@@ -223,7 +236,7 @@ int verb_reconcile(struct cli *cli, const struct args *args)
 	int code;
 
 	if (job == NULL)
-		return list(cli, "reconcile.jobs", "jobs", "job");
+		return list(cli, "reconcile.jobs", "jobs");
 	code = cli_ask(cli, "reconciler", "reconcile.run",
 		       json_pack("{s:s, s:b}", "job", job, "dry_run", args_is(args, "dry-run")),
 		       RUN_TIMEOUT_MS, &run);
@@ -267,7 +280,7 @@ int verb_action(struct cli *cli, const struct args *args)
 	int code;
 
 	if (name == NULL)
-		return list(cli, "action.list", "actions", "action");
+		return list(cli, "action.list", "actions");
 	code = cli_ask(cli, "reconciler", "action.run", json_pack("{s:s}", "action", name),
 		       RUN_TIMEOUT_MS, &run);
 	if (code != 0)

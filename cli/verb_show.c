@@ -84,7 +84,6 @@ static void add_last_exit(struct facts *f, const json_t *p)
 		str_add(&text, ", as asked");
 	facts_add(f, "last exit", str_text(&text));
 	facts_time(f, "", last_exit, "at");
-	facts_took(f, "ran for", last_exit, "uptime_ms");
 }
 
 static void add_process(struct cli *cli, struct str *out, const json_t *p)
