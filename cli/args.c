@@ -26,8 +26,7 @@ static const struct flag *find(const struct flag *const *tables, const char *nam
 	return NULL;
 }
 
-static int unknown(const struct flag *const *tables, const char *name, size_t len,
-		   struct err *err)
+static int unknown(const struct flag *const *tables, const char *name, size_t len, struct err *err)
 {
 	HALE_CLEANUP(str_done) struct str word = {0};
 	const char *names[FLAGS_MAX + 1] = {NULL};
@@ -67,7 +66,8 @@ static int read_value(const struct flag *f, const char *text, int64_t *number_r,
 		if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && n <= COUNT_MAX)
 			return 0;
 	}
-	return err_set(err, -EINVAL, "--%s: '%s' is no count from 0 to %d", f->name, text, COUNT_MAX);
+	return err_set(err, -EINVAL, "--%s: '%s' is no count from 0 to %d", f->name, text,
+		       COUNT_MAX);
 }
 
 static int put(struct args *a, const struct flag *f, const char *text, struct err *err)
@@ -101,7 +101,8 @@ static int parse_long(struct args *a, const struct flag *const *tables, const ch
 	if (f == NULL)
 		return unknown(tables, arg, len, err);
 	if (f->type != FLAG_SWITCH)
-		return take_value(a, f, arg[len] == '=' ? arg + len + 1 : NULL, argc, argv, next, err);
+		return take_value(a, f, arg[len] == '=' ? arg + len + 1 : NULL, argc, argv, next,
+				  err);
 	if (arg[len] == '=')
 		return err_set(err, -EINVAL, "--%s takes no value", f->name);
 	return put(a, f, "", err);
@@ -193,7 +194,7 @@ const char *args_word(const struct args *a, size_t i)
 
 void args_help(struct str *out, const struct flag *flags)
 {
-	static const struct table_column columns[] = {{0}, {0}};
+	static const struct table_column columns[] = {TABLE_PLAIN, TABLE_PLAIN};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns), .indent = 2};
 
 	for (const struct flag *f = flags; f->name != NULL; f++) {

@@ -14,18 +14,21 @@
 #include "table.h"
 #include "verbs.h"
 
-#define VERBS_MAX 64 /* names offered as a suggestion */
+#define VERBS_MAX   64 /* names offered as a suggestion */
 /* Enough for one value without the noise of its binary form. */
 #define REAL_DIGITS 15
 
+/* clang-format off */
 static const struct flag global_flags[] = {
-	{"run-dir", 0, FLAG_TEXT, "DIR", "hale's sockets; default $HALE_RUN_DIR or " CLI_DEFAULT_RUN_DIR},
+	{"run-dir", 0, FLAG_TEXT, "DIR",
+	 "hale's sockets; default $HALE_RUN_DIR or " CLI_DEFAULT_RUN_DIR},
 	{"output", 'o', FLAG_TEXT, "FORMAT", "text or json"},
 	{"no-color", 0, FLAG_SWITCH, NULL, "as if $NO_COLOR were set"},
 	{"help", 'h', FLAG_SWITCH, NULL, "what can be said, or what VERB does"},
 	{"version", 0, FLAG_SWITCH, NULL, "which hale this is"},
 	{0},
 };
+/* clang-format on */
 
 /* ---- output ---- */
 
@@ -110,9 +113,10 @@ static int tell_absent(struct cli *cli, const char *service)
 	json_decref(result);
 	if (code == 0)
 		return cli_refuse(cli, CLI_FAILED, "%s is not running (see: hale status)", service);
-	return cli_refuse(cli, CLI_NO_HALE,
-			  "no hale is running with run directory %s (start it with: haled --config FILE)",
-			  cli->run_dir);
+	return cli_refuse(
+		cli, CLI_NO_HALE,
+		"no hale is running with run directory %s (start it with: haled --config FILE)",
+		cli->run_dir);
 }
 
 int cli_tell_failure(struct cli *cli, const char *service, int code, const struct err *err)
@@ -125,8 +129,9 @@ int cli_tell_failure(struct cli *cli, const char *service, int code, const struc
 	case COMMAND_E_NOT_FOUND:
 		return cli_refuse(cli, CLI_USAGE, "%s", err->text);
 	case COMMAND_E_METHOD:
-		return cli_refuse(cli, CLI_FAILED, "%s: %s (is it of another version than this command?)",
-				  service, err->text);
+		return cli_refuse(cli, CLI_FAILED,
+				  "%s: %s (is it of another version than this command?)", service,
+				  err->text);
 	default:
 		return cli_refuse(cli, CLI_FAILED, "%s", err->text);
 	}
@@ -168,12 +173,13 @@ static void help_verb(struct cli *cli, const struct verb *v)
 
 static void help(FILE *file)
 {
-	static const struct table_column columns[] = {{0}, {0}};
+	static const struct table_column columns[] = {TABLE_PLAIN, TABLE_PLAIN};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns), .indent = 2};
 	HALE_CLEANUP(str_done) struct str out = {0};
 
-	str_add(&out, "Usage: hale [OPTION…] VERB …\n"
-		      "Tells how the system that hale watches is doing, and tells hale what to do.\n\n");
+	str_add(&out,
+		"Usage: hale [OPTION…] VERB …\n"
+		"Tells how the system that hale watches is doing, and tells hale what to do.\n\n");
 	for (const struct verb *v = verbs; v->name != NULL; v++) {
 		table_cellf(&t, TONE_PLAIN, "%s %s", v->name, v->words);
 		table_cell(&t, TONE_PLAIN, v->help);
@@ -182,9 +188,11 @@ static void help(FILE *file)
 	table_done(&t);
 	str_add(&out, "\nOptions, before or behind VERB:\n");
 	args_help(&out, global_flags);
-	str_add(&out, "\n'hale help VERB' tells more. Exit codes: 0 done, 1 failed, 2 usage or no such\n"
-		      "name, 3 no hale is running; status, show and check are Nagios plugins: 0 healthy,\n"
-		      "1 degraded, 2 critical or down, 3 unknown.\n");
+	str_add(&out,
+		"\n'hale help VERB' tells more. Exit codes: 0 done, 1 failed, 2 usage or no such\n"
+		"name, 3 no hale is running; status, show and check are Nagios plugins: 0 "
+		"healthy,\n"
+		"1 degraded, 2 critical or down, 3 unknown.\n");
 	(void)fputs(str_text(&out), file);
 }
 
@@ -205,7 +213,8 @@ static const struct verb *take_verb(int argc, char **argv, int *next)
 	const struct verb *v = NULL;
 
 	if (*next + 1 < argc) {
-		HALE_CLEANUP(cleanup_free) char *two = mem_printf("%s %s", argv[*next], argv[*next + 1]);
+		HALE_CLEANUP(cleanup_free)
+		char *two = mem_printf("%s %s", argv[*next], argv[*next + 1]);
 
 		v = find_verb(two);
 	}
@@ -237,7 +246,8 @@ static int refuse_verb(struct cli *cli, int argc, char **argv, int next)
 				  str_text(&rest));
 	near = suggest_nearest(first, names);
 	if (near != NULL)
-		return cli_refuse(cli, CLI_USAGE, "unknown verb '%s' (did you mean '%s'?)", first, near);
+		return cli_refuse(cli, CLI_USAGE, "unknown verb '%s' (did you mean '%s'?)", first,
+				  near);
 	return cli_refuse(cli, CLI_USAGE, "unknown verb '%s' (see: hale help)", first);
 }
 
@@ -278,7 +288,8 @@ static int run_verb(struct cli *cli, const struct verb *v, struct args *a, int a
 	cli->verb = v;
 	if (args_parse(a, tables, argc, argv, &next, false, &err) < 0 ||
 	    take_globals(cli, a, &err) < 0)
-		return cli_refuse(cli, CLI_USAGE, "%s: %s (see: hale help %s)", v->name, err.text, v->name);
+		return cli_refuse(cli, CLI_USAGE, "%s: %s (see: hale help %s)", v->name, err.text,
+				  v->name);
 	if (args_is(a, "help")) {
 		help_verb(cli, v);
 		return CLI_DONE;
@@ -310,20 +321,23 @@ static int run(struct cli *cli, struct args *a, int argc, char **argv)
 	struct err err = {0};
 	int next = 1;
 
-	if (args_parse(a, tables, argc, argv, &next, true, &err) < 0 || take_globals(cli, a, &err) < 0)
+	if (args_parse(a, tables, argc, argv, &next, true, &err) < 0 ||
+	    take_globals(cli, a, &err) < 0)
 		return cli_refuse(cli, CLI_USAGE, "%s (see: hale help)", err.text);
 	if (args_is(a, "version")) {
 		(void)fputs("hale " HALE_VERSION "\n", cli->out);
 		return CLI_DONE;
 	}
 	if (args_is(a, "help") || (next < argc && str_eq(argv[next], "help")))
-		return run_help(cli, argc, argv, next + (next < argc && str_eq(argv[next], "help")));
+		return run_help(cli, argc, argv,
+				next + (next < argc && str_eq(argv[next], "help")));
 	if (next >= argc) {
 		help(cli->err);
 		return CLI_USAGE;
 	}
 	v = take_verb(argc, argv, &next);
-	return v != NULL ? run_verb(cli, v, a, argc, argv, next) : refuse_verb(cli, argc, argv, next);
+	return v != NULL ? run_verb(cli, v, a, argc, argv, next)
+			 : refuse_verb(cli, argc, argv, next);
 }
 
 int cli_main(struct cli *cli, int argc, char **argv)

@@ -25,7 +25,7 @@
 
 #define CLI_DEFAULT_RUN_DIR "/run/hale"
 /* haled and its children answer from memory; longer than this and something is wrong. */
-#define CLI_TIMEOUT_MS 10000
+#define CLI_TIMEOUT_MS      10000
 
 enum cli_exit {
 	CLI_DONE = 0,

@@ -9,11 +9,11 @@
 #include "process_view.h"
 #include "text.h"
 
-#define ARROW " \xe2\x86\x92 "
+#define ARROW          " \xe2\x86\x92 "
 /* Columns that most topics and subjects fit in; a longer one pushes its own line to the right. */
-#define TOPIC_COLUMN 9
+#define TOPIC_COLUMN   9
 #define SUBJECT_COLUMN 18
-#define TEXT_MIN 20
+#define TEXT_MIN       20
 
 void event_done(struct event *e)
 {
@@ -44,8 +44,8 @@ static enum tone tone_of_name(const char *status)
 
 /* ---- the words of each topic ---- */
 
-static void say_transition(struct event *e, const char *component, const char *from,
-			   const char *to, const char *message)
+static void say_transition(struct event *e, const char *component, const char *from, const char *to,
+			   const char *message)
 {
 	e->subject = mem_dup(component);
 	e->tone = tone_of_name(to);

@@ -8,7 +8,7 @@
 #include "field.h"
 #include "text.h"
 
-static const struct table_column columns[] = {{0}, {0}};
+static const struct table_column columns[] = {TABLE_PLAIN, TABLE_PLAIN};
 
 void facts_title(struct str *out, bool has_colour, const char *dot, enum tone tone,
 		 const char *name, const char *label)
@@ -71,7 +71,8 @@ static bool is_flat(const json_t *array)
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)array, i, v) {
+	json_array_foreach((json_t *)(uintptr_t)array, i, v)
+	{
 		if (json_is_object(v) || json_is_array(v))
 			return false;
 	}
@@ -89,7 +90,8 @@ static void add_value(struct str *out, const json_t *v)
 		add_json(out, v);
 		return;
 	}
-	json_array_foreach((json_t *)(uintptr_t)v, i, element) {
+	json_array_foreach((json_t *)(uintptr_t)v, i, element)
+	{
 		str_add(out, i > 0 ? ", " : "");
 		add_json(out, element);
 	}
@@ -127,7 +129,8 @@ void facts_object(struct facts *f, const char *name, const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
 		HALE_CLEANUP(str_done) struct str text = {0};
 
 		add_value(&text, value);

@@ -3,12 +3,12 @@
 
 #include "text.h"
 
-#define DOT "\xe2\x97\x8f "        /* ● */
-#define DOT_EMPTY "\xe2\x97\x8b "  /* ○ */
+#define DOT       "\xe2\x97\x8f " /* ● */
+#define DOT_EMPTY "\xe2\x97\x8b " /* ○ */
 
 static const char *const sequences[TONE_MAX] = {
-	[TONE_PLAIN] = "",           [TONE_GOOD] = "\033[32m",   [TONE_WARN] = "\033[33m",
-	[TONE_BAD] = "\033[31m",     [TONE_WORST] = "\033[1;31m", [TONE_DIM] = "\033[2m",
+	[TONE_PLAIN] = "",       [TONE_GOOD] = "\033[32m",    [TONE_WARN] = "\033[33m",
+	[TONE_BAD] = "\033[31m", [TONE_WORST] = "\033[1;31m", [TONE_DIM] = "\033[2m",
 	[TONE_BOLD] = "\033[1m",
 };
 
@@ -26,7 +26,10 @@ static const struct severity_tone {
 	const char *name;
 	enum tone tone;
 } severity_tones[] = {
-	{"info", TONE_PLAIN}, {"warning", TONE_WARN}, {"high", TONE_BAD}, {"critical", TONE_WORST},
+	{"info",     TONE_PLAIN},
+	{"warning",  TONE_WARN },
+	{"high",     TONE_BAD  },
+	{"critical", TONE_WORST},
 };
 
 const char *paint_on(bool has_colour, enum tone tone)

@@ -24,7 +24,8 @@ static int ask_section(struct cli *cli, bool is_quiet, json_t **section_r)
 			   CLI_TIMEOUT_MS, section_r, NULL, &err);
 
 	if (code == COMMAND_E_NOT_FOUND)
-		return refuse(cli, is_quiet, "this hale keeps no history: there is no store in its configuration");
+		return refuse(cli, is_quiet,
+			      "this hale keeps no history: there is no store in its configuration");
 	return code == 0 ? 0 : cli_tell_failure(cli, "haled", code, &err);
 }
 

@@ -5,7 +5,7 @@
 #include "paint.h"
 #include "text.h"
 
-#define EXIT_TRY_AGAIN 75
+#define EXIT_TRY_AGAIN  75
 #define EXIT_BAD_CONFIG 78
 
 /* Wide enough for the names of most processes, so that their lines align. */
@@ -73,8 +73,8 @@ static void add_padded(struct str *out, const char *text, size_t width)
 
 void log_line_add(struct str *out, const json_t *line, bool has_colour, bool with_process)
 {
-	const char *text = json_is_string(line) ? json_string_value(line)
-						: field_or(line, "text", "");
+	const char *text =
+		json_is_string(line) ? json_string_value(line) : field_or(line, "text", "");
 	const char *level = field_text(line, "level");
 	enum tone tone = tone_of_level(level);
 	char clock[TEXT_TIME_MAX];
@@ -98,8 +98,7 @@ void log_line_add(struct str *out, const json_t *line, bool has_colour, bool wit
 	str_addc(out, '\n');
 }
 
-void log_lines_add(struct str *out, const json_t *lines, size_t max, size_t indent,
-		   bool has_colour)
+void log_lines_add(struct str *out, const json_t *lines, size_t max, size_t indent, bool has_colour)
 {
 	size_t n = json_array_size(lines);
 

@@ -24,7 +24,8 @@ static json_t *select_part(const json_t *status, const char *list, const char *k
 	json_t *out = json_array(), *element;
 	size_t i;
 
-	json_array_foreach(field_array(status, list), i, element) {
+	json_array_foreach(field_array(status, list), i, element)
+	{
 		const char *name = field_or(element, key, "");
 		bool is_chosen = false;
 
@@ -41,10 +42,13 @@ static json_t *select_part(const json_t *status, const char *list, const char *k
 json_t *status_select(const json_t *status, const struct strlist *globs, const char **missing_r)
 {
 	bool *seen = mem_array(globs->n, sizeof(*seen));
-	json_t *out = json_is_object(status) ? json_copy((json_t *)(uintptr_t)status) : json_object();
+	json_t *out =
+		json_is_object(status) ? json_copy((json_t *)(uintptr_t)status) : json_object();
 
-	json_object_set_new(out, "components", select_part(status, "components", "id", globs, seen));
-	json_object_set_new(out, "processes", select_part(status, "processes", "name", globs, seen));
+	json_object_set_new(out, "components",
+			    select_part(status, "components", "id", globs, seen));
+	json_object_set_new(out, "processes",
+			    select_part(status, "processes", "name", globs, seen));
 	*missing_r = NULL;
 	for (size_t g = globs->n; g-- > 0;) {
 		if (!seen[g])
@@ -90,7 +94,9 @@ int status_exit(const json_t *status, bool is_partial)
 	if (json_array_size(components) + json_array_size(processes) == 0)
 		return EXIT_UNKNOWN;
 	json_array_foreach(components, i, element)
+	{
 		worst = HALE_MAX(worst, status_of(element));
+	}
 	for (i = 0; json_array_size(components) == 0 && i < json_array_size(processes); i++)
 		worst = HALE_MAX(worst, status_of_process(json_array_get(processes, i)));
 	return status_exit_code(worst);
@@ -98,17 +104,39 @@ int status_exit(const json_t *status, bool is_partial)
 
 /* ---- header ---- */
 
-static void add_counts(struct str *out, const json_t *counts)
+static bool is_hales_own(const json_t *component)
+{
+	return str_starts(field_or(component, "id", ""), "hale.") &&
+	       str_eq(field_text(component, "kind"), "process");
+}
+
+static size_t count_own(const json_t *components)
+{
+	json_t *component;
+	size_t i, n = 0;
+
+	json_array_foreach((json_t *)(uintptr_t)components, i, component)
+	{
+		n += is_hales_own(component);
+	}
+	return n;
+}
+
+static void add_counts(struct str *out, const json_t *status)
 {
 	/* Best first, as people say it. */
 	static const enum status order[] = {STATUS_HEALTHY, STATUS_DEGRADED, STATUS_CRITICAL,
 					    STATUS_DOWN, STATUS_UNKNOWN};
+	const json_t *counts = json_object_get(status, "counts");
 	json_int_t total = field_int(counts, "total", -1);
+	size_t own = count_own(field_array(status, "components"));
 	const char *separator = ": ";
 
 	if (total < 0)
 		return;
 	str_addf(out, "%lld component%s", (long long)total, total == 1 ? "" : "s");
+	if (own > 0)
+		str_addf(out, " (%zu of hale itself)", own);
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		json_int_t n = field_int(counts, status_name(order[i]), 0);
 
@@ -165,7 +193,7 @@ static void add_header(struct str *out, const json_t *status, const struct statu
 	const json_t *config = json_object_get(status, "config");
 
 	add_summary(out, status, look);
-	add_counts(&counts, json_object_get(status, "counts"));
+	add_counts(&counts, status);
 	if (counts.len > 0)
 		paint_add(out, look->has_colour, TONE_DIM, str_text(&counts));
 	if (counts.len > 0)
@@ -173,7 +201,8 @@ static void add_header(struct str *out, const json_t *status, const struct statu
 	if (json_is_false(json_object_get(config, "last_reload_ok"))) {
 		HALE_CLEANUP(str_done) struct str line = {0};
 
-		str_addf(&line, "The last reload failed, the configuration before it is in force: %s",
+		str_addf(&line,
+			 "The last reload failed, the configuration before it is in force: %s",
 			 field_or(config, "last_reload_error", "no reason given"));
 		paint_add(out, look->has_colour, TONE_WARN, str_text(&line));
 		str_addc(out, '\n');
@@ -185,9 +214,7 @@ static void add_header(struct str *out, const json_t *status, const struct statu
 /* hale's own processes have a table of their own; they are in this one when something is wrong. */
 static bool is_shown(const json_t *component, const struct status_look *look)
 {
-	if (look->is_partial || !str_starts(field_or(component, "id", ""), "hale."))
-		return true;
-	return !str_eq(field_text(component, "kind"), "process") ||
+	return look->is_partial || !is_hales_own(component) ||
 	       (status_of(component) != STATUS_HEALTHY && status_of(component) != STATUS_UNKNOWN);
 }
 
@@ -235,15 +262,15 @@ static void add_component(struct table *t, const json_t *c, const struct status_
 static void add_components(struct str *out, const json_t *status, const struct status_look *look)
 {
 	static const struct table_column columns[] = {
-		{.title = "STATUS"}, {.title = "COMPONENT"}, {.title = "LABEL"},
-		{.title = "SINCE", .is_right = true}, {.title = "LAST", .is_right = true},
-		{.title = "TOOK", .is_right = true}, {.title = "MESSAGE", .is_flexible = true},
-	};
+		TABLE_LEFT("STATUS"),     TABLE_LEFT("COMPONENT"), TABLE_LEFT("LABEL"),
+		TABLE_RIGHT("SINCE"),     TABLE_RIGHT("LAST"),     TABLE_RIGHT("TOOK"),
+		TABLE_FLEXIBLE("MESSAGE")};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	json_t *component;
 	size_t i;
 
-	json_array_foreach(field_array(status, "components"), i, component) {
+	json_array_foreach(field_array(status, "components"), i, component)
+	{
 		if (is_shown(component, look))
 			add_component(&t, component, look);
 	}
@@ -287,8 +314,7 @@ static void add_process(struct table *t, const json_t *p, const struct status_lo
 	else
 		table_cell(t, TONE_PLAIN, NULL);
 	if (json_is_integer(pid) && field_time(p, "since", &since_ms))
-		table_cell(t, TONE_PLAIN,
-			   text_span(HALE_MAX(look->now_ms - since_ms, 1000), text));
+		table_cell(t, TONE_PLAIN, text_span(HALE_MAX(look->now_ms - since_ms, 1000), text));
 	else
 		table_cell(t, TONE_PLAIN, NULL);
 	table_cellf(t, TONE_PLAIN, "%lld", (long long)field_int(p, "restarts", 0));
@@ -298,10 +324,8 @@ static void add_process(struct table *t, const json_t *p, const struct status_lo
 static void add_processes(struct str *out, const json_t *status, const struct status_look *look)
 {
 	static const struct table_column columns[] = {
-		{.title = "STATE"}, {.title = "PROCESS"}, {.title = "PID", .is_right = true},
-		{.title = "UPTIME", .is_right = true}, {.title = "RESTARTS", .is_right = true},
-		{.title = "LAST EXIT", .is_flexible = true},
-	};
+		TABLE_LEFT("STATE"),   TABLE_LEFT("PROCESS"),   TABLE_RIGHT("PID"),
+		TABLE_RIGHT("UPTIME"), TABLE_RIGHT("RESTARTS"), TABLE_FLEXIBLE("LAST EXIT")};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	json_t *process;
 	size_t i;
@@ -343,7 +367,8 @@ void status_format(struct str *out, const json_t *status, const struct status_lo
 		add_header(out, status, look);
 	add_components(out, status, look);
 	add_processes(out, status, look);
-	json_array_foreach(field_array(status, "processes"), i, process) {
+	json_array_foreach(field_array(status, "processes"), i, process)
+	{
 		if (exit_is_crash(process, look->now_ms, STATUS_CRASH_SHOWN_MS))
 			add_crash(out, process, look);
 	}

@@ -16,7 +16,7 @@
 
 /* A crash is shown with its last lines for so long. */
 #define STATUS_CRASH_SHOWN_MS (10 * 60 * 1000)
-#define STATUS_CRASH_LINES 5
+#define STATUS_CRASH_LINES    5
 
 struct status_look {
 	int64_t now_ms;

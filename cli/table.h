@@ -27,6 +27,23 @@ struct table_column {
 	bool is_flexible;  /* at most one */
 };
 
+#define TABLE_LEFT(name)                                                                           \
+	{                                                                                          \
+		.title = (name)                                                                    \
+	}
+#define TABLE_RIGHT(name)                                                                          \
+	{                                                                                          \
+		.title = (name), .is_right = true                                                  \
+	}
+#define TABLE_FLEXIBLE(name)                                                                       \
+	{                                                                                          \
+		.title = (name), .is_flexible = true                                               \
+	}
+#define TABLE_PLAIN                                                                                \
+	{                                                                                          \
+		.title = NULL                                                                      \
+	}
+
 struct table_cell {
 	char *text;
 	enum tone tone;

@@ -10,13 +10,14 @@
 
 #define SECOND_MS 1000
 #define MINUTE_MS (60 * SECOND_MS)
-#define HOUR_MS (60 * MINUTE_MS)
-#define DAY_MS (INT64_C(24) * HOUR_MS)
+#define HOUR_MS   (60 * MINUTE_MS)
+#define DAY_MS    (INT64_C(24) * HOUR_MS)
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
 /* Ranges whose characters are not one column wide (Unicode 15, UAX #11 and general category Mn),
  * as far as names and messages of running systems use them. Ordered. */
+/* clang-format off */
 static const struct wide {
 	uint32_t first, last;
 	unsigned columns;
@@ -33,6 +34,7 @@ static const struct wide {
 	{0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2}, {0x1f680, 0x1f6ff, 2},
 	{0x1f7e0, 0x1f7eb, 2}, {0x1f900, 0x1f9ff, 2}, {0x1fa70, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
 };
+/* clang-format on */
 
 static unsigned columns_of(uint32_t c)
 {

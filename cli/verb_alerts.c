@@ -2,15 +2,14 @@
 /* hale alerts, notify test: what the notifier told people, and whether it can */
 #include "verbs.h"
 
-
 #include "facts.h"
 #include "field.h"
 #include "text.h"
 
-#define DEFAULT_ALERTS 50
-#define ALERTS_MAX 1000
+#define DEFAULT_ALERTS    50
+#define ALERTS_MAX        1000
 /* Of an id: enough to tell a thousand alerts apart. */
-#define ID_SHOWN 8
+#define ID_SHOWN          8
 /* A channel has its own timeout and one retry below this. */
 #define NOTIFY_TIMEOUT_MS 60000
 
@@ -37,9 +36,9 @@ static void add_alert(struct table *t, const json_t *a, int64_t now_ms)
 static void print_alerts(struct cli *cli, const json_t *alerts, bool is_all)
 {
 	static const struct table_column columns[] = {
-		{.title = "SEVERITY"}, {.title = "ALERT"}, {.title = "COMPONENT"}, {.title = "STATE"},
-		{.title = "OPENED", .is_right = true}, {.title = "COUNT", .is_right = true},
-		{.title = "MESSAGE", .is_flexible = true},
+		TABLE_LEFT("SEVERITY"),    TABLE_LEFT("ALERT"),   TABLE_LEFT("COMPONENT"),
+		TABLE_LEFT("STATE"),       TABLE_RIGHT("OPENED"), TABLE_RIGHT("COUNT"),
+		TABLE_FLEXIBLE("MESSAGE"),
 	};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	HALE_CLEANUP(str_done) struct str out = {0};
@@ -85,8 +84,7 @@ static void add_delivery(struct table *t, const json_t *d, int64_t now_ms)
 	const char *status = field_or(d, "status", "?");
 	char ago[TEXT_TIME_MAX];
 	int64_t at_ms;
-	bool has_time = field_time(d, "finished", &at_ms) ||
-			field_time(d, "created", &at_ms);
+	bool has_time = field_time(d, "finished", &at_ms) || field_time(d, "created", &at_ms);
 
 	table_cell(t, TONE_PLAIN, field_or(d, "channel", "?"));
 	table_cell(t, str_eq(status, "sent") ? TONE_GOOD : TONE_WARN, status);
@@ -100,9 +98,8 @@ static void add_delivery(struct table *t, const json_t *d, int64_t now_ms)
 static void add_deliveries(struct cli *cli, struct str *out, const json_t *deliveries)
 {
 	static const struct table_column columns[] = {
-		{.title = "CHANNEL"}, {.title = "DELIVERY"}, {.title = "ABOUT"},
-		{.title = "ATTEMPTS", .is_right = true}, {.title = "WHEN", .is_right = true},
-		{.title = "ERROR", .is_flexible = true},
+		TABLE_LEFT("CHANNEL"),   TABLE_LEFT("DELIVERY"), TABLE_LEFT("ABOUT"),
+		TABLE_RIGHT("ATTEMPTS"), TABLE_RIGHT("WHEN"),    TABLE_FLEXIBLE("ERROR"),
 	};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns), .indent = 2};
 	json_t *delivery;
@@ -124,7 +121,8 @@ static void print_alert(struct cli *cli, const json_t *a)
 
 	paint_add(&out, cli->has_colour, tone_of_severity(severity), severity);
 	str_add(&out, "  ");
-	paint_add(&out, cli->has_colour, TONE_BOLD, field_or(a, "component", field_or(a, "key", "?")));
+	paint_add(&out, cli->has_colour, TONE_BOLD,
+		  field_or(a, "component", field_or(a, "key", "?")));
 	str_addc(&out, '\n');
 	facts_init(&f, cli_now(cli));
 	facts_member(&f, "message", a, "message");
@@ -150,13 +148,15 @@ static int find_id(struct cli *cli, const char *prefix, json_t **answer_r, const
 	*id_r = NULL;
 	if (code != 0)
 		return code;
-	json_array_foreach(field_array(*answer_r, "alerts"), i, alert) {
+	json_array_foreach(field_array(*answer_r, "alerts"), i, alert)
+	{
 		const char *id = field_or(alert, "id", "");
 
 		if (!str_starts(id, prefix))
 			continue;
 		if (*id_r != NULL)
-			return cli_refuse(cli, CLI_USAGE, "more than one alert's id begins with '%s'", prefix);
+			return cli_refuse(cli, CLI_USAGE,
+					  "more than one alert's id begins with '%s'", prefix);
 		*id_r = id;
 	}
 	/* Older than the list: the notifier may still know it by its whole id. */
@@ -173,8 +173,8 @@ int verb_alerts_show(struct cli *cli, const struct args *args)
 	int code = find_id(cli, args_word(args, 0), &list, &id);
 
 	if (code == 0)
-		code = cli_ask(cli, "notifier", "alerts.show", json_pack("{s:s}", "id", id), CLI_TIMEOUT_MS,
-			       &answer);
+		code = cli_ask(cli, "notifier", "alerts.show", json_pack("{s:s}", "id", id),
+			       CLI_TIMEOUT_MS, &answer);
 	json_decref(list);
 	if (code != 0)
 		return code;

@@ -71,10 +71,12 @@ int verb_check(struct cli *cli, const struct args *args)
 	component = json_object_get(shown, "component");
 	process = field_text(component, "process");
 	if (component == NULL)
-		code = cli_refuse(cli, CLI_USAGE, "%s is a process, not a component (see: hale show %s)",
-				  name, name);
+		code = cli_refuse(cli, CLI_USAGE,
+				  "%s is a process, not a component (see: hale show %s)", name,
+				  name);
 	else if (process == NULL || !str_starts(process, "check."))
-		code = cli_refuse(cli, CLI_FAILED, "%s is judged without a check that could be run", name);
+		code = cli_refuse(cli, CLI_FAILED, "%s is judged without a check that could be run",
+				  name);
 	else
 		code = run_check(cli, name, process);
 	json_decref(shown);

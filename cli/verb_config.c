@@ -19,7 +19,7 @@
 
 /* haled gives the process that reads the new configuration 90 s. */
 #define RELOAD_TIMEOUT_MS 100000
-#define DEFAULT_CONFIG "/etc/hale/hale.yaml"
+#define DEFAULT_CONFIG    "/etc/hale/hale.yaml"
 
 /* ---- reload ---- */
 
@@ -31,7 +31,8 @@ static void add_names(struct str *out, const char *what, const json_t *names)
 	if (json_array_size(names) == 0)
 		return;
 	str_addf(out, "  %-9s ", what);
-	json_array_foreach((json_t *)(uintptr_t)names, i, name) {
+	json_array_foreach((json_t *)(uintptr_t)names, i, name)
+	{
 		str_add(out, i > 0 ? ", " : "");
 		text_add(out, json_is_string(name) ? json_string_value(name) : "?");
 	}
@@ -74,7 +75,8 @@ static void say_errors(struct cli *cli, const json_t *errors)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)errors, i, entry) {
+	json_array_foreach((json_t *)(uintptr_t)errors, i, entry)
+	{
 		const struct conf_mark mark = {.file = field_text(entry, "file"),
 					       .line = size_field(entry, "line"),
 					       .column = size_field(entry, "column"),
@@ -136,11 +138,15 @@ static char *config_path(struct cli *cli, const struct args *args)
 
 int verb_config_check(struct cli *cli, const struct args *args)
 {
-	HALE_CLEANUP(cleanup_free) char *program = path_join(cli->exe_dir == NULL ? "" : cli->exe_dir,
-							     "haled");
+	HALE_CLEANUP(cleanup_free)
+	char *program = path_join(cli->exe_dir == NULL ? "" : cli->exe_dir, "haled");
 	HALE_CLEANUP(cleanup_free) char *path = config_path(cli, args);
-	char *argv[] = {program, (char[]){"--check"}, (char[]){"--config"}, path,
-			cli->is_json ? (char[]){"--json"} : NULL, NULL};
+	char *argv[] = {program,
+			(char[]){"--check"},
+			(char[]){"--config"},
+			path,
+			cli->is_json ? (char[]){"--json"} : NULL,
+			NULL};
 	int rc, status;
 	pid_t pid;
 

@@ -19,10 +19,10 @@
 
 #define DEFAULT_LINES 20
 /* Pages read until enough of one topic is found: further back, ask `hale history`. */
-#define PAGES_MAX 20
+#define PAGES_MAX     20
 
-static const char *const topics[] = {TOPIC_HEALTH,    TOPIC_PROCESS, TOPIC_ALERT,
-				     TOPIC_RECONCILE, TOPIC_ACTION,  TOPIC_EVENT, NULL};
+static const char *const topics[] = {TOPIC_HEALTH, TOPIC_PROCESS, TOPIC_ALERT, TOPIC_RECONCILE,
+				     TOPIC_ACTION, TOPIC_EVENT,   NULL};
 
 static void print_event(struct cli *cli, const struct event *e, json_t *line)
 {
@@ -45,7 +45,7 @@ struct gathered {
 		struct event event;
 		json_t *row;
 		size_t order; /* of arrival: keeps what happened in one millisecond in its order */
-	} *v;
+	} * v;
 	size_t n;
 };
 
@@ -91,7 +91,9 @@ static int gather_kind(struct cli *cli, struct past *p, enum history_what what, 
 			return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 		}
 		json_array_foreach(field_array(next, "rows"), i, row)
+		{
 			gather(g, what, topic, row);
+		}
 		json_decref(answer); /* the cursor of the page before was read from it */
 		answer = next;
 		q.cursor = field_text(answer, "cursor");
@@ -232,7 +234,8 @@ static int refuse_topic(struct cli *cli, const char *topic)
 	for (size_t i = 0; topics[i] != NULL; i++)
 		str_addf(&list, "%s%s", i > 0 ? ", " : "", topics[i]);
 	if (near != NULL)
-		return cli_refuse(cli, CLI_USAGE, "no topic '%s' (did you mean '%s'?)", topic, near);
+		return cli_refuse(cli, CLI_USAGE, "no topic '%s' (did you mean '%s'?)", topic,
+				  near);
 	return cli_refuse(cli, CLI_USAGE, "no topic '%s'; there are: %s", topic, str_text(&list));
 }
 

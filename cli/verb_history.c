@@ -11,7 +11,7 @@
 #include "text.h"
 
 #define DEFAULT_SINCE_MS (INT64_C(24) * 3600 * 1000)
-#define DEFAULT_ROWS 100
+#define DEFAULT_ROWS     100
 
 static void date_cell(struct table *t, const json_t *row)
 {
@@ -24,7 +24,7 @@ static void date_cell(struct table *t, const json_t *row)
 /* ---- one shape of row each ---- */
 
 static const struct table_column transition_columns[] = {
-	{.title = "AT"}, {.title = "CHANGE"}, {.title = "REASON"}, {.title = "MESSAGE", .is_flexible = true}};
+	TABLE_LEFT("AT"), TABLE_LEFT("CHANGE"), TABLE_LEFT("REASON"), TABLE_FLEXIBLE("MESSAGE")};
 
 static void add_transition(struct table *t, const json_t *row)
 {
@@ -40,9 +40,8 @@ static void add_transition(struct table *t, const json_t *row)
 }
 
 static const struct table_column result_columns[] = {
-	{.title = "AT"},     {.title = "STATUS"},
-	{.title = "CHECK"},  {.title = "TOOK", .is_right = true},
-	{.title = "REASON"}, {.title = "MESSAGE", .is_flexible = true},
+	TABLE_LEFT("AT"),    TABLE_LEFT("STATUS"), TABLE_LEFT("CHECK"),
+	TABLE_RIGHT("TOOK"), TABLE_LEFT("REASON"), TABLE_FLEXIBLE("MESSAGE"),
 };
 
 static void add_result(struct table *t, const json_t *row)
@@ -61,9 +60,9 @@ static void add_result(struct table *t, const json_t *row)
 	table_cell(t, TONE_PLAIN, field_text(row, "message"));
 }
 
-static const struct table_column process_columns[] = {
-	{.title = "AT"}, {.title = "EVENT"}, {.title = "PID", .is_right = true},
-	{.title = "RESTARTS", .is_right = true}, {.title = "EXIT", .is_flexible = true}};
+static const struct table_column process_columns[] = {TABLE_LEFT("AT"), TABLE_LEFT("EVENT"),
+						      TABLE_RIGHT("PID"), TABLE_RIGHT("RESTARTS"),
+						      TABLE_FLEXIBLE("EXIT")};
 
 static void add_process(struct table *t, const json_t *row)
 {
@@ -87,12 +86,12 @@ static const struct shape {
 	size_t columns_n;
 	void (*add)(struct table *t, const json_t *row);
 } shapes[] = {
-	[HISTORY_RESULTS] = {"result", result_columns, ARRAY_LEN(result_columns), add_result},
+	[HISTORY_RESULTS] = {"result",           result_columns,     ARRAY_LEN(result_columns),  add_result    },
 	[HISTORY_TRANSITIONS] = {"change of status", transition_columns,
-				 ARRAY_LEN(transition_columns), add_transition},
-	[HISTORY_EVENTS] = {NULL, NULL, 0, NULL},
-	[HISTORY_PROCESSES] = {"process event", process_columns, ARRAY_LEN(process_columns),
-			       add_process},
+                             ARRAY_LEN(transition_columns),                                      add_transition},
+	[HISTORY_EVENTS] = {NULL,               NULL,               0,                          NULL          },
+	[HISTORY_PROCESSES] = {"process event",    process_columns,    ARRAY_LEN(process_columns),
+                             add_process								       },
 };
 
 static void print_rows(struct cli *cli, const struct shape *shape, const json_t *rows)
@@ -102,7 +101,8 @@ static void print_rows(struct cli *cli, const struct shape *shape, const json_t 
 	json_t *row;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+	json_array_foreach((json_t *)(uintptr_t)rows, i, row)
+	{
 		if (cli->is_json)
 			cli_json_line(cli, row);
 		else

@@ -7,9 +7,9 @@
 #include "process_view.h"
 
 #define DEFAULT_LINES 50
-#define FOLLOW_MS 300
+#define FOLLOW_MS     300
 /* haled keeps fewer lines of one process; a burst between two looks is taken whole. */
-#define FOLLOW_LINES 10000
+#define FOLLOW_LINES  10000
 
 static void print_lines(struct cli *cli, const json_t *answer, bool with_process)
 {
@@ -17,7 +17,8 @@ static void print_lines(struct cli *cli, const json_t *answer, bool with_process
 	json_t *line;
 	size_t i;
 
-	json_array_foreach(field_array(answer, "lines"), i, line) {
+	json_array_foreach(field_array(answer, "lines"), i, line)
+	{
 		if (cli->is_json)
 			cli_json_line(cli, line);
 		else

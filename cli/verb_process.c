@@ -16,8 +16,8 @@
 #include "text.h"
 
 #define WAIT_DEFAULT_MS 30000
-#define LOOK_MS 20 /* between two looks: below what a person notices */
-#define FAILURE_LINES 5
+#define LOOK_MS         20 /* between two looks: below what a person notices */
+#define FAILURE_LINES   5
 
 enum verdict { STILL_WAITING, REACHED, GIVEN_UP };
 
@@ -34,7 +34,8 @@ static bool is_in(const json_t *process, const char *state)
 
 static bool is_younger(const json_t *before, const json_t *now)
 {
-	return before == NULL || field_int(now, "generation", 0) > field_int(before, "generation", 0);
+	return before == NULL ||
+	       field_int(now, "generation", 0) > field_int(before, "generation", 0);
 }
 
 static enum verdict judge_ready(const json_t *now)
@@ -61,8 +62,9 @@ static enum verdict judge_start(const json_t *before, const json_t *now)
 static enum verdict judge_stop(const json_t *before, const json_t *now)
 {
 	(void)before;
-	return is_in(now, "stopped") && !json_is_integer(json_object_get(now, "pid")) ? REACHED
-										     : STILL_WAITING;
+	return is_in(now, "stopped") && !json_is_integer(json_object_get(now, "pid"))
+		       ? REACHED
+		       : STILL_WAITING;
 }
 
 static const struct goal restart_goal = {"process.restart", "ready", judge_restart};
@@ -72,8 +74,8 @@ static const struct goal stop_goal = {"process.stop", "stopped", judge_stop};
 struct wait {
 	struct cli *cli;
 	const struct goal *goal;
-	json_t *before;  /* status */
-	json_t *names;   /* still waited for */
+	json_t *before;   /* status */
+	json_t *names;    /* still waited for */
 	int64_t asked_ms; /* wall */
 	bool has_failed;
 };
@@ -85,8 +87,8 @@ static json_t *process_of(const json_t *status, const char *name)
 
 static void say_json(struct wait *w, const char *name, const json_t *process, bool is_reached)
 {
-	json_t *line = json_pack("{s:s, s:b, s:O?}", "name", name, "done", is_reached, "process",
-				 process);
+	json_t *line =
+		json_pack("{s:s, s:b, s:O?}", "name", name, "done", is_reached, "process", process);
 
 	cli_json_line(w->cli, line);
 	json_decref(line);
@@ -159,8 +161,8 @@ static void look(struct wait *w, const json_t *status, bool is_late)
 	for (size_t i = 0; i < json_array_size(w->names);) {
 		const char *name = json_string_value(json_array_get(w->names, i));
 		const json_t *now = process_of(status, name);
-		enum verdict v = now == NULL ? GIVEN_UP
-					     : w->goal->judge(process_of(w->before, name), now);
+		enum verdict v =
+			now == NULL ? GIVEN_UP : w->goal->judge(process_of(w->before, name), now);
 
 		if (v == STILL_WAITING && !is_late) {
 			i++;

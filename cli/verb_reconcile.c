@@ -25,7 +25,8 @@ static void last_run_cells(struct table *t, const json_t *entry, int64_t now_ms)
 	else
 		table_cell(t, outcome == NULL || str_eq(outcome, "done") ? TONE_PLAIN : TONE_BAD,
 			   outcome);
-	table_cell(t, TONE_PLAIN, field_time(run, "at", &at_ms) ? text_ago(at_ms, now_ms, ago) : NULL);
+	table_cell(t, TONE_PLAIN,
+		   field_time(run, "at", &at_ms) ? text_ago(at_ms, now_ms, ago) : NULL);
 }
 
 /* "http", "sqlite positions", "POST http://…": what it reads and what it changes. */
@@ -58,9 +59,9 @@ static void add_entry(struct table *t, const json_t *entry, int64_t now_ms)
 static int list(struct cli *cli, const char *method, const char *array)
 {
 	static const struct table_column columns[] = {
-		{.title = "NAME"}, {.title = "SCHEDULE"}, {.title = "NEXT", .is_right = true},
-		{.title = "LAST RUN"}, {.title = "WHEN", .is_right = true}, {.title = "FROM"},
-		{.title = "TO", .is_flexible = true},
+		TABLE_LEFT("NAME"),     TABLE_LEFT("SCHEDULE"), TABLE_RIGHT("NEXT"),
+		TABLE_LEFT("LAST RUN"), TABLE_RIGHT("WHEN"),    TABLE_LEFT("FROM"),
+		TABLE_FLEXIBLE("TO"),
 	};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	HALE_CLEANUP(str_done) struct str out = {0};
@@ -71,7 +72,9 @@ static int list(struct cli *cli, const char *method, const char *array)
 	if (code != 0)
 		return code;
 	json_array_foreach(field_array(answer, array), i, entry)
+	{
 		add_entry(&t, entry, cli_now(cli));
+	}
 	if (cli->is_json)
 		cli_json(cli, answer);
 	else if (t.cells_n == 0)
@@ -132,7 +135,8 @@ static void add_plan_row(struct table *t, const json_t *row)
 	const char *column;
 	json_t *value;
 
-	json_object_foreach(columns, column, value) {
+	json_object_foreach(columns, column, value)
+	{
 		const json_t *old = json_object_get(before, column);
 		const json_t *new = json_object_get(after, column);
 
@@ -146,15 +150,17 @@ static void add_plan_row(struct table *t, const json_t *row)
 static void add_plan(struct cli *cli, struct str *out, const json_t *plan)
 {
 	static const struct table_column columns[] = {
-		{.title = "CHANGE"}, {.title = "KEY"}, {.title = "COLUMN"},
-		{.title = "BEFORE"}, {.title = "AFTER", .is_flexible = true},
+		TABLE_LEFT("CHANGE"), TABLE_LEFT("KEY"),       TABLE_LEFT("COLUMN"),
+		TABLE_LEFT("BEFORE"), TABLE_FLEXIBLE("AFTER"),
 	};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	json_t *row;
 	size_t i;
 
 	json_array_foreach((json_t *)(uintptr_t)plan, i, row)
+	{
 		add_plan_row(&t, row);
+	}
 	if (t.cells_n > 0)
 		str_addc(out, '\n');
 	table_format(&t, cli->has_colour, cli->width, out);
@@ -167,7 +173,11 @@ static const struct count {
 	const char *key;
 	const char *would; /* of a dry run */
 } counts[] = {
-	{"inserted", "insert"}, {"updated", "update"}, {"closed", "close"}, {"skipped", "skip"}};
+	{"inserted", "insert"},
+        {"updated",  "update"},
+        {"closed",   "close" },
+        {"skipped",  "skip"  }
+};
 
 static void add_counts(struct str *out, const json_t *run, bool is_dry)
 {
@@ -182,7 +192,8 @@ static void add_counts(struct str *out, const json_t *run, bool is_dry)
 			str_addf(out, "%s%s %lld", is_first ? "would " : ", ", counts[i].would,
 				 (long long)n);
 		else
-			str_addf(out, "%s%lld %s", is_first ? "" : ", ", (long long)n, counts[i].key);
+			str_addf(out, "%s%lld %s", is_first ? "" : ", ", (long long)n,
+				 counts[i].key);
 		is_first = false;
 	}
 	if (is_first)
@@ -194,7 +205,8 @@ static void add_errors(struct cli *cli, struct str *out, const json_t *errors)
 	json_t *error;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)errors, i, error) {
+	json_array_foreach((json_t *)(uintptr_t)errors, i, error)
+	{
 		const char *text = json_is_string(error) ? json_string_value(error)
 							 : field_or(error, "message", "error");
 

@@ -51,7 +51,8 @@ static void add_component(struct cli *cli, struct str *out, const json_t *c)
 	struct facts f;
 
 	dot_status(&word, field_text(c, "status"), &tone);
-	facts_title(out, cli->has_colour, str_text(&word), tone, field_or(c, "id", "?"), field_text(c, "label"));
+	facts_title(out, cli->has_colour, str_text(&word), tone, field_or(c, "id", "?"),
+		    field_text(c, "label"));
 	facts_init(&f, cli_now(cli));
 	facts_time(&f, "since", c, "since");
 	facts_member(&f, "message", c, "message");
@@ -115,7 +116,7 @@ static int exit_of(const json_t *component, const json_t *process)
 	if (component == NULL)
 		return process_exit(process);
 	return status_from_name(field_text(component, "status"), &s) ? status_exit_code(s)
-								    : CLI_NO_HALE;
+								     : CLI_NO_HALE;
 }
 
 int verb_show(struct cli *cli, const struct args *args)

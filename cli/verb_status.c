@@ -27,7 +27,8 @@ static int render(struct cli *cli, const struct args *args, const json_t *status
 	part = status_select(status, &args->words, &missing);
 	if (missing != NULL) {
 		json_decref(part);
-		return cli_refuse(cli, CLI_USAGE, "no component or process is named '%s' (see: hale status)",
+		return cli_refuse(cli, CLI_USAGE,
+				  "no component or process is named '%s' (see: hale status)",
 				  missing);
 	}
 	status_format(out, part, &look);
@@ -49,7 +50,8 @@ static int show_json(struct cli *cli, const struct args *args, const json_t *sta
 	part = status_select(status, &args->words, &missing);
 	code = status_exit(part, true);
 	if (missing != NULL)
-		code = cli_refuse(cli, CLI_USAGE, "no component or process is named '%s' (see: hale status)",
+		code = cli_refuse(cli, CLI_USAGE,
+				  "no component or process is named '%s' (see: hale status)",
 				  missing);
 	else
 		cli_json(cli, part);

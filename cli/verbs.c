@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verbs.h"
 
+/* clang-format off */
 #define LINES {"lines", 'n', FLAG_COUNT, "N", "how many, at most"}
 #define FOLLOW {"follow", 'f', FLAG_SWITCH, NULL, "go on with what comes"}
 
@@ -135,3 +136,4 @@ const struct verb verbs[] = {
 	},
 	{0},
 };
+/* clang-format on */

@@ -15,11 +15,11 @@
 #define VERB_ANY_WORDS UINT_MAX
 
 struct verb {
-	const char *name; /* "status", "config show"; NULL ends the table */
+	const char *name;  /* "status", "config show"; NULL ends the table */
 	const char *words; /* "NAME…" */
 	unsigned words_min, words_max;
 	const struct flag *flags; /* may be NULL */
-	bool is_verdict; /* the exit code is a Nagios status: whatever is no verdict is 3 */
+	bool is_verdict;     /* the exit code is a Nagios status: whatever is no verdict is 3 */
 	const char *help;    /* one line */
 	const char *details; /* for `hale help VERB`; NULL or lines that end in a newline */
 	int (*run)(struct cli *cli, const struct args *args); /* the exit code */

@@ -8,11 +8,11 @@
 #include "text.h"
 
 #define REAL_DIGITS 15
-#define INDENT 2
+#define INDENT      2
 
 /* Words that YAML 1.1 readers take for something else than text. */
-static const char *const words[] = {"true", "false", "yes", "no",   "on", "off",
-				    "null", "~",     "y",   "n",    ".nan", ".inf"};
+static const char *const words[] = {"true", "false", "yes", "no", "on",   "off",
+				    "null", "~",     "y",   "n",  ".nan", ".inf"};
 
 static bool is_word(const char *text)
 {
@@ -28,7 +28,8 @@ static bool is_plain(const char *text)
 {
 	size_t len = strlen(text);
 
-	if (len == 0 || is_word(text) || strchr("-?:,[]{}#&*!|>'\"%@`+.0123456789 ", text[0]) != NULL)
+	if (len == 0 || is_word(text) ||
+	    strchr("-?:,[]{}#&*!|>'\"%@`+.0123456789 ", text[0]) != NULL)
 		return false;
 	if (text[len - 1] == ' ' || text[len - 1] == ':')
 		return false;
@@ -98,7 +99,8 @@ static void add_map(struct str *out, const json_t *map, size_t indent, bool is_i
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)map, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)map, key, value)
+	{
 		add_indent(out, is_inline ? 0 : indent);
 		is_inline = false;
 		add_text(out, key);
@@ -112,7 +114,8 @@ static void add_list(struct str *out, const json_t *list, size_t indent, bool is
 	const json_t *value;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)list, i, value) {
+	json_array_foreach((json_t *)(uintptr_t)list, i, value)
+	{
 		add_indent(out, is_inline ? 0 : indent);
 		is_inline = false;
 		str_addc(out, '-');

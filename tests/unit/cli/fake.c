@@ -124,7 +124,8 @@ static void on_call(void *ctx, struct command_request *rq, const json_t *params)
 		if (!str_eq(m->name, command_request_method(rq)))
 			continue;
 		free(m->asked);
-		m->asked = params == NULL ? NULL : json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
+		m->asked =
+			params == NULL ? NULL : json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
 		a = &m->answers[m->next];
 		if (m->next + 1 < m->n)
 			m->next++;

@@ -50,7 +50,8 @@ void fake_fail_output_after(struct fake *f, unsigned writes);
 	do {                                                                                       \
 		int code_ = fake_run(f, words);                                                    \
 		if (code_ != (code))                                                               \
-			fail_msg("%s: exit code %d\n%s%s", words, code_, fake_out(f), fake_err(f)); \
+			fail_msg("%s: exit code %d\n%s%s", words, code_, fake_out(f),              \
+				 fake_err(f));                                                     \
 		assert_string_equal(fake_out(f), out);                                             \
 	} while (0)
 #define assert_refused(f, words, code, message)                                                    \

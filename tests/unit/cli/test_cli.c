@@ -78,26 +78,45 @@ static void wrong_usage_is_2_and_no_verdict_is_3(void **state)
 	assert_refused(*state, "-o yaml reload", 2,
 		       "hale: --output: 'yaml' is neither text nor json (see: hale help)\n");
 	assert_refused(*state, "status -o yaml", 3,
-		       "hale: status: --output: 'yaml' is neither text nor json (see: hale help status)\n");
-	assert_refused(*state, "show", 3,
-		       "hale: show: words are missing\nUsage: hale show NAME\n");
+		       "hale: status: --output: 'yaml' is neither text nor json (see: hale help "
+		       "status)\n");
+	assert_refused(*state, "show", 3, "hale: show: words are missing\nUsage: hale show NAME\n");
 }
 
 static void every_verb_says_that_no_hale_is_running(void **state)
 {
 	static const char *const calls[] = {
-		"status", "show api", "logs web", "logs --all -f", "restart web", "stop web", "start web",
-		"reload", "check api", "events", "events -f", "history api", "alerts", "alerts show 12",
-		"notify test ops", "reconcile", "reconcile positions", "action", "action reconnect",
-		"config show", "ping", "ping recorder",
+		"status",
+		"show api",
+		"logs web",
+		"logs --all -f",
+		"restart web",
+		"stop web",
+		"start web",
+		"reload",
+		"check api",
+		"events",
+		"events -f",
+		"history api",
+		"alerts",
+		"alerts show 12",
+		"notify test ops",
+		"reconcile",
+		"reconcile positions",
+		"action",
+		"action reconnect",
+		"config show",
+		"ping",
+		"ping recorder",
 	};
 	struct fake *f = *state;
 	char expected[200];
 
-	(void)snprintf(expected, sizeof(expected),
-		       "hale: no hale is running with run directory %s (start it with: haled --config "
-		       "FILE)\n",
-		       fake_dir(f));
+	(void)snprintf(
+		expected, sizeof(expected),
+		"hale: no hale is running with run directory %s (start it with: haled --config "
+		"FILE)\n",
+		fake_dir(f));
 	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
 		assert_refused(f, calls[i], 3, expected);
 }
@@ -106,12 +125,14 @@ static void the_run_directory_can_be_given(void **state)
 {
 	struct fake *f = *state;
 
-	assert_refused(f, "status --run-dir /nowhere/hale", 3,
-		       "hale: no hale is running with run directory /nowhere/hale (start it with: haled "
-		       "--config FILE)\n");
-	assert_refused(f, "--run-dir=/nowhere/hale status", 3,
-		       "hale: no hale is running with run directory /nowhere/hale (start it with: haled "
-		       "--config FILE)\n");
+	assert_refused(
+		f, "status --run-dir /nowhere/hale", 3,
+		"hale: no hale is running with run directory /nowhere/hale (start it with: haled "
+		"--config FILE)\n");
+	assert_refused(
+		f, "--run-dir=/nowhere/hale status", 3,
+		"hale: no hale is running with run directory /nowhere/hale (start it with: haled "
+		"--config FILE)\n");
 }
 
 static void a_process_that_is_not_there_is_named(void **state)
@@ -136,9 +157,10 @@ static void refusals_have_their_exit_codes(void **state)
 	assert_refused(f, "stop wbe", 2, "hale: no process is named 'wbe' (did you mean 'web'?)\n");
 	assert_refused(f, "reload", 1, "hale: haled is stopping\n");
 	assert_refused(f, "show x", 3, "hale: no component or process is named 'x'\n");
-	assert_refused(f, "config show", 1,
-		       "hale: haled: unknown method \"config.show\" (is it of another version than this "
-		       "command?)\n");
+	assert_refused(
+		f, "config show", 1,
+		"hale: haled: unknown method \"config.show\" (is it of another version than this "
+		"command?)\n");
 }
 
 static void output_that_cannot_be_written_is_a_failure(void **state)
@@ -153,7 +175,8 @@ static void ping_tells_who_answers(void **state)
 {
 	struct fake *f = *state;
 
-	fake_answer(f, "haled", "ping", "{\"service\": \"haled\", \"pid\": 17, \"uptime_ms\": 11520000}");
+	fake_answer(f, "haled", "ping",
+		    "{\"service\": \"haled\", \"pid\": 17, \"uptime_ms\": 11520000}");
 	fake_answer(f, "recorder", "ping", "{}");
 	assert_int_equal(fake_run(f, "ping"), 0);
 	assert_true(str_starts(fake_out(f), "haled answers in "));

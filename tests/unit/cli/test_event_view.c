@@ -63,7 +63,8 @@ static void a_change_of_status_is_told_from_bus_and_store_alike(void **state)
 {
 	(void)state;
 	assert_line("health",
-		    "{" AT "\"component\": \"api\", \"transition\": true, \"previous\": \"healthy\","
+		    "{" AT
+		    "\"component\": \"api\", \"transition\": true, \"previous\": \"healthy\","
 		    " \"state\": {\"status\": \"degraded\", \"message\": \"took_ms 2310 > 2000\"}}",
 		    "2026-11-22 01:30:37  health     api                 "
 		    "healthy → degraded: took_ms 2310 > 2000\n");
@@ -92,11 +93,12 @@ static void a_component_that_left_is_told(void **state)
 static void a_crash_is_told_with_its_cause(void **state)
 {
 	(void)state;
-	assert_line("process",
-		    "{" AT "\"event\": \"exit\", \"state\": {\"name\": \"check.http\","
-		    " \"last_exit\": {\"signal\": \"SIGKILL\", \"code\": null, \"uptime_ms\": 5123}}}",
-		    "2026-11-22 01:30:37  process    check.http          "
-		    "exit: killed by SIGKILL after 5.12 s\n");
+	assert_line(
+		"process",
+		"{" AT "\"event\": \"exit\", \"state\": {\"name\": \"check.http\","
+		" \"last_exit\": {\"signal\": \"SIGKILL\", \"code\": null, \"uptime_ms\": 5123}}}",
+		"2026-11-22 01:30:37  process    check.http          "
+		"exit: killed by SIGKILL after 5.12 s\n");
 	assert_row(HISTORY_PROCESSES,
 		   "{" AT "\"process\": \"check.http\", \"event\": \"ready\", \"pid\": 7}",
 		   "2026-11-22 01:30:37  process    check.http          ready, pid 7\n");
@@ -107,18 +109,22 @@ static void alerts_runs_and_events_have_their_words(void **state)
 	(void)state;
 	assert_line("alert",
 		    "{" AT "\"event\": \"failed\", \"alert\": {\"component\": \"api\","
-		    " \"severity\": \"critical\", \"message\": \"down\"}, \"delivery\": {\"channel\": \"ops\","
+		    " \"severity\": \"critical\", \"message\": \"down\"}, \"delivery\": "
+		    "{\"channel\": \"ops\","
 		    " \"status\": \"failed\", \"error\": \"HTTP 500\"}}",
 		    "2026-11-22 01:30:37  alert      api                 "
 		    "critical failed (ops: failed): HTTP 500: down\n");
 	assert_line("reconcile",
 		    "{" AT "\"job\": \"positions\", \"outcome\": \"done\", \"dry_run\": true,"
-		    " \"inserted\": 1, \"updated\": 0, \"closed\": 2, \"errors\": [], \"took_ms\": 41.2}",
+		    " \"inserted\": 1, \"updated\": 0, \"closed\": 2, \"errors\": [], \"took_ms\": "
+		    "41.2}",
 		    "2026-11-22 01:30:37  reconcile  positions           "
 		    "dry run done, 1 inserted, 2 closed in 41 ms\n");
-	assert_line("action",
-		    "{" AT "\"action\": \"reconnect\", \"outcome\": \"failed\", \"message\": \"HTTP 502\"}",
-		    "2026-11-22 01:30:37  action     reconnect           failed: HTTP 502\n");
+	assert_line(
+		"action",
+		"{" AT
+		"\"action\": \"reconnect\", \"outcome\": \"failed\", \"message\": \"HTTP 502\"}",
+		"2026-11-22 01:30:37  action     reconnect           failed: HTTP 502\n");
 	assert_line("event",
 		    "{" AT "\"kind\": \"reload\", \"severity\": \"info\", \"subject\": \"config\","
 		    " \"message\": \"configuration reloaded\"}",
@@ -130,10 +136,12 @@ static void stored_rows_of_other_topics_read_as_they_came(void **state)
 {
 	(void)state;
 	assert_row(HISTORY_EVENTS,
-		   "{" AT "\"topic\": \"reconcile\", \"kind\": \"refused\", \"subject\": \"positions\","
+		   "{" AT
+		   "\"topic\": \"reconcile\", \"kind\": \"refused\", \"subject\": \"positions\","
 		   " \"details\": {\"job\": \"positions\", \"outcome\": \"refused\","
 		   " \"errors\": [\"the source is empty\"]}}",
-		   "2026-11-22 01:30:37  reconcile  positions           refused: the source is empty\n");
+		   "2026-11-22 01:30:37  reconcile  positions           refused: the source is "
+		   "empty\n");
 	assert_row(HISTORY_EVENTS,
 		   "{" AT "\"topic\": \"event\", \"kind\": \"stop\", \"subject\": \"haled\","
 		   " \"message\": null, \"details\": {\"a\": 1}}",
@@ -142,8 +150,8 @@ static void stored_rows_of_other_topics_read_as_they_came(void **state)
 
 static void missing_members_are_no_trouble(void **state)
 {
-	static const char *const topics[] = {"health", "process", "alert",
-					     "reconcile", "action", "event", "news"};
+	static const char *const topics[] = {"health", "process", "alert", "reconcile",
+					     "action", "event",   "news"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
 		json_t *line = load("{" AT "\"transition\": true, \"state\": null, \"alert\": 3}");
@@ -161,7 +169,7 @@ static void missing_members_are_no_trouble(void **state)
 static void a_long_text_is_cut_at_the_terminal(void **state)
 {
 	json_t *line = load("{" AT "\"kind\": \"reload_failed\", \"subject\": \"config\","
-				"\"message\": \"etc/hale.yaml:14:5: unknown key\"}");
+			    "\"message\": \"etc/hale.yaml:14:5: unknown key\"}");
 	HALE_CLEANUP(str_done) struct str out = {0};
 	struct event e;
 

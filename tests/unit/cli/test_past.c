@@ -11,24 +11,27 @@
 #include "store/history.h"
 
 #define HEALTH(at, component, previous, status, message)                                           \
-	"{\"at\": \"2026-11-22T" at "Z\", \"node\": \"web1\", \"component\": \"" component "\","       \
-	" \"transition\": true, \"previous\": \"" previous "\", \"state\": {\"id\": \"" component      \
-	"\", \"status\": \"" status "\", \"outcome\": \"pass\", \"reason\": \"ok\", \"message\": \"" message \
+	"{\"at\": \"2026-11-22T" at "Z\", \"node\": \"web1\", \"component\": \"" component "\","   \
+	" \"transition\": true, \"previous\": \"" previous "\", \"state\": {\"id\": \"" component  \
+	"\", \"status\": \"" status                                                                \
+	"\", \"outcome\": \"pass\", \"reason\": \"ok\", \"message\": \"" message                   \
 	"\", \"took_ms\": 41.2, \"last_check\": \"2026-11-22T" at "Z\"}}"
 
 static const struct stored {
 	const char *topic, *json;
 } lines[] = {
-	{"health", HEALTH("01:00:00.000", "api", "unknown", "healthy", "HTTP 200")},
-	{"health", HEALTH("01:10:00.000", "api", "healthy", "degraded", "slow")},
-	{"health", HEALTH("01:10:00.000", "db", "unknown", "healthy", "ok")},
-	{"process",
-	 "{\"at\": \"2026-11-22T01:20:00.000Z\", \"node\": \"web1\", \"process\": \"web\", \"event\": \"exit\","
-	 " \"state\": {\"name\": \"web\", \"state\": \"backoff\", \"pid\": null, \"generation\": 1, \"restarts\": 0,"
-	 " \"last_exit\": {\"signal\": \"SIGKILL\", \"expected\": false}}}"},
+	{"health",   HEALTH("01:00:00.000", "api", "unknown", "healthy", "HTTP 200")},
+	{"health", HEALTH("01:10:00.000",             "api", "healthy", "degraded", "slow")},
+	{"health",          HEALTH("01:10:00.000",                        "db", "unknown", "healthy", "ok")},
+	{"process",     "{\"at\": \"2026-11-22T01:20:00.000Z\", \"node\": \"web1\", \"process\": "
+		    "\"web\", \"event\": \"exit\","
+		    " \"state\": {\"name\": \"web\", \"state\": \"backoff\", \"pid\": null, "
+		    "\"generation\": 1, \"restarts\": 0,"
+		    " \"last_exit\": {\"signal\": \"SIGKILL\", \"expected\": false}}}"    },
 	{"event",
-	 "{\"at\": \"2026-11-22T01:30:00.000Z\", \"node\": \"web1\", \"kind\": \"reload\", \"severity\": \"info\","
-	 " \"subject\": \"config\", \"message\": \"configuration reloaded\", \"details\": {}}"},
+	 "{\"at\": \"2026-11-22T01:30:00.000Z\", \"node\": \"web1\", \"kind\": \"reload\", "
+	 "\"severity\": \"info\","
+	 " \"subject\": \"config\", \"message\": \"configuration reloaded\", \"details\": {}}"                       },
 };
 
 static char *store_path(struct fake *f)
@@ -65,7 +68,8 @@ static void fill_store(struct fake *f)
 static void tell_section(struct fake *f)
 {
 	HALE_CLEANUP(cleanup_free) char *path = store_path(f);
-	HALE_CLEANUP(cleanup_free) char *json = mem_printf("{\"sqlite\": {\"path\": \"%s\"}}", path);
+	HALE_CLEANUP(cleanup_free)
+	char *json = mem_printf("{\"sqlite\": {\"path\": \"%s\"}}", path);
 
 	fake_answer(f, "haled", "config.section", json);
 }
@@ -131,20 +135,23 @@ static void history_as_json_is_rows(void **state)
 
 	fake_answer(f, "haled", "show", "{\"component\": {}}");
 	assert_int_equal(fake_run(f, "history db -o json"), 0);
-	assert_true(str_starts(fake_out(f), "{\"at\":\"2026-11-22T01:10:00.000Z\",\"node\":\"web1\","
-					    "\"component\":\"db\",\"from\":\"unknown\",\"to\":\"healthy\""));
+	assert_true(str_starts(fake_out(f),
+			       "{\"at\":\"2026-11-22T01:10:00.000Z\",\"node\":\"web1\","
+			       "\"component\":\"db\",\"from\":\"unknown\",\"to\":\"healthy\""));
 }
 
 static void without_a_store_history_says_so(void **state)
 {
 	struct fake *f = *state;
 	HALE_CLEANUP(cleanup_free) char *path = store_path(f);
-	HALE_CLEANUP(cleanup_free) char *expected = mem_printf("hale: %s: there is no store yet\n", path);
+	HALE_CLEANUP(cleanup_free)
+	char *expected = mem_printf("hale: %s: there is no store yet\n", path);
 
 	fake_refuse(f, "haled", "config.section", COMMAND_E_NOT_FOUND, "no such section", NULL);
 	tell_section(f);
-	assert_refused(f, "history api", 1,
-		       "hale: this hale keeps no history: there is no store in its configuration\n");
+	assert_refused(
+		f, "history api", 1,
+		"hale: this hale keeps no history: there is no store in its configuration\n");
 	assert_refused(f, "history api", 1, expected);
 }
 
@@ -152,14 +159,17 @@ static void without_a_store_history_says_so(void **state)
 
 static void events_of_all_topics_come_in_their_order(void **state)
 {
-	assert_run(*state, "events", 0,
-		   "2026-11-22 01:00:00  health     api                 unknown → healthy: HTTP 200\n"
-		   "2026-11-22 01:10:00  health     api                 healthy → degraded: slow\n"
-		   "2026-11-22 01:10:00  health     db                  unknown → healthy: ok\n"
-		   "2026-11-22 01:20:00  process    web                 exit: killed by SIGKILL\n"
-		   "2026-11-22 01:30:00  event      config              reload: configuration reloaded\n");
+	assert_run(
+		*state, "events", 0,
+		"2026-11-22 01:00:00  health     api                 unknown → healthy: HTTP 200\n"
+		"2026-11-22 01:10:00  health     api                 healthy → degraded: slow\n"
+		"2026-11-22 01:10:00  health     db                  unknown → healthy: ok\n"
+		"2026-11-22 01:20:00  process    web                 exit: killed by SIGKILL\n"
+		"2026-11-22 01:30:00  event      config              reload: configuration "
+		"reloaded\n");
 	assert_run(*state, "events -n 1", 0,
-		   "2026-11-22 01:30:00  event      config              reload: configuration reloaded\n");
+		   "2026-11-22 01:30:00  event      config              reload: configuration "
+		   "reloaded\n");
 }
 
 static void events_of_one_topic_are_chosen(void **state)
@@ -167,7 +177,8 @@ static void events_of_one_topic_are_chosen(void **state)
 	assert_run(*state, "events --topic process", 0,
 		   "2026-11-22 01:20:00  process    web                 exit: killed by SIGKILL\n");
 	assert_run(*state, "events -t alert", 0, "");
-	assert_refused(*state, "events -t helth", 2, "hale: no topic 'helth' (did you mean 'health'?)\n");
+	assert_refused(*state, "events -t helth", 2,
+		       "hale: no topic 'helth' (did you mean 'health'?)\n");
 }
 
 static void events_as_json_carry_their_topic(void **state)
@@ -186,7 +197,8 @@ static void following_goes_on_where_the_store_ends(void **state)
 
 	fake_answer(f, "haled", "bus.replay",
 		    "{\"frames\": [\"event e1 6 1\\n{\\\"at\\\": \\\"2026-11-22T01:40:00.000Z\\\","
-		    " \\\"kind\\\": \\\"stop\\\", \\\"subject\\\": \\\"haled\\\"}\\n\"], \"more\": false,"
+		    " \\\"kind\\\": \\\"stop\\\", \\\"subject\\\": \\\"haled\\\"}\\n\"], \"more\": "
+		    "false,"
 		    " \"epoch\": \"e1\", \"head\": 6}");
 	/* One write for the past, one for the event; then the terminal is gone. */
 	fake_fail_output_after(f, 1);

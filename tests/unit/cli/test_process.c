@@ -7,11 +7,12 @@
 #include "base/str.h"
 #include "bus/command.h"
 
-/* One process, as status tells it. A since far ahead is after the command, whenever the test runs. */
+/* One process, as status tells it. A since far ahead is after the command, whenever the test runs.
+ */
 #define PROCESS(state, generation, pid, rest)                                                      \
-	"{\"processes\": [{\"name\": \"web\", \"state\": \"" state "\", \"generation\": " #generation  \
-	", \"pid\": " #pid rest "}]}"
-#define LATER ", \"since\": \"2150-01-01T00:00:00.000Z\""
+	"{\"processes\": [{\"name\": \"web\", \"state\": \"" state                                 \
+	"\", \"generation\": " #generation ", \"pid\": " #pid rest "}]}"
+#define LATER   ", \"since\": \"2150-01-01T00:00:00.000Z\""
 #define EARLIER ", \"since\": \"2020-01-01T00:00:00.000Z\""
 
 static void accept_web(struct fake *f, const char *method)
@@ -47,13 +48,16 @@ static void restart_gives_up_when_it_is_held(void **state)
 
 	accept_web(f, "process.restart");
 	fake_answer(f, "haled", "status", PROCESS("ready", 3, 10, ""));
-	fake_answer(f, "haled", "status",
-		    PROCESS("held", 4, null, ", \"last_exit\": {\"code\": 78, \"expected\": false}"));
-	fake_answer(f, "haled", "logs", "{\"lines\": [{\"level\": \"fatal\", \"text\": \"bad jq\"}]}");
+	fake_answer(
+		f, "haled", "status",
+		PROCESS("held", 4, null, ", \"last_exit\": {\"code\": 78, \"expected\": false}"));
+	fake_answer(f, "haled", "logs",
+		    "{\"lines\": [{\"level\": \"fatal\", \"text\": \"bad jq\"}]}");
 	assert_run(f, "restart web", 1,
 		   "web is not ready but held: exited with code 78 (configuration wrong)\n"
 		   "    fatal bad jq\n");
-	assert_string_equal(fake_asked(f, "haled", "logs"), "{\"after\":0,\"limit\":5,\"name\":\"web\"}");
+	assert_string_equal(fake_asked(f, "haled", "logs"),
+			    "{\"after\":0,\"limit\":5,\"name\":\"web\"}");
 }
 
 static void restart_gives_up_in_time_with_the_last_lines(void **state)
@@ -141,9 +145,10 @@ static void json_has_a_line_for_each(void **state)
 
 	accept_web(f, "process.start");
 	fake_answer(f, "haled", "status", PROCESS("ready", 3, 10, ""));
-	assert_run(f, "start web -o json", 0,
-		   "{\"name\":\"web\",\"done\":true,\"process\":{\"name\":\"web\",\"state\":\"ready\","
-		   "\"generation\":3,\"pid\":10}}\n");
+	assert_run(
+		f, "start web -o json", 0,
+		"{\"name\":\"web\",\"done\":true,\"process\":{\"name\":\"web\",\"state\":\"ready\","
+		"\"generation\":3,\"pid\":10}}\n");
 }
 
 static void haled_going_away_ends_the_waiting(void **state)

@@ -16,23 +16,32 @@
 #define NOW "2026-11-22T02:00:00.000Z"
 
 static const char whole[] =
-	"{\"status\": \"critical\", \"score\": 83.3333, \"node\": \"web1\", \"instance\": \"tradeguard\","
+	"{\"status\": \"critical\", \"score\": 83.3333, \"node\": \"web1\", \"instance\": "
+	"\"tradeguard\","
 	" \"since\": \"2026-11-22T01:56:00.000Z\", \"started\": \"2026-11-21T22:48:00.000Z\","
 	" \"counts\": {\"total\": 3, \"healthy\": 2, \"down\": 1, \"degraded\": 0},"
 	" \"components\": ["
-	"  {\"id\": \"api\", \"label\": \"API\", \"status\": \"healthy\", \"since\": \"2026-11-21T22:48:00.000Z\","
-	"   \"last_check\": \"2026-11-22T01:59:56.000Z\", \"took_ms\": 41.2, \"message\": \"HTTP 200\"},"
-	"  {\"id\": \"db\", \"label\": \"db\", \"status\": \"down\", \"since\": \"2026-11-22T01:56:00.000Z\","
-	"   \"last_check\": \"2026-11-22T01:59:59.900Z\", \"took_ms\": null, \"message\": \"Connection refused\"},"
-	"  {\"id\": \"app\", \"status\": \"unknown\", \"message\": \"No data\", \"blocked_by\": \"db\"},"
+	"  {\"id\": \"api\", \"label\": \"API\", \"status\": \"healthy\", \"since\": "
+	"\"2026-11-21T22:48:00.000Z\","
+	"   \"last_check\": \"2026-11-22T01:59:56.000Z\", \"took_ms\": 41.2, \"message\": \"HTTP "
+	"200\"},"
+	"  {\"id\": \"db\", \"label\": \"db\", \"status\": \"down\", \"since\": "
+	"\"2026-11-22T01:56:00.000Z\","
+	"   \"last_check\": \"2026-11-22T01:59:59.900Z\", \"took_ms\": null, \"message\": "
+	"\"Connection refused\"},"
+	"  {\"id\": \"app\", \"status\": \"unknown\", \"message\": \"No data\", \"blocked_by\": "
+	"\"db\"},"
 	"  {\"id\": \"hale.check.http\", \"kind\": \"process\", \"status\": \"healthy\"}],"
 	" \"processes\": ["
 	"  {\"name\": \"check.http\", \"state\": \"ready\", \"pid\": 1234, \"restarts\": 2,"
-	"   \"since\": \"2026-11-22T01:57:00.000Z\", \"last_exit\": {\"at\": \"2026-11-22T01:57:00.000Z\","
+	"   \"since\": \"2026-11-22T01:57:00.000Z\", \"last_exit\": {\"at\": "
+	"\"2026-11-22T01:57:00.000Z\","
 	"   \"signal\": \"SIGSEGV\", \"core\": true, \"uptime_ms\": 5123, \"expected\": false,"
 	"   \"last_lines\": [\"one\", \"two\", \"three\", \"four\", \"five\", \"six\"]}},"
-	"  {\"name\": \"notifier\", \"state\": \"backoff\", \"pid\": null, \"restarts\": 9, \"crash_looping\": true,"
-	"   \"next_start\": \"2026-11-22T02:00:05.000Z\", \"last_exit\": {\"at\": \"2026-11-22T01:40:00.000Z\","
+	"  {\"name\": \"notifier\", \"state\": \"backoff\", \"pid\": null, \"restarts\": 9, "
+	"\"crash_looping\": true,"
+	"   \"next_start\": \"2026-11-22T02:00:05.000Z\", \"last_exit\": {\"at\": "
+	"\"2026-11-22T01:40:00.000Z\","
 	"   \"code\": 1, \"expected\": false}}]}";
 
 static struct status_look look_of(bool is_partial)
@@ -62,7 +71,7 @@ static void the_whole_page_reads_so(void **state)
 	assert_string_equal(
 		str_text(&out),
 		"● critical for 4m, score 83.3   tradeguard on web1, up 3h12m\n"
-		"3 components: 2 healthy, 1 down\n"
+		"3 components (1 of hale itself): 2 healthy, 1 down\n"
 		"\n"
 		"STATUS     COMPONENT  LABEL      SINCE    LAST   TOOK  MESSAGE\n"
 		"● healthy  api        API    3h12m ago  4s ago  41 ms  HTTP 200\n"
@@ -107,9 +116,10 @@ static void a_failed_reload_is_said(void **state)
 
 	(void)state;
 	status_format(&out, status, &look);
-	assert_string_equal(str_text(&out),
-			    "● healthy\nThe last reload failed, the configuration before it is in force: "
-			    "hale.yaml:3:1: unknown key\n");
+	assert_string_equal(
+		str_text(&out),
+		"● healthy\nThe last reload failed, the configuration before it is in force: "
+		"hale.yaml:3:1: unknown key\n");
 	json_decref(status);
 }
 
@@ -119,10 +129,15 @@ static void the_exit_code_is_the_overall_status(void **state)
 		const char *json;
 		int code;
 	} rows[] = {
-		{"{\"status\": \"healthy\"}", 0}, {"{\"status\": \"degraded\"}", 1},
-		{"{\"status\": \"critical\"}", 2}, {"{\"status\": \"down\"}", 2},
-		{"{\"status\": \"unknown\"}", 3}, {"{\"status\": \"splendid\"}", 3},
-		{"{\"status\": null}", 3}, {"{}", 3}, {"[]", 3},
+		{"{\"status\": \"healthy\"}",  0},
+		{"{\"status\": \"degraded\"}", 1},
+		{"{\"status\": \"critical\"}", 2},
+		{"{\"status\": \"down\"}",     2},
+		{"{\"status\": \"unknown\"}",  3},
+		{"{\"status\": \"splendid\"}", 3},
+		{"{\"status\": null}",         3},
+		{"{}",			 3},
+		{"[]",			 3},
 	};
 
 	(void)state;
@@ -168,10 +183,14 @@ static void chosen_ones_give_the_worst_of_them(void **state)
 static void an_empty_or_strange_status_is_no_trouble(void **state)
 {
 	static const char *const rows[] = {
-		"{}", "[]", "{\"components\": 3, \"processes\": {}, \"counts\": [], \"score\": \"x\"}",
-		"{\"components\": [null, 3, {}, {\"id\": 4, \"took_ms\": \"x\", \"since\": \"yesterday\"}],"
+		"{}",
+		"[]",
+		"{\"components\": 3, \"processes\": {}, \"counts\": [], \"score\": \"x\"}",
+		"{\"components\": [null, 3, {}, {\"id\": 4, \"took_ms\": \"x\", \"since\": "
+		"\"yesterday\"}],"
 		" \"processes\": [null, {}, {\"pid\": \"x\", \"last_exit\": 3},"
-		" {\"last_exit\": {\"expected\": false, \"at\": \"" NOW "\", \"last_lines\": [3, null]}}]}",
+		" {\"last_exit\": {\"expected\": false, \"at\": \"" NOW
+		"\", \"last_lines\": [3, null]}}]}",
 	};
 
 	(void)state;
@@ -190,9 +209,10 @@ static void an_old_or_expected_end_is_no_crash(void **state)
 {
 	HALE_CLEANUP(str_done) struct str out = {0};
 	struct status_look look = look_of(true);
-	json_t *status = load("{\"processes\": [{\"name\": \"a\", \"last_exit\": {\"expected\": false,"
-			      " \"at\": \"2026-11-22T01:50:00.000Z\"}}, {\"name\": \"b\", \"last_exit\":"
-			      " {\"expected\": true, \"at\": \"2026-11-22T01:59:59.000Z\"}}]}");
+	json_t *status =
+		load("{\"processes\": [{\"name\": \"a\", \"last_exit\": {\"expected\": false,"
+		     " \"at\": \"2026-11-22T01:50:00.000Z\"}}, {\"name\": \"b\", \"last_exit\":"
+		     " {\"expected\": true, \"at\": \"2026-11-22T01:59:59.000Z\"}}]}");
 
 	(void)state;
 	status_format(&out, status, &look);

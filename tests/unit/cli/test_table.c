@@ -9,9 +9,8 @@
 #include "table.h"
 #include "text.h"
 
-static const struct table_column columns[] = {
-	{.title = "NAME"}, {.title = "LABEL"}, {.title = "TOOK", .is_right = true},
-	{.title = "MESSAGE", .is_flexible = true}};
+static const struct table_column columns[] = {TABLE_LEFT("NAME"), TABLE_LEFT("LABEL"),
+					      TABLE_RIGHT("TOOK"), TABLE_FLEXIBLE("MESSAGE")};
 
 static void row(struct table *t, const char *name, const char *label, const char *took,
 		const char *message)
@@ -103,7 +102,7 @@ static void no_rows_print_nothing(void **state)
 
 static void without_titles_only_rows_are_printed(void **state)
 {
-	static const struct table_column plain[] = {{0}, {0}};
+	static const struct table_column plain[] = {TABLE_PLAIN, TABLE_PLAIN};
 	struct table t = {.columns = plain, .columns_n = 2, .indent = 2};
 
 	(void)state;
@@ -150,7 +149,8 @@ static void no_line_is_wider_than_asked(void **state)
 		struct table t = new_table();
 		const char *line;
 
-		row(&t, "api", "玩具", "41 ms", "玩具屋 and a long message that goes on and on 🚀🚀🚀");
+		row(&t, "api", "玩具", "41 ms",
+		    "玩具屋 and a long message that goes on and on 🚀🚀🚀");
 		table_format(&t, false, width, &out);
 		table_done(&t);
 		line = str_text(&out);

@@ -44,7 +44,9 @@ static void control_sequences_do_not_reach_the_terminal(void **state)
 {
 	(void)state;
 	assert_cut("a\033[31mb\r\nc\x7f", 40, "a [31mb  c ", 11);
-	assert_cut("\xc2\x9b" "31m", 40, " 31m", 4); /* the one-character CSI of C1 */
+	assert_cut("\xc2\x9b"
+		   "31m",
+		   40, " 31m", 4); /* the one-character CSI of C1 */
 }
 
 static void what_is_cut_ends_in_an_ellipsis(void **state)
@@ -69,10 +71,18 @@ static void spans_read_at_a_glance(void **state)
 		int64_t ms;
 		const char *text;
 	} rows[] = {
-		{0, "now"},          {999, "now"},          {1000, "1s"},
-		{59999, "59s"},      {60000, "1m"},         {3599999, "59m"},
-		{3600000, "1h"},     {11520000, "3h12m"},   {86399999, "23h59m"},
-		{86400000, "1d"},    {446400000, "5d4h"},   {34560000000, "400d"},
+		{0,           "now"   },
+                {999,         "now"   },
+                {1000,        "1s"    },
+                {59999,       "59s"   },
+		{60000,       "1m"    },
+                {3599999,     "59m"   },
+                {3600000,     "1h"    },
+                {11520000,    "3h12m" },
+		{86399999,    "23h59m"},
+                {86400000,    "1d"    },
+                {446400000,   "5d4h"  },
+                {34560000000, "400d"  },
 	};
 	char buf[TEXT_TIME_MAX];
 
@@ -99,9 +109,16 @@ static void measured_times_keep_their_meaning_at_every_size(void **state)
 		double ms;
 		const char *text;
 	} rows[] = {
-		{0, "0 ms"},       {0.004, "0 ms"},   {0.42, "0.42 ms"},    {3.14, "3.1 ms"},
-		{41.2, "41 ms"},   {999, "999 ms"},   {2310.2, "2.31 s"},   {59000, "59 s"},
-		{200000, "3m20s"}, {1e300, ""},
+		{0,      "0 ms"   },
+                {0.004,  "0 ms"   },
+                {0.42,   "0.42 ms"},
+                {3.14,   "3.1 ms" },
+		{41.2,   "41 ms"  },
+                {999,    "999 ms" },
+                {2310.2, "2.31 s" },
+                {59000,  "59 s"   },
+		{200000, "3m20s"  },
+                {1e300,  ""       },
 	};
 	char buf[TEXT_TIME_MAX];
 

@@ -52,12 +52,15 @@ static void status_watched_redraws_in_place(void **state)
 /* ---- show, check ---- */
 
 static const char api[] =
-	"{\"component\": {\"id\": \"api\", \"label\": \"API\", \"kind\": \"http\", \"process\": \"check.http\","
+	"{\"component\": {\"id\": \"api\", \"label\": \"API\", \"kind\": \"http\", \"process\": "
+	"\"check.http\","
 	" \"node\": \"web1\", \"status\": \"degraded\", \"since\": \"2026-11-22T01:56:00.000Z\","
 	" \"message\": \"took_ms 2310 > 2000\", \"reason\": \"threshold\", \"outcome\": \"pass\","
-	" \"took_ms\": 2310.2, \"consecutive_failures\": 2, \"last_check\": \"2026-11-22T01:59:56.000Z\","
+	" \"took_ms\": 2310.2, \"consecutive_failures\": 2, \"last_check\": "
+	"\"2026-11-22T01:59:56.000Z\","
 	" \"interval_ms\": 30000, \"impact\": \"critical\", \"depends_on\": [\"db\", \"net\"],"
-	" \"blocked_by\": null, \"labels\": {\"env\": \"prod\"}, \"metrics\": {\"status_code\": 200.0,"
+	" \"blocked_by\": null, \"labels\": {\"env\": \"prod\"}, \"metrics\": {\"status_code\": "
+	"200.0,"
 	" \"positions\": 21.5}, \"details\": {\"body\": {\"a\": [1]}, \"empty\": {}}}}";
 
 static void show_tells_all_of_a_component(void **state)
@@ -87,12 +90,15 @@ static void show_tells_all_of_a_process(void **state)
 {
 	struct fake *f = *state;
 
-	fake_answer(f, "haled", "show",
-		    "{\"process\": {\"name\": \"check.http\", \"state\": \"held\", \"pid\": null, \"restarts\": 2,"
-		    " \"program\": \"hale-check-http\", \"status_text\": \"12 checks\", \"last_exit\":"
-		    " {\"at\": \"2026-11-22T01:59:00.000Z\", \"code\": 78, \"expected\": false},"
-		    " \"lines\": [{\"n\": 1, \"at\": \"2026-11-22T01:58:59.900Z\", \"level\": \"error\","
-		    " \"text\": \"no \\u001b[31mred\"}]}}");
+	fake_answer(
+		f, "haled", "show",
+		"{\"process\": {\"name\": \"check.http\", \"state\": \"held\", \"pid\": null, "
+		"\"restarts\": 2,"
+		" \"program\": \"hale-check-http\", \"status_text\": \"12 checks\", \"last_exit\":"
+		" {\"at\": \"2026-11-22T01:59:00.000Z\", \"code\": 78, \"expected\": false},"
+		" \"lines\": [{\"n\": 1, \"at\": \"2026-11-22T01:58:59.900Z\", \"level\": "
+		"\"error\","
+		" \"text\": \"no \\u001b[31mred\"}]}}");
 	assert_run(f, "show check.http", 2,
 		   "● held  check.http\n"
 		   "  program    hale-check-http\n"
@@ -119,10 +125,11 @@ static void check_asks_the_process_that_checks(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "haled", "show", api);
-	fake_answer(f, "check.http", "check.run",
-		    "{\"observation\": {\"outcome\": \"fail\", \"reason\": \"http_status\","
-		    " \"message\": \"HTTP 500\", \"took_ms\": 41, \"metrics\": {\"status_code\": 500},"
-		    " \"details\": {}}}");
+	fake_answer(
+		f, "check.http", "check.run",
+		"{\"observation\": {\"outcome\": \"fail\", \"reason\": \"http_status\","
+		" \"message\": \"HTTP 500\", \"took_ms\": 41, \"metrics\": {\"status_code\": 500},"
+		" \"details\": {}}}");
 	assert_run(f, "check api", 2,
 		   "● fail  api\n"
 		   "  message  HTTP 500\n"
@@ -138,13 +145,13 @@ static void check_exits_by_outcome(void **state)
 		const char *answer;
 		int code;
 	} rows[] = {
-		{"{\"observation\": {\"outcome\": \"pass\"}}", 0},
-		{"{\"observation\": {\"outcome\": \"warn\"}}", 1},
-		{"{\"observation\": {\"outcome\": \"fail\"}}", 2},
-		{"{\"observation\": {\"outcome\": \"down\"}}", 2},
+		{"{\"observation\": {\"outcome\": \"pass\"}}",  0},
+		{"{\"observation\": {\"outcome\": \"warn\"}}",  1},
+		{"{\"observation\": {\"outcome\": \"fail\"}}",  2},
+		{"{\"observation\": {\"outcome\": \"down\"}}",  2},
 		{"{\"observation\": {\"outcome\": \"error\"}}", 3},
-		{"{\"observation\": {\"outcome\": \"new\"}}", 3},
-		{"{}", 3},
+		{"{\"observation\": {\"outcome\": \"new\"}}",   3},
+		{"{}",					  3},
 	};
 	struct fake *f = *state;
 
@@ -160,7 +167,8 @@ static void check_says_what_cannot_be_checked(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "haled", "show", "{\"process\": {\"name\": \"web\"}}");
-	fake_answer(f, "haled", "show", "{\"component\": {\"id\": \"hale.web\", \"process\": \"haled\"}}");
+	fake_answer(f, "haled", "show",
+		    "{\"component\": {\"id\": \"hale.web\", \"process\": \"haled\"}}");
 	assert_refused(f, "check web", 3,
 		       "hale: web is a process, not a component (see: hale show web)\n");
 	assert_refused(f, "check hale.web", 3,
@@ -174,12 +182,15 @@ static void logs_print_lines_with_their_time(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "haled", "logs",
-		    "{\"lines\": [{\"n\": 7, \"at\": \"2026-11-22T01:59:00.123Z\", \"process\": \"web\","
+		    "{\"lines\": [{\"n\": 7, \"at\": \"2026-11-22T01:59:00.123Z\", \"process\": "
+		    "\"web\","
 		    " \"level\": \"warn\", \"text\": \"slow\"}], \"next\": 7}");
 	assert_run(f, "logs web -n 1", 0, "01:59:00.123 warn  slow\n");
-	assert_string_equal(fake_asked(f, "haled", "logs"), "{\"after\":0,\"limit\":1,\"name\":\"web\"}");
+	assert_string_equal(fake_asked(f, "haled", "logs"),
+			    "{\"after\":0,\"limit\":1,\"name\":\"web\"}");
 	assert_run(f, "logs --all", 0, "01:59:00.123 warn  web              slow\n");
-	assert_string_equal(fake_asked(f, "haled", "logs"), "{\"after\":0,\"limit\":50,\"name\":null}");
+	assert_string_equal(fake_asked(f, "haled", "logs"),
+			    "{\"after\":0,\"limit\":50,\"name\":null}");
 	assert_refused(f, "logs", 2, "hale: logs: name a process, or say --all\n");
 	assert_refused(f, "logs web --all", 2, "hale: logs: name a process, or say --all\n");
 }
@@ -190,7 +201,8 @@ static void logs_follow_the_cursor_until_haled_goes(void **state)
 
 	fake_answer(f, "haled", "logs", "{\"lines\": [{\"text\": \"one\"}], \"next\": 1}");
 	fake_answer(f, "haled", "logs", "{\"lines\": [{\"text\": \"two\"}], \"next\": 4}");
-	fake_answer(f, "haled", "logs", "{\"lines\": [{\"text\": \"of a new haled\"}], \"next\": 1}");
+	fake_answer(f, "haled", "logs",
+		    "{\"lines\": [{\"text\": \"of a new haled\"}], \"next\": 1}");
 	fake_answer(f, "haled", "logs", "{\"lines\": [{\"text\": \"three\"}], \"next\": 2}");
 	fake_refuse(f, "haled", "logs", COMMAND_E_REFUSED, "shutting down", NULL);
 	assert_run(f, "logs web -f -n 1", 1, "one\ntwo\nthree\n");
@@ -213,7 +225,8 @@ static void reload_tells_what_changed(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "haled", "reload",
-		    "{\"changed\": [\"check.http\", \"web\"], \"started\": [\"check.tcp\"], \"stopped\": [],"
+		    "{\"changed\": [\"check.http\", \"web\"], \"started\": [\"check.tcp\"], "
+		    "\"stopped\": [],"
 		    " \"unchanged\": 1}");
 	fake_answer(f, "haled", "reload", "{\"changed\": [], \"unchanged\": 4}");
 	fake_answer(f, "haled", "reload", "{}");
@@ -232,10 +245,11 @@ static void a_refused_reload_shows_carets(void **state)
 {
 	struct fake *f = *state;
 
-	fake_refuse(f, "haled", "reload", COMMAND_E_FAILED, "hale.yaml:3:5: unknown key 'intervall'",
-		    "{\"errors\": [{\"file\": \"hale.yaml\", \"line\": 3, \"column\": 5, \"length\": 9,"
-		    " \"message\": \"unknown key 'intervall'\", \"hint\": \"did you mean 'interval'?\","
-		    " \"source\": \"    intervall: 30s\"}]}");
+	fake_refuse(
+		f, "haled", "reload", COMMAND_E_FAILED, "hale.yaml:3:5: unknown key 'intervall'",
+		"{\"errors\": [{\"file\": \"hale.yaml\", \"line\": 3, \"column\": 5, \"length\": 9,"
+		" \"message\": \"unknown key 'intervall'\", \"hint\": \"did you mean 'interval'?\","
+		" \"source\": \"    intervall: 30s\"}]}");
 	assert_refused(f, "reload", 1,
 		       "hale.yaml:3:5: unknown key 'intervall'\n"
 		       "    3 |     intervall: 30s\n"
@@ -313,8 +327,10 @@ static void alerts_are_a_table(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "notifier", "alerts.list",
-		    "{\"alerts\": [{\"id\": \"12345678-aaaa\", \"severity\": \"critical\", \"state\": \"open\","
-		    " \"component\": \"api\", \"message\": \"down\", \"opened\": \"2026-11-22T01:56:00.000Z\","
+		    "{\"alerts\": [{\"id\": \"12345678-aaaa\", \"severity\": \"critical\", "
+		    "\"state\": \"open\","
+		    " \"component\": \"api\", \"message\": \"down\", \"opened\": "
+		    "\"2026-11-22T01:56:00.000Z\","
 		    " \"count\": 3}, {}]}");
 	fake_answer(f, "notifier", "alerts.list", "{\"alerts\": []}");
 	fake_answer(f, "notifier", "alerts.list", "{}");
@@ -322,10 +338,12 @@ static void alerts_are_a_table(void **state)
 		   "SEVERITY  ALERT     COMPONENT  STATE  OPENED  COUNT  MESSAGE\n"
 		   "critical  12345678  api        open   4m ago      3  down\n"
 		   "?         ?\n");
-	assert_string_equal(fake_asked(f, "notifier", "alerts.list"), "{\"limit\":50,\"state\":\"open\"}");
+	assert_string_equal(fake_asked(f, "notifier", "alerts.list"),
+			    "{\"limit\":50,\"state\":\"open\"}");
 	assert_run(f, "alerts list", 0, "no open alerts\n");
 	assert_run(f, "alerts --all", 0, "no alerts\n");
-	assert_string_equal(fake_asked(f, "notifier", "alerts.list"), "{\"limit\":50,\"state\":\"all\"}");
+	assert_string_equal(fake_asked(f, "notifier", "alerts.list"),
+			    "{\"limit\":50,\"state\":\"all\"}");
 }
 
 static void an_alert_is_found_by_the_first_letters_of_its_id(void **state)
@@ -335,8 +353,10 @@ static void an_alert_is_found_by_the_first_letters_of_its_id(void **state)
 	fake_answer(f, "notifier", "alerts.list",
 		    "{\"alerts\": [{\"id\": \"1234-a\"}, {\"id\": \"1299-b\"}]}");
 	fake_answer(f, "notifier", "alerts.show",
-		    "{\"id\": \"1234-a\", \"severity\": \"warning\", \"component\": \"api\", \"state\": \"resolved\","
-		    " \"message\": \"slow\", \"rule\": \"system\", \"deliveries\": [{\"channel\": \"ops\","
+		    "{\"id\": \"1234-a\", \"severity\": \"warning\", \"component\": \"api\", "
+		    "\"state\": \"resolved\","
+		    " \"message\": \"slow\", \"rule\": \"system\", \"deliveries\": [{\"channel\": "
+		    "\"ops\","
 		    " \"status\": \"failed\", \"attempts\": 3, \"error\": \"HTTP 500\","
 		    " \"created\": \"2026-11-22T01:59:00.000Z\"}]}");
 	assert_run(f, "alerts show 123", 0,
@@ -358,8 +378,10 @@ static void notify_test_tells_whether_it_was_sent(void **state)
 {
 	struct fake *f = *state;
 
-	fake_answer(f, "notifier", "notify.test", "{\"status\": \"sent\", \"detail\": \"accepted\"}");
-	fake_answer(f, "notifier", "notify.test", "{\"status\": \"failed\", \"detail\": \"HTTP 401\"}");
+	fake_answer(f, "notifier", "notify.test",
+		    "{\"status\": \"sent\", \"detail\": \"accepted\"}");
+	fake_answer(f, "notifier", "notify.test",
+		    "{\"status\": \"failed\", \"detail\": \"HTTP 401\"}");
 	fake_answer(f, "notifier", "notify.test", "{}");
 	assert_run(f, "notify test ops", 0, "ops: sent, accepted\n");
 	assert_run(f, "notify test ops", 1, "ops: failed, HTTP 401\n");
@@ -373,12 +395,17 @@ static void a_dry_run_shows_the_plan(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "reconciler", "reconcile.run",
-		    "{\"job\": \"positions\", \"dry_run\": true, \"outcome\": \"done\", \"inserted\": 1,"
-		    " \"updated\": 1, \"closed\": 1, \"skipped\": 0, \"errors\": [], \"took_ms\": 41.2, \"plan\": ["
-		    " {\"op\": \"insert\", \"key\": \"AAPL\", \"before\": null, \"after\": {\"symbol\": \"AAPL\", \"qty\": 100}},"
-		    " {\"op\": \"update\", \"key\": \"MSFT\", \"before\": {\"symbol\": \"MSFT\", \"qty\": 5.5},"
+		    "{\"job\": \"positions\", \"dry_run\": true, \"outcome\": \"done\", "
+		    "\"inserted\": 1,"
+		    " \"updated\": 1, \"closed\": 1, \"skipped\": 0, \"errors\": [], \"took_ms\": "
+		    "41.2, \"plan\": ["
+		    " {\"op\": \"insert\", \"key\": \"AAPL\", \"before\": null, \"after\": "
+		    "{\"symbol\": \"AAPL\", \"qty\": 100}},"
+		    " {\"op\": \"update\", \"key\": \"MSFT\", \"before\": {\"symbol\": \"MSFT\", "
+		    "\"qty\": 5.5},"
 		    "  \"after\": {\"symbol\": \"MSFT\", \"qty\": 7}},"
-		    " {\"op\": \"close\", \"key\": \"玩具\", \"before\": {\"qty\": 3}, \"after\": null}], \"truncated\": true}");
+		    " {\"op\": \"close\", \"key\": \"玩具\", \"before\": {\"qty\": 3}, \"after\": "
+		    "null}], \"truncated\": true}");
 	assert_run(f, "reconcile positions --dry-run", 0,
 		   "positions: dry run, would insert 1, update 1, close 1 (41 ms)\n"
 		   "\n"
@@ -397,12 +424,14 @@ static void a_run_tells_counts_and_errors(void **state)
 	struct fake *f = *state;
 
 	fake_answer(f, "reconciler", "reconcile.run",
-		    "{\"outcome\": \"done\", \"inserted\": 1, \"updated\": 2, \"errors\": [\"row 3: no key\"]}");
+		    "{\"outcome\": \"done\", \"inserted\": 1, \"updated\": 2, \"errors\": [\"row "
+		    "3: no key\"]}");
 	fake_answer(f, "reconciler", "reconcile.run", "{\"outcome\": \"done\"}");
 	fake_answer(f, "reconciler", "reconcile.run",
 		    "{\"outcome\": \"refused\", \"errors\": [\"the source is empty\"]}");
 	fake_answer(f, "reconciler", "reconcile.run", "{}");
-	fake_refuse(f, "reconciler", "reconcile.run", COMMAND_E_REFUSED, "p: already running", NULL);
+	fake_refuse(f, "reconciler", "reconcile.run", COMMAND_E_REFUSED, "p: already running",
+		    NULL);
 	assert_run(f, "reconcile p", 0, "p: 1 inserted, 2 updated\n  row 3: no key\n");
 	assert_run(f, "reconcile p", 0, "p: nothing to change\n");
 	assert_run(f, "reconcile p", 1, "p: refused\n  the source is empty\n");
@@ -416,11 +445,13 @@ static void jobs_and_actions_are_listed(void **state)
 
 	fake_answer(f, "reconciler", "reconcile.jobs",
 		    "{\"jobs\": [{\"name\": \"positions\", \"schedule\": \"every 5m\","
-		    " \"next_run\": \"2026-11-22T02:03:00.000Z\", \"source\": \"http\", \"target\": \"postgres\","
+		    " \"next_run\": \"2026-11-22T02:03:00.000Z\", \"source\": \"http\", "
+		    "\"target\": \"postgres\","
 		    " \"table\": \"positions\", \"running\": false, \"last_run\":"
 		    " {\"outcome\": \"failed\", \"at\": \"2026-11-22T01:58:00.000Z\"}}]}");
 	fake_answer(f, "reconciler", "action.list",
-		    "{\"actions\": [{\"name\": \"reconnect\", \"method\": \"POST\", \"url\": \"http://x/\"}, \"y\"]}");
+		    "{\"actions\": [{\"name\": \"reconnect\", \"method\": \"POST\", \"url\": "
+		    "\"http://x/\"}, \"y\"]}");
 	fake_answer(f, "reconciler", "action.list", "{\"actions\": []}");
 	assert_run(f, "reconcile", 0,
 		   "NAME       SCHEDULE   NEXT  LAST RUN    WHEN  FROM  TO\n"

@@ -24,7 +24,8 @@ static void assert_yaml(const char *json, const char *expected)
 static void maps_and_lists_are_blocks(void **state)
 {
 	(void)state;
-	assert_yaml("{\"api\": {\"http\": {\"url\": \"http://x/\"}, \"interval\": 30000, \"on\": true}}",
+	assert_yaml("{\"api\": {\"http\": {\"url\": \"http://x/\"}, \"interval\": 30000, \"on\": "
+		    "true}}",
 		    "api:\n  http:\n    url: http://x/\n  interval: 30000\n  \"on\": true\n");
 	assert_yaml("{\"l\": [\"a\", 1, null], \"e\": [], \"m\": {}}",
 		    "l:\n  - a\n  - 1\n  - null\ne: []\nm: {}\n");
@@ -35,11 +36,31 @@ static void maps_and_lists_are_blocks(void **state)
 }
 
 static const char *const hard[] = {
-	"",      "true", "No",    "null",  "~",     "1",    "-1",        "3 apples", " x",  "x ",
-	"a: b",  "a:",   "a #b",  "#a",    "- a",   "*a",   "&a",        "!a",       "|",   ">",
-	"{a}",   "[a]",  "\"a\"", "'a'",   "%a",    "@a",   "`a`",       "a\nb",     "a\tb", "ä → b",
-	"${X}",  "...",  "---",   "?",     "0x1f",  ".5",   "+1",        "=",        "<<",  "********",
-	"a\\b",  "c'd",  "> 2000", "null null", "a,b", "http://x/?a=1#f", "y", "\xc2\x85", "\x7f",
+	"",       "true",
+	"No",     "null",
+	"~",      "1",
+	"-1",     "3 apples",
+	" x",     "x ",
+	"a: b",   "a:",
+	"a #b",   "#a",
+	"- a",    "*a",
+	"&a",     "!a",
+	"|",      ">",
+	"{a}",    "[a]",
+	"\"a\"",  "'a'",
+	"%a",     "@a",
+	"`a`",    "a\nb",
+	"a\tb",   "ä → b",
+	"${X}",   "...",
+	"---",    "?",
+	"0x1f",   ".5",
+	"+1",     "=",
+	"<<",     "********",
+	"a\\b",   "c'd",
+	"> 2000", "null null",
+	"a,b",    "http://x/?a=1#f",
+	"y",      "\xc2\x85",
+	"\x7f",
 };
 
 /* The reader of the configuration is the model: what is written must read back as it was. */
