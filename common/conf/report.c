@@ -267,6 +267,7 @@ json_t *report_encode(const struct report *r)
 		json_object_set_new(o, "file", text_or_null(e->file));
 		json_object_set_new(o, "line", json_integer((json_int_t)e->mark.line));
 		json_object_set_new(o, "column", json_integer((json_int_t)e->mark.column));
+		json_object_set_new(o, "length", json_integer((json_int_t)e->mark.length));
 		json_object_set_new(o, "message", text_or_null(e->message));
 		json_object_set_new(o, "hint", text_or_null(e->hint));
 		json_object_set_new(o, "source", text_or_null(e->source));

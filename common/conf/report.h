@@ -53,7 +53,7 @@ void report_warn(struct report *r, const struct conf_mark *mark, const char *sou
 		 const char *hint, const char *fmt, ...) HALE_PRINTF(5, 6);
 /* For a terminal or a log; `colour` uses ANSI sequences. Ends in a line that counts. */
 void report_format(const struct report *r, bool colour, struct str *out);
-/* [{"file","line","column","message","hint","source","warning"}] */
+/* [{"file","line","column","length","message","hint","source","warning"}] */
 json_t *report_encode(const struct report *r);
 
 #endif

@@ -82,10 +82,11 @@ static void carets_stand_under_characters_not_bytes(void **state)
 
 	(void)state;
 	add(&r, "a.yaml", 3, 9, 5, "größe: häß", "wide");
-	says(&r, false, "a.yaml:3:9: wide\n"
-			"    3 | größe: häß\n"
-			"      |       ^^^^\n"
-			"1 error\n");
+	says(&r, false,
+	     "a.yaml:3:9: wide\n"
+	     "    3 | größe: häß\n"
+	     "      |       ^^^^\n"
+	     "1 error\n");
 	report_done(&r);
 }
 
@@ -95,10 +96,11 @@ static void tabs_before_the_mark_stay_tabs(void **state)
 
 	(void)state;
 	add(&r, "a.yaml", 123456, 4, 1, "a:\tb", "x");
-	says(&r, false, "a.yaml:123456:4: x\n"
-			"123456 | a:\tb\n"
-			"       |   \t^\n"
-			"1 error\n");
+	says(&r, false,
+	     "a.yaml:123456:4: x\n"
+	     "123456 | a:\tb\n"
+	     "       |   \t^\n"
+	     "1 error\n");
 	report_done(&r);
 }
 
@@ -109,9 +111,10 @@ static void an_underline_ends_with_its_line(void **state)
 	(void)state;
 	add(&r, "a.yaml", 1, 3, 99, "abcd", "long");
 	add(&r, "a.yaml", 2, 99, 4, "abcd", "beyond");
-	says(&r, false, "a.yaml:1:3: long\n    1 | abcd\n      |   ^^\n"
-			"a.yaml:2:99: beyond\n    2 | abcd\n      |     ^\n"
-			"2 errors\n");
+	says(&r, false,
+	     "a.yaml:1:3: long\n    1 | abcd\n      |   ^^\n"
+	     "a.yaml:2:99: beyond\n    2 | abcd\n      |     ^\n"
+	     "2 errors\n");
 	report_done(&r);
 }
 
@@ -178,8 +181,10 @@ static void a_report_encodes_as_json(void **state)
 	add(&r, "a.yaml", 2, 3, 4, "  key", "wrong");
 	json = report_encode(&r);
 	text = json_dumps(json, JSON_COMPACT);
-	assert_string_equal(text, "[{\"file\":\"a.yaml\",\"line\":2,\"column\":3,\"message\":\"wrong\","
-				  "\"hint\":null,\"source\":\"  key\",\"warning\":false}]");
+	assert_string_equal(
+		text,
+		"[{\"file\":\"a.yaml\",\"line\":2,\"column\":3,\"length\":4,"
+		"\"message\":\"wrong\",\"hint\":null,\"source\":\"  key\",\"warning\":false}]");
 	free(text);
 	json_decref(json);
 	report_done(&r);
