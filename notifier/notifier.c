@@ -464,5 +464,4 @@ const struct service_ops notifier_service = {
 	.done = notifier_done,
 	.methods = notifier_methods,
 	.has_feed = true,
-	.sections = alerts_sections,
 };
