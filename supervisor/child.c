@@ -21,8 +21,13 @@
 #include "spawn.h"
 #include "tail.h"
 
-/* How much of a chatty child is read in one turn of the loop. */
-#define CHILD_READ_MAX (256u * 1024)
+/* How much of a chatty child is read in one turn of the loop: each of these bytes may be a line,
+ * and each line is written on. The rest waits in the pipe, and then the child does. */
+#define CHILD_READ_MAX (16u * 1024)
+/* At its end all that is left: no pipe holds more (Linux: 64 KiB), unless somebody still writes. */
+#define CHILD_READ_LAST_MAX (256u * 1024)
+/* STATUS= is one line of a table. */
+#define CHILD_STATUS_MAX 256
 
 struct exit_report {
 	int64_t at_ms; /* wall; 0: never exited */
@@ -87,19 +92,22 @@ static void on_line(void *ctx, const char *line, size_t len)
 {
 	struct child *c = ctx;
 	int priority = take_priority(&line);
+	char text[TAIL_LINE_MAX + 1];
 
 	(void)len;
-	tail_add(&c->tail, ++*c->home->line_counter, clock_wall_ms(), priority, line);
-	c->hooks.on_line(c->hooks.ctx, c, priority, line);
+	/* A program may write anything; what travels as JSON must be UTF-8. */
+	(void)str_clean(text, sizeof(text), line);
+	tail_add(&c->tail, ++*c->home->line_counter, clock_wall_ms(), priority, text);
+	c->hooks.on_line(c->hooks.ctx, c, priority, text);
 }
 
-/* Reads what is there. False at the end of the pipe. */
-static bool drain(struct child *c)
+/* Reads what is there, about max_bytes at most. False at the end of the pipe. */
+static bool drain(struct child *c, size_t max_bytes)
 {
-	char buf[16384];
+	char buf[CHILD_READ_MAX];
 	size_t total = 0;
 
-	while (total < CHILD_READ_MAX) {
+	while (total < max_bytes) {
 		ssize_t got = read(c->output_fd, buf, sizeof(buf));
 
 		if (got < 0 && errno == EINTR)
@@ -136,7 +144,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct child *c = poll->data;
 
 	(void)events;
-	if (status < 0 || !drain(c))
+	if (status < 0 || !drain(c, CHILD_READ_MAX))
 		close_output(c);
 }
 
@@ -364,8 +372,11 @@ static void on_notify(void *ctx, const char *key, const char *value)
 		if (!uv_is_active((uv_handle_t *)&c->timer))
 			arm(c);
 	} else if (str_eq(key, "STATUS")) {
+		char text[CHILD_STATUS_MAX];
+
+		(void)str_clean(text, sizeof(text), value);
 		free(c->status_text);
-		c->status_text = mem_dup(value);
+		c->status_text = mem_dup(text);
 	}
 }
 
@@ -411,10 +422,8 @@ void child_reaped(struct child *c, int wait_status)
 	bool is_expected = c->machine.state == PROCESS_STOPPING && !c->was_timed_out;
 	enum child_event ev = CHILD_EV_EXIT_FAIL;
 
-	if (c->output != NULL && !drain(c))
+	if (c->output != NULL && !drain(c, CHILD_READ_LAST_MAX))
 		close_output(c);
-	/* What it left behind in its session has nobody to answer to. */
-	(void)kill(-c->pid, SIGKILL);
 	write_report(c, wait_status, is_expected);
 	c->pid = 0;
 	notify_socket_expect(c->notify, 0);
@@ -477,6 +486,11 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 void child_update(struct child *c, const struct process_spec *spec)
 {
 	set_spec(c, spec);
+}
+
+void child_disable(struct child *c)
+{
+	c->is_enabled = false;
 }
 
 bool child_differs(const struct child *c, const struct process_spec *spec)

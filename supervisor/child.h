@@ -45,10 +45,12 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	      const struct child_hooks *hooks, struct child **c_r, struct err *err);
 /* A new slice or policy; what runs is not touched until child_event(CHILD_EV_RESTART). */
 void child_update(struct child *c, const struct process_spec *spec);
+/* It left the configuration: not wanted any more. */
+void child_disable(struct child *c);
 /* True if a process started from spec would differ from this one. */
 bool child_differs(const struct child *c, const struct process_spec *spec);
 void child_event(struct child *c, enum child_event ev);
-/* waitpid(2) returned this for our pid. */
+/* waitpid(2) returned this for our pid. What is left of its session is the caller's to kill before. */
 void child_reaped(struct child *c, int wait_status);
 void child_close(struct child *c);
 

@@ -122,6 +122,11 @@ static void process_event(struct haled *d, struct command_request *rq, const jso
 		command_fail(rq, COMMAND_E_PARAMS, NULL, "names must list processes");
 		return;
 	}
+	/* What is started behind its stage's back would be stopped by nobody. */
+	if (d->stop_stage >= 0) {
+		command_fail(rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
+		return;
+	}
 	matched = mem_array(d->children_n, sizeof(struct child *));
 	if (roster_match(d, names, matched, &n, &err) < 0) {
 		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "%s", err.text);

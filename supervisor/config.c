@@ -277,13 +277,18 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 /* Where a file leaves something open, haled says: history lives in the state directory. */
 static void fill_paths(json_t *json, const struct config_dirs *dirs)
 {
-	json_t *sqlite = json_object_get(json_object_get(json, "store"), "sqlite");
+	json_t *store = json_object_get(json, "store");
+	json_t *sqlite = json_object_get(store, "sqlite");
+	HALE_CLEANUP(cleanup_free) char *path = NULL;
 
-	if (sqlite != NULL && json_object_get(sqlite, "path") == NULL && dirs->state_dir != NULL) {
-		HALE_CLEANUP(cleanup_free) char *path = path_join(dirs->state_dir, "history.db");
-
-		json_object_set_new(sqlite, "path", json_string(path));
+	if (store == NULL || dirs->state_dir == NULL || json_object_get(sqlite, "path") != NULL)
+		return;
+	path = path_join(dirs->state_dir, "history.db");
+	if (sqlite == NULL) {
+		sqlite = json_object();
+		json_object_set_new(store, "sqlite", sqlite);
 	}
+	json_object_set_new(sqlite, "path", json_string(path));
 }
 
 struct config *config_load(const char *path, const struct config_dirs *dirs, bool is_deep,

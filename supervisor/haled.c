@@ -58,6 +58,7 @@ void haled_arm_due(struct haled *d)
 		(void)uv_timer_stop(&d->due_timer);
 		return;
 	}
+	d->due_armed_ms = due;
 	wait = due - clock_wall_ms();
 	(void)uv_timer_start(&d->due_timer, on_due, wait < 0 ? 0 : (uint64_t)wait, 0);
 }
@@ -82,7 +83,9 @@ static void on_child_line(void *ctx, const char *service, uint64_t generation, c
 		if (health_observe(d->health, service, line, clock_wall_ms(), &err) < 0)
 			log_debug("observation dropped", KV_S("process", service),
 				  KV_S("error", err.text));
-		if (!uv_is_active((uv_handle_t *)&d->due_timer))
+		/* Usually later than before; earlier when it had been without data. */
+		if (!uv_is_active((uv_handle_t *)&d->due_timer) ||
+		    health_next_due(d->health) < d->due_armed_ms)
 			haled_arm_due(d);
 	} else if (is_passed_on(topic)) {
 		hub_publish(d->hub, topic, line, NULL, true);
@@ -294,7 +297,6 @@ static void on_failed_close_overdue(int signum)
 	(void)signum;
 	_exit(EXIT_FAILURE);
 }
-
 
 static void close_all(struct haled *d, int code)
 {

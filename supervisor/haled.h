@@ -13,6 +13,7 @@
 #include "config.h"
 #include "health.h"
 #include "hub.h"
+#include "model/frame.h"
 
 #include <uv.h>
 
@@ -46,9 +47,14 @@ struct haled {
 	int lock_fd;
 	int64_t started_ms;     /* wall */
 	int64_t loaded_ms;      /* wall: configuration in force since */
+	int64_t due_armed_ms;   /* wall: what due_timer was last set to */
+	struct {
+		char epoch[FRAME_EPOCH_MAX]; /* "": there was none */
+		uint64_t seq;
+	} saved; /* the last line the state file knew of, at start */
 	char *reload_error;     /* of the last reload, NULL if it worked */
 	int stop_stage;         /* -1: running; else which stage is being stopped */
-	bool is_ready;          /* all children were ready once */
+	bool is_ready;          /* all children have been seen to run, or to fail */
 	bool is_state_dirty;
 	bool has_saved_error;   /* the state file could not be written; said once */
 };
@@ -71,9 +77,12 @@ struct child *roster_find(const struct haled *d, const char *name);
 /* Names and globs to children; -ENOENT with the name that matches nothing. */
 int roster_match(const struct haled *d, const json_t *names, struct child **out, size_t *n_r,
 		 struct err *err);
-/* Applies a new configuration's processes; the lists name what happened. */
-int roster_apply(struct haled *d, const struct config *config, json_t *changed, json_t *started,
-		 json_t *stopped, struct err *err);
+/* Adds the processes that only `config` has, not started. When that fails, nothing has happened. */
+int roster_grow(struct haled *d, const struct config *config, struct err *err);
+/* Applies d->config to the children; those from index `before` on came by roster_grow. The lists name
+ * what happened; returns how many processes it left alone. */
+size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *started,
+		    json_t *stopped);
 void roster_reap(struct haled *d);
 void roster_stop_next(struct haled *d); /* the next stage, or the end of the loop */
 void roster_close(struct haled *d);
@@ -82,7 +91,8 @@ void roster_close(struct haled *d);
 extern const struct command_method haled_methods[];
 
 /* reload.c */
-/* rq may be NULL (SIGHUP). Answers it when done. */
+/* rq may be NULL (SIGHUP). Answers it when done. While a reload runs, another one follows it: the
+ * file may have changed since the first one read it. */
 void reload_start(struct haled *d, struct command_request *rq);
 void reload_cancel(struct haled *d);
 /* SIGCHLD brought this pid: true if it was the validator. */

@@ -125,7 +125,8 @@ static const char *blocker(const struct health *h, const struct component_spec *
 	for (size_t i = 0; i < spec->depends_on.n; i++) {
 		const struct entry *e = map_get(&h->by_id, spec->depends_on.v[i]);
 
-		if (e != NULL && e->state.status >= STATUS_CRITICAL)
+		/* What is not checked any more says nothing. */
+		if (e != NULL && e->spec.is_enabled && e->state.status >= STATUS_CRITICAL)
 			return e->spec.id;
 	}
 	for (size_t i = 0; depth < DEPENDS_DEPTH_MAX && i < spec->depends_on.n; i++) {
@@ -300,6 +301,7 @@ static void tell_removed(struct health *h, const struct entry *e, int64_t now_ms
 static struct entry *take_or_new(struct map *old, struct component_spec *spec, int64_t now_ms)
 {
 	struct entry *e = map_get(old, spec->id);
+	bool was_enabled = e != NULL && e->spec.is_enabled;
 
 	if (e == NULL || !str_eq(e->spec.kind, spec->kind)) {
 		e = mem_alloc(sizeof(*e));
@@ -308,8 +310,9 @@ static struct entry *take_or_new(struct map *old, struct component_spec *spec, i
 	} else {
 		(void)map_take(old, spec->id);
 		component_spec_done(&e->spec);
-		/* Its checker may have been restarted: the full time again until "no data". */
-		if (!e->is_pending && e->state.due_ms != 0)
+		/* Its checker may have been restarted: the full time again until "no data". What
+		 * said so already need not say it twice, what was not checked has not. */
+		if (e->state.due_ms != 0 || !was_enabled)
 			e->state.due_ms = component_next_due(spec, now_ms);
 	}
 	e->spec = *spec;
@@ -434,9 +437,10 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 }
 
 void health_restore_one(struct health *h, const char *id, const json_t *save,
-			const json_t *overall, int64_t now_ms)
+			const json_t *overall, int64_t at_ms, int64_t now_ms)
 {
 	restore_entry(map_get(&h->by_id, id), save, now_ms);
-	restore_total(h, json_string_value(json_object_get(overall, "status")), now_ms);
+	if (json_is_true(json_object_get(overall, "transition")))
+		restore_total(h, json_string_value(json_object_get(overall, "status")), at_ms);
 	h->next_due_ms = now_ms;
 }

@@ -26,8 +26,11 @@ struct hub {
 	struct pub *pub;
 	struct sub *sub;
 	uv_timer_t sync_timer;
+	bool is_sync_wanted; /* within BUS_SYNC_MS */
 	struct hub_hooks hooks;
 	uint64_t garbage; /* lines that were no JSON object */
+	char record_epoch[FRAME_EPOCH_MAX]; /* of the last journal record, and its seq */
+	uint64_t record_seq;
 };
 
 /* ---- what comes in ---- */
@@ -56,13 +59,17 @@ static void on_sync_due(uv_timer_t *timer)
 {
 	struct hub *hub = timer->data;
 
+	hub->is_sync_wanted = false;
 	pub_sync(hub->pub, inbox_acks(hub->inbox));
+	(void)uv_timer_start(timer, on_sync_due, HUB_SYNC_IDLE_MS, 0);
 }
 
 static void want_sync(struct hub *hub)
 {
-	if (!uv_is_active((uv_handle_t *)&hub->sync_timer))
-		(void)uv_timer_start(&hub->sync_timer, on_sync_due, BUS_SYNC_MS, 0);
+	if (hub->is_sync_wanted)
+		return;
+	hub->is_sync_wanted = true;
+	(void)uv_timer_start(&hub->sync_timer, on_sync_due, BUS_SYNC_MS, 0);
 }
 
 static void on_frame(void *ctx, const struct frame *frame)
@@ -91,23 +98,54 @@ void hub_publish(struct hub *hub, const char *topic, const json_t *line, const j
 		 bool must_survive)
 {
 	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_WIRE_FLAGS);
+	uint64_t seq;
 
 	HALE_ASSERT(text != NULL);
-	/* The frame leaves at the end of the loop turn, the journal is written now. */
+	seq = pub_line(hub->pub, topic, text, strlen(text));
+	if (seq == 0) {
+		log_error("message dropped: longer than a frame may be", KV_S("topic", topic),
+			  KV_I("bytes", strlen(text)));
+		return;
+	}
+	/* Its frame leaves with a later call, at the end of the loop turn at the latest; the journal
+	 * is written now. */
 	if (must_survive)
-		keep(hub, pub_head(hub->pub) + 1, topic, text, save);
-	(void)pub_line(hub->pub, topic, text, strlen(text));
+		keep(hub, seq, topic, text, save);
 	want_sync(hub);
 }
 
 /* ---- life ---- */
 
+static uint64_t start_of(const char *epoch)
+{
+	return epoch[0] == 'e' ? strtoull(epoch + 1, NULL, 16) : 0;
+}
+
+bool hub_is_earlier(const char *epoch, const char *other)
+{
+	return start_of(epoch) < start_of(other);
+}
+
+/* A journal that was damaged, or edited, must not stop haled from starting. */
+static bool is_sound(const struct hub *hub, const char *epoch, uint64_t seq, const char *topic)
+{
+	if (epoch[0] == '\0' || strlen(epoch) >= FRAME_EPOCH_MAX || topic[0] == '\0' ||
+	    strlen(topic) >= FRAME_TOPIC_MAX)
+		return false;
+	return !str_eq(epoch, hub->record_epoch) || seq > hub->record_seq;
+}
+
 static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *topic,
 		      const json_t *line, const json_t *save)
 {
 	struct hub *hub = ctx;
-	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_WIRE_FLAGS);
+	HALE_CLEANUP(cleanup_free) char *text = NULL;
 
+	if (!is_sound(hub, epoch, seq, topic))
+		return;
+	memcpy(hub->record_epoch, epoch, strlen(epoch) + 1);
+	hub->record_seq = seq;
+	text = json_dumps(line, JSON_WIRE_FLAGS);
 	ring_add(hub->ring, epoch, seq, topic, text, strlen(text));
 	hub->hooks.on_record(hub->hooks.ctx, epoch, seq, topic, line, save);
 }
@@ -123,6 +161,17 @@ static int open_sockets(struct hub *hub, uv_loop_t *loop, const char *run_dir, s
 	return rc;
 }
 
+/* Starts of haled are told apart by when they happened, and later ones are later even if the clock
+ * was set back; the letter keeps it from looking like a sequence number. */
+static void name_epoch(struct hub *hub)
+{
+	uint64_t start = (uint64_t)clock_wall_ms();
+
+	if (start <= start_of(hub->record_epoch))
+		start = start_of(hub->record_epoch) + 1;
+	(void)snprintf(hub->epoch, sizeof(hub->epoch), "e%llx", (unsigned long long)start);
+}
+
 int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t ring_bytes,
 	     const struct hub_hooks *hooks, struct hub **hub_r, struct err *err)
 {
@@ -130,30 +179,36 @@ int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t
 	int rc;
 
 	hub->hooks = *hooks;
-	/* Starts of haled are told apart by when they happened; letters keep it from looking like
-	 * a sequence number. */
-	(void)snprintf(hub->epoch, sizeof(hub->epoch), "e%llx", (unsigned long long)clock_wall_ms());
 	hub->ring = ring_new(ring_bytes);
 	hub->inbox = inbox_new();
 	(void)uv_timer_init(loop, &hub->sync_timer);
 	hub->sync_timer.data = hub;
 	rc = journal_open(state_dir, on_record, hub, &hub->journal, err);
+	name_epoch(hub);
 	if (rc == 0)
 		rc = open_sockets(hub, loop, run_dir, err);
 	if (rc < 0) {
 		hub_close(hub);
 		return rc;
 	}
+	(void)uv_timer_start(&hub->sync_timer, on_sync_due, HUB_SYNC_IDLE_MS, 0);
 	*hub_r = hub;
 	return 0;
 }
 
 void hub_forget(struct hub *hub, const char *service, uint64_t generation)
 {
-	HALE_CLEANUP(cleanup_free)
-	char *epoch = mem_printf("%s:%llu", service, (unsigned long long)generation);
+	json_t *known = inbox_acks(hub->inbox);
+	size_t len = strlen(service);
+	const char *epoch;
+	json_t *seq;
 
-	inbox_forget(hub->inbox, epoch);
+	json_object_foreach(json_object_get(known, "acks"), epoch, seq) {
+		if (strncmp(epoch, service, len) == 0 && epoch[len] == ':' &&
+		    strtoull(epoch + len + 1, NULL, 10) < generation)
+			inbox_forget(hub->inbox, epoch);
+	}
+	json_decref(known);
 }
 
 json_t *hub_replay(struct hub *hub, const json_t *params, json_t *(*snapshot)(void *ctx), void *ctx,

@@ -2,7 +2,8 @@
 /* hub - haled's end of the bus: numbers, keeps, publishes; takes what children send
  *
  * What must survive a crash of haled goes to the journal before it goes to the bus. Lines of
- * children are handed up once each, in order; acknowledgements go out as "sync" within BUS_SYNC_MS.
+ * children are handed up once each, in order; acknowledgements go out as "sync" within BUS_SYNC_MS,
+ * and every HUB_SYNC_IDLE_MS when there is nothing to say, so that nobody misses a last frame.
  */
 #ifndef HALE_SUPERVISOR_HUB_H
 #define HALE_SUPERVISOR_HUB_H
@@ -14,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+
+/* What pub.h and feed.h ask for. */
+#define HUB_SYNC_IDLE_MS 1000
 
 struct hub;
 
@@ -31,12 +35,14 @@ int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t
 /* line and save (or NULL) are borrowed. */
 void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
 		 bool must_survive);
-/* That generation of that child is gone for good. */
+/* The generations of that child before this one are gone for good. */
 void hub_forget(struct hub *hub, const char *service, uint64_t generation);
 /* Answer to bus.replay; NULL with err for bad parameters. */
 json_t *hub_replay(struct hub *hub, const json_t *params, json_t *(*snapshot)(void *ctx), void *ctx,
 		   struct err *err);
 const char *hub_epoch(const struct hub *hub);
+/* True if that start of haled was before the other: epochs rise, whatever the clock did. */
+bool hub_is_earlier(const char *epoch, const char *other);
 uint64_t hub_head(const struct hub *hub);
 json_t *hub_stats(const struct hub *hub); /* counters; new reference */
 void hub_close(struct hub *hub);

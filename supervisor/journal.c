@@ -31,7 +31,7 @@ static void read_record(const char *text, size_t len, journal_fn on_record, void
 	json_int_t seq = json_integer_value(json_object_get(record, "seq"));
 
 	/* A crash may have cut the last line; the others are whole. */
-	if (epoch != NULL && topic != NULL && line != NULL && seq > 0)
+	if (epoch != NULL && topic != NULL && json_is_object(line) && seq > 0)
 		on_record(ctx, epoch, (uint64_t)seq, topic, line, json_object_get(record, "save"));
 	json_decref(record);
 }
@@ -39,15 +39,19 @@ static void read_record(const char *text, size_t len, journal_fn on_record, void
 static void read_file(const char *path, journal_fn on_record, void *ctx)
 {
 	HALE_CLEANUP(str_done) struct str text = {0};
-	const char *p, *end;
+	const char *p, *end, *newline;
 
 	/* No file is the first start; an unreadable one is told of when it is opened to append. */
 	if (file_read(path, JOURNAL_BYTES_MAX * 2, &text, NULL) < 0)
 		return;
 	p = str_text(&text);
-	for (end = strchr(p, '\n'); end != NULL; end = strchr(p, '\n')) {
-		read_record(p, (size_t)(end - p), on_record, ctx);
-		p = end + 1;
+	end = p + text.len;
+	/* A power cut may leave NULs in it; and of a last line only the newline may be missing. */
+	for (; p < end; p = newline + 1) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (newline == NULL)
+			newline = end;
+		read_record(p, (size_t)(newline - p), on_record, ctx);
 	}
 }
 

@@ -27,8 +27,13 @@
 #define RELOAD_OUTPUT_MAX (1u << 20)
 /* The validator asks all children; deepcheck.h bounds that at a minute. */
 #define RELOAD_TIMEOUT_MS 90000
-/* Requests that come while one is running are answered with its result. */
+/* Who waits for the same reload. */
 #define RELOAD_WAITERS_MAX 16
+
+struct waiters {
+	struct command_request *v[RELOAD_WAITERS_MAX];
+	size_t n;
+};
 
 struct reload {
 	struct haled *d;
@@ -41,20 +46,21 @@ struct reload {
 	int wait_status;
 	bool has_exited;
 	bool is_at_end;
-	struct command_request *waiters[RELOAD_WAITERS_MAX];
-	size_t waiters_n;
+	struct waiters waiters;
+	bool is_asked_again;  /* since it began: the file may be another by now */
+	struct waiters again; /* who asked */
 };
 
 static void answer(struct reload *r, json_t *result, json_t *errors, const char *message)
 {
-	for (size_t i = 0; i < r->waiters_n; i++) {
+	for (size_t i = 0; i < r->waiters.n; i++) {
 		if (result != NULL)
-			command_reply(r->waiters[i], json_incref(result));
+			command_reply(r->waiters.v[i], json_incref(result));
 		else
-			command_fail(r->waiters[i], COMMAND_E_FAILED,
+			command_fail(r->waiters.v[i], COMMAND_E_FAILED,
 				     json_pack("{s:O}", "errors", errors), "%s", message);
 	}
-	r->waiters_n = 0;
+	r->waiters.n = 0;
 }
 
 static void refuse(struct reload *r, json_t *errors /* taken */, const char *message)
@@ -69,31 +75,32 @@ static void refuse(struct reload *r, json_t *errors /* taken */, const char *mes
 	json_decref(errors);
 }
 
+/* NULL with err: nothing has changed, and fresh is freed. */
 static json_t *apply(struct haled *d, struct config *fresh, struct err *err)
 {
 	json_t *changed = json_array(), *started = json_array(), *stopped = json_array();
 	struct config *old = d->config;
-	int rc;
+	size_t before = d->children_n;
+	size_t unchanged;
 
+	if (roster_grow(d, fresh, err) < 0) {
+		config_free(fresh);
+		json_decref(changed);
+		json_decref(started);
+		json_decref(stopped);
+		return NULL;
+	}
 	d->config = fresh;
 	d->home.node = fresh->node;
 	d->home.timezone = fresh->timezone;
 	/* Told before the children change, so that what a stopped checker leaves is told of as
 	 * removed, not as without data. */
 	health_configure(d->health, fresh, clock_wall_ms());
-	rc = roster_apply(d, fresh, changed, started, stopped, err);
+	unchanged = roster_apply(d, before, changed, started, stopped);
 	config_free(old);
 	haled_arm_due(d);
-	if (rc < 0) {
-		json_decref(changed);
-		json_decref(started);
-		json_decref(stopped);
-		return NULL;
-	}
 	return json_pack("{s:o, s:o, s:o, s:I}", "changed", changed, "started", started, "stopped",
-			 stopped, "unchanged",
-			 (json_int_t)(d->children_n - json_array_size(changed) -
-				      json_array_size(started) - json_array_size(stopped)));
+			 stopped, "unchanged", (json_int_t)unchanged);
 }
 
 static void accept_new(struct reload *r)
@@ -138,11 +145,15 @@ static void on_handle_closed(uv_handle_t *handle)
 	free(r);
 }
 
+static void begin(struct haled *d, const struct waiters *waiters);
+
 static void finish(struct reload *r)
 {
 	r->d->reload = NULL;
 	uv_close((uv_handle_t *)&r->output, on_handle_closed);
 	uv_close((uv_handle_t *)&r->timer, on_handle_closed);
+	if (r->is_asked_again)
+		begin(r->d, &r->again);
 }
 
 static void conclude(struct reload *r)
@@ -199,7 +210,13 @@ static void on_timeout(uv_timer_t *timer)
 	struct reload *r = timer->data;
 
 	log_error("checking the configuration takes too long; given up");
-	(void)kill(-r->pid, SIGKILL);
+	if (!r->has_exited) {
+		(void)kill(-r->pid, SIGKILL);
+		return;
+	}
+	/* It has ended, and somebody holds its output: there is nothing more to wait for. */
+	r->is_at_end = true;
+	conclude(r);
 }
 
 bool reload_reaped(struct haled *d, pid_t pid, int wait_status)
@@ -241,63 +258,85 @@ static int start_validator(struct haled *d, int output, pid_t *pid_r, struct err
 	return 0;
 }
 
-static void begin(struct haled *d, struct command_request *rq, struct err *err)
+static void open_handles(struct reload *r)
+{
+	r->open_handles = 2;
+	r->output.data = r;
+	r->timer.data = r;
+	if (uv_poll_init(&r->d->loop, &r->output, r->fd) < 0 ||
+	    uv_poll_start(&r->output, UV_READABLE, on_output) < 0)
+		hale_panic(__FILE__, __LINE__, "uv_poll on a fresh pipe");
+	(void)uv_timer_init(&r->d->loop, &r->timer);
+	(void)uv_timer_start(&r->timer, on_timeout, RELOAD_TIMEOUT_MS, 0);
+}
+
+static int try_begin(struct haled *d, const struct waiters *waiters, struct err *err)
 {
 	HALE_CLEANUP(cleanup_fd) int output = -1;
 	struct reload *r;
 	int fds[2];
 	pid_t pid;
+	int rc;
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
-		(void)err_errno(err, -errno, "cannot create a pipe");
-		return;
-	}
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_errno(err, -errno, "cannot create a pipe");
 	output = fds[1];
-	if (start_validator(d, output, &pid, err) < 0) {
+	rc = start_validator(d, output, &pid, err);
+	if (rc < 0) {
 		close(fds[0]);
-		return;
+		return rc;
 	}
 	r = mem_alloc(sizeof(*r));
 	r->d = d;
 	r->pid = pid;
 	r->fd = fds[0];
-	r->open_handles = 2;
-	r->output.data = r;
-	r->timer.data = r;
-	(void)uv_poll_init(&d->loop, &r->output, r->fd);
-	(void)uv_poll_start(&r->output, UV_READABLE, on_output);
-	(void)uv_timer_init(&d->loop, &r->timer);
-	(void)uv_timer_start(&r->timer, on_timeout, RELOAD_TIMEOUT_MS, 0);
-	if (rq != NULL)
-		r->waiters[r->waiters_n++] = rq;
+	r->waiters = *waiters;
+	open_handles(r);
 	d->reload = r;
-	init_reloading();
-	log_info("checking the new configuration", KV_S("path", d->config->path));
+	return 0;
+}
+
+static void begin(struct haled *d, const struct waiters *waiters)
+{
+	struct err err = {0};
+
+	if (try_begin(d, waiters, &err) == 0) {
+		init_reloading();
+		log_info("checking the new configuration", KV_S("path", d->config->path));
+		return;
+	}
+	log_error("cannot reload", KV_S("error", err.text));
+	for (size_t i = 0; i < waiters->n; i++)
+		command_fail(waiters->v[i], COMMAND_E_FAILED, NULL, "%s", err.text);
+}
+
+static void ask_again(struct reload *r, struct command_request *rq)
+{
+	r->is_asked_again = true;
+	if (rq == NULL)
+		return;
+	if (r->again.n < RELOAD_WAITERS_MAX)
+		r->again.v[r->again.n++] = rq;
+	else
+		command_fail(rq, COMMAND_E_BUSY, NULL, "a reload is running");
 }
 
 void reload_start(struct haled *d, struct command_request *rq)
 {
-	struct err err = {0};
+	struct waiters waiters = {.v = {rq}, .n = rq != NULL};
 
-	if (d->stop_stage >= 0) {
-		if (rq != NULL)
-			command_fail(rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
-		return;
-	}
-	if (d->reload != NULL) {
-		/* The file may have changed since: whoever asks again may ask again later. */
-		if (rq != NULL && d->reload->waiters_n < RELOAD_WAITERS_MAX)
-			d->reload->waiters[d->reload->waiters_n++] = rq;
-		else if (rq != NULL)
-			command_fail(rq, COMMAND_E_BUSY, NULL, "a reload is running");
-		return;
-	}
-	begin(d, rq, &err);
-	if (err.text[0] == '\0')
-		return;
-	log_error("cannot reload", KV_S("error", err.text));
-	if (rq != NULL)
-		command_fail(rq, COMMAND_E_FAILED, NULL, "%s", err.text);
+	if (d->stop_stage < 0 && d->reload == NULL)
+		begin(d, &waiters);
+	else if (d->stop_stage < 0)
+		ask_again(d->reload, rq);
+	else if (rq != NULL)
+		command_fail(rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
+}
+
+static void send_away(const struct waiters *waiters)
+{
+	for (size_t i = 0; i < waiters->n; i++)
+		command_fail(waiters->v[i], COMMAND_E_REFUSED, NULL, "haled is stopping");
 }
 
 void reload_cancel(struct haled *d)
@@ -306,10 +345,12 @@ void reload_cancel(struct haled *d)
 
 	if (r == NULL)
 		return;
-	(void)kill(-r->pid, SIGKILL);
+	if (!r->has_exited)
+		(void)kill(-r->pid, SIGKILL);
 	(void)uv_poll_stop(&r->output);
 	(void)uv_timer_stop(&r->timer);
-	for (size_t i = 0; i < r->waiters_n; i++)
-		command_fail(r->waiters[i], COMMAND_E_REFUSED, NULL, "haled is stopping");
+	send_away(&r->waiters);
+	send_away(&r->again);
+	r->is_asked_again = false;
 	finish(r);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,16 +34,30 @@ static void publish_process(struct haled *d, struct child *c, const char *event)
 	json_decref(line);
 }
 
+static char *component_of(const struct child *c)
+{
+	return mem_printf("hale.%s", child_name(c));
+}
+
+/* What is stopped on purpose, or not wanted, is no part of the total. */
+static void count_process(struct haled *d, const struct child *c)
+{
+	HALE_CLEANUP(cleanup_free) char *id = component_of(c);
+
+	health_set_counted(d->health, id,
+			   child_state_of(c) != PROCESS_STOPPED && child_is_enabled(c));
+}
+
 /* The verdict on hale's own process as a component. Starting changes nothing: a restart that works
  * at once is told as a process event, not as an outage. */
 static void judge_process(struct haled *d, struct child *c)
 {
-	HALE_CLEANUP(cleanup_free) char *id = mem_printf("hale.%s", child_name(c));
+	HALE_CLEANUP(cleanup_free) char *id = component_of(c);
 	HALE_CLEANUP(str_done) struct str text = {0};
 	enum process_state state = child_state_of(c);
 	int64_t now = clock_wall_ms();
 
-	health_set_counted(d->health, id, state != PROCESS_STOPPED && child_is_enabled(c));
+	count_process(d, c);
 	if (child_is_crash_looping(c) && state != PROCESS_STOPPED) {
 		str_addf(&text, "Keeps crashing: %s", child_last_exit(c));
 		health_report(d->health, id, OUTCOME_FAIL, REASON_CRASH_LOOP, text.data, now);
@@ -91,19 +106,40 @@ static void log_process(struct child *c, const char *event)
 			 KV_S("state", state), KV_I("pid", child_pid(c)));
 }
 
-static void note_ready(struct haled *d)
+/* init is told once each process has come up or has shown that it does not: one that keeps failing
+ * must not have the others killed for starting too slowly. */
+static void note_started(struct haled *d)
 {
-	for (size_t i = 0; i < d->children_n; i++) {
-		if (child_is_enabled(d->children[i]) &&
-		    child_state_of(d->children[i]) != PROCESS_READY)
-			return;
-	}
+	size_t ready = 0, wanted = 0;
+
 	if (d->is_ready)
 		return;
+	for (size_t i = 0; i < d->children_n; i++) {
+		const struct child *c = d->children[i];
+		enum process_state state = child_state_of(c);
+
+		if (!child_is_enabled(c) || (state == PROCESS_STOPPED && child_generation(c) > 0))
+			continue;
+		if (state != PROCESS_READY && state != PROCESS_BACKOFF && state != PROCESS_HELD)
+			return;
+		wanted++;
+		ready += state == PROCESS_READY;
+	}
 	d->is_ready = true;
-	log_info("all processes are ready", KV_I("processes", d->children_n),
+	log_info(ready == wanted ? "all processes are ready" : "not all processes are ready",
+		 KV_I("processes", wanted), KV_I("ready", ready),
 		 KV_I("took_ms", clock_wall_ms() - d->started_ms));
 	init_ready();
+}
+
+/* What a former generation sent last may still be on its way when the next one starts; once that one
+ * is ready it is not. */
+static void forget_former(struct haled *d, const struct child *c, const char *event)
+{
+	if (str_eq(event, "start"))
+		hub_forget(d->hub, child_name(c), child_generation(c) - 1);
+	else if (str_eq(event, "ready"))
+		hub_forget(d->hub, child_name(c), child_generation(c));
 }
 
 static void on_event(void *ctx, struct child *c, const char *event)
@@ -112,16 +148,14 @@ static void on_event(void *ctx, struct child *c, const char *event)
 
 	log_process(c, event);
 	publish_process(d, c, event);
-	if (str_eq(event, "ready") && child_generation(c) > 1)
-		hub_forget(d->hub, child_name(c), child_generation(c) - 1);
+	forget_former(d, c, event);
 	if (d->stop_stage < 0) {
 		judge_process(d, c);
 		silence_components(d, c, event);
 		haled_arm_due(d);
 	}
 	d->is_state_dirty = true;
-	if (str_eq(event, "ready"))
-		note_ready(d);
+	note_started(d);
 }
 
 static void on_line(void *ctx, struct child *c, int priority, const char *text)
@@ -205,6 +239,15 @@ static int no_match(const struct haled *d, const char *name, struct err *err)
 	return err_set(err, -ENOENT, "no process is named '%s' (see: hale status)", name);
 }
 
+static const struct process_spec *spec_of(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->processes_n; i++) {
+		if (str_eq(config->processes[i].name, name))
+			return &config->processes[i];
+	}
+	return NULL;
+}
+
 static bool is_in(struct child *const *list, size_t n, const struct child *c)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -225,7 +268,9 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 		bool has_match = false;
 
 		for (size_t j = 0; glob != NULL && j < d->children_n; j++) {
-			if (fnmatch(glob, child_name(d->children[j]), 0) != 0)
+			/* What has left the configuration is on its way out and stays so. */
+			if (fnmatch(glob, child_name(d->children[j]), 0) != 0 ||
+			    spec_of(d->config, child_name(d->children[j])) == NULL)
 				continue;
 			has_match = true;
 			if (!is_in(out, n, d->children[j]))
@@ -240,29 +285,32 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 
 /* ---- reload ---- */
 
-static const struct process_spec *spec_of(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->processes_n; i++) {
-		if (str_eq(config->processes[i].name, name))
-			return &config->processes[i];
-	}
-	return NULL;
-}
-
-static void update_child(struct child *c, const struct process_spec *spec, json_t *changed)
+/* True if there was nothing to do. */
+static bool update_child(struct child *c, const struct process_spec *spec, json_t *changed,
+			 json_t *started, json_t *stopped)
 {
 	bool differs = child_differs(c, spec);
 	bool was_enabled = child_is_enabled(c);
+	bool is_down = child_state_of(c) == PROCESS_STOPPED || child_state_of(c) == PROCESS_STOPPING;
+	enum child_event ev = CHILD_EV_MAX;
+	json_t *list = NULL;
 
 	child_update(c, spec);
 	if (was_enabled && !spec->is_enabled) {
-		child_event(c, CHILD_EV_STOP);
-	} else if (!was_enabled && spec->is_enabled) {
-		child_event(c, CHILD_EV_START);
+		list = stopped;
+		ev = CHILD_EV_STOP;
+	} else if (!was_enabled && spec->is_enabled && is_down) {
+		list = started;
+		ev = CHILD_EV_START;
 	} else if (differs || child_state_of(c) == PROCESS_HELD) {
-		json_array_append_new(changed, json_string(child_name(c)));
-		child_event(c, CHILD_EV_RESTART);
+		list = changed;
+		ev = CHILD_EV_RESTART;
 	}
+	if (list == NULL)
+		return true;
+	json_array_append_new(list, json_string(child_name(c)));
+	child_event(c, ev);
+	return false;
 }
 
 /* Children that left the configuration: stopped now, freed once they are gone. */
@@ -274,63 +322,103 @@ static void retire_gone(struct haled *d)
 		struct child *c = d->children[i];
 
 		if (d->stop_stage < 0 && spec_of(d->config, child_name(c)) == NULL &&
-		    child_state_of(c) == PROCESS_STOPPED && child_pid(c) == 0)
+		    child_state_of(c) == PROCESS_STOPPED && child_pid(c) == 0) {
+			/* Should it come back, its generations begin at 1 again. */
+			hub_forget(d->hub, child_name(c), UINT64_MAX);
 			child_close(c);
-		else
+		} else {
 			d->children[kept++] = c;
+		}
 	}
 	d->children_n = kept;
 }
 
-int roster_apply(struct haled *d, const struct config *config, json_t *changed, json_t *started,
-		 json_t *stopped, struct err *err)
+int roster_grow(struct haled *d, const struct config *config, struct err *err)
 {
 	size_t before = d->children_n;
 
-	for (size_t i = 0; i < before; i++) {
-		const struct process_spec *spec = spec_of(config, child_name(d->children[i]));
-
-		if (spec != NULL) {
-			update_child(d->children[i], spec, changed);
-			continue;
-		}
-		json_array_append_new(stopped, json_string(child_name(d->children[i])));
-		child_event(d->children[i], CHILD_EV_STOP);
-	}
 	for (size_t i = 0; i < config->processes_n; i++) {
-		const struct process_spec *spec = &config->processes[i];
 		int rc;
 
-		if (roster_find(d, spec->name) != NULL)
+		if (roster_find(d, config->processes[i].name) != NULL)
 			continue;
-		rc = add_child(d, spec, err);
-		if (rc < 0)
+		rc = add_child(d, &config->processes[i], err);
+		if (rc < 0) {
+			while (d->children_n > before)
+				child_close(d->children[--d->children_n]);
 			return rc;
-		json_array_append_new(started, json_string(spec->name));
-		if (spec->is_enabled)
-			child_event(d->children[d->children_n - 1], CHILD_EV_START);
+		}
 	}
 	return 0;
 }
 
+static void dismiss(struct child *c, json_t *stopped)
+{
+	enum process_state state = child_state_of(c);
+
+	child_disable(c);
+	if (state == PROCESS_STOPPED || state == PROCESS_STOPPING)
+		return;
+	json_array_append_new(stopped, json_string(child_name(c)));
+	child_event(c, CHILD_EV_STOP);
+}
+
+size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *started,
+		    json_t *stopped)
+{
+	size_t unchanged = 0;
+
+	for (size_t i = 0; i < before; i++) {
+		struct child *c = d->children[i];
+		const struct process_spec *spec = spec_of(d->config, child_name(c));
+
+		if (spec == NULL)
+			dismiss(c, stopped);
+		else if (update_child(c, spec, changed, started, stopped))
+			unchanged++;
+	}
+	for (size_t i = before; i < d->children_n; i++) {
+		json_array_append_new(started, json_string(child_name(d->children[i])));
+		if (child_is_enabled(d->children[i]))
+			child_event(d->children[i], CHILD_EV_START);
+	}
+	/* The new component specs know of no process that an operator has stopped. */
+	for (size_t i = 0; i < d->children_n; i++)
+		count_process(d, d->children[i]);
+	retire_gone(d);
+	return unchanged;
+}
+
 /* ---- the end of processes ---- */
+
+static struct child *by_pid(const struct haled *d, pid_t pid)
+{
+	for (size_t i = 0; i < d->children_n; i++) {
+		if (child_pid(d->children[i]) == pid)
+			return d->children[i];
+	}
+	return NULL;
+}
 
 void roster_reap(struct haled *d)
 {
 	for (;;) {
+		siginfo_t info = {0};
+		struct child *c;
 		int status = 0;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
 
-		if (pid <= 0)
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
 			break;
-		if (reload_reaped(d, pid, status))
-			continue;
-		for (size_t i = 0; i < d->children_n; i++) {
-			if (child_pid(d->children[i]) == pid) {
-				child_reaped(d->children[i], status);
-				break;
-			}
-		}
+		c = by_pid(d, info.si_pid);
+		/* What it left behind in its session has nobody to answer to. Told so while it is
+		 * a zombie: until then the number cannot be anybody else's. */
+		if (c != NULL)
+			(void)kill(-info.si_pid, SIGKILL);
+		(void)waitpid(info.si_pid, &status, 0);
+		if (c != NULL)
+			child_reaped(c, status);
+		else
+			(void)reload_reaped(d, info.si_pid, status);
 		/* Anybody else is an orphan that came to us as its reaper. */
 	}
 	retire_gone(d);

@@ -180,15 +180,19 @@ char *slice_pointer(const char *slice, const char *pointer)
 	char *out = NULL;
 
 	if (kind != NULL && str_starts(pointer, "/components/")) {
+		const char *number = pointer + strlen("/components/");
 		char *end = NULL;
-		unsigned long i = strtoul(pointer + strlen("/components/"), &end, 10);
+		unsigned long i = strtoul(number, &end, 10);
 		json_t *component = json_array_get(json_object_get(json, "components"), i);
 
-		id = json_string_value(json_object_get(component, "id"));
-		rest = str_starts(end, "/options") ? end + strlen("/options") : end;
+		if (end != number)
+			id = json_string_value(json_object_get(component, "id"));
+		rest = end;
 	}
-	if (id != NULL)
-		out = mem_printf("/components/%s/%s%s", id, kind, rest);
+	if (id != NULL && str_starts(rest, "/options"))
+		out = mem_printf("/components/%s/%s%s", id, kind, rest + strlen("/options"));
+	else if (id != NULL)
+		out = mem_printf("/components/%s%s", id, rest);
 	json_decref(json);
 	return out == NULL ? mem_dup(pointer) : out;
 }

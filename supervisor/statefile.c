@@ -21,6 +21,7 @@ void statefile_load(struct haled *d)
 {
 	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.state_dir, STATE_FILE);
 	HALE_CLEANUP(str_done) struct str text = {0};
+	const char *epoch;
 	json_error_t where;
 	json_t *state;
 
@@ -36,29 +37,45 @@ void statefile_load(struct haled *d)
 		return;
 	}
 	health_restore(d->health, json_object_get(state, "health"), clock_wall_ms());
+	epoch = json_string_value(json_object_get(state, "epoch"));
+	if (epoch != NULL && strlen(epoch) < sizeof(d->saved.epoch)) {
+		memcpy(d->saved.epoch, epoch, strlen(epoch) + 1);
+		d->saved.seq = (uint64_t)json_integer_value(json_object_get(state, "head"));
+	}
 	json_decref(state);
 }
 
-/* The state file is older than the last journal records; those of the health topic carry the
- * component's state whole, so applying one twice does no harm. */
+static bool is_newer_than_saved(const struct haled *d, const char *epoch, uint64_t seq)
+{
+	if (str_eq(epoch, d->saved.epoch))
+		return seq > d->saved.seq;
+	return d->saved.epoch[0] == '\0' || hub_is_earlier(d->saved.epoch, epoch);
+}
+
+/* The last journal records are newer than the state file; those before are in it, and would bring
+ * back counters as they were then. Each carries its component's state whole; that of a removed one
+ * only what became of the total. */
 void statefile_record(void *ctx, const char *epoch, uint64_t seq, const char *topic,
 		      const json_t *line, const json_t *save)
 {
 	struct haled *d = ctx;
 	const char *id = json_string_value(json_object_get(line, "component"));
+	const char *at = json_string_value(json_object_get(line, "at"));
+	int64_t at_ms = 0;
 
-	(void)epoch;
-	(void)seq;
-	if (!str_eq(topic, TOPIC_HEALTH) || id == NULL || save == NULL)
+	if (!str_eq(topic, TOPIC_HEALTH) || id == NULL || at == NULL ||
+	    clock_parse(at, &at_ms) < 0 || !is_newer_than_saved(d, epoch, seq))
 		return;
-	health_restore_one(d->health, id, save, json_object_get(line, "overall"), clock_wall_ms());
+	health_restore_one(d->health, id, save, json_object_get(line, "overall"), at_ms,
+			   clock_wall_ms());
 }
 
 void statefile_save(struct haled *d)
 {
 	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.state_dir, STATE_FILE);
 	HALE_CLEANUP(cleanup_free) char *text = NULL;
-	json_t *state = json_pack("{s:i, s:o}", "version", STATE_VERSION, "health",
+	json_t *state = json_pack("{s:i, s:s, s:I, s:o}", "version", STATE_VERSION, "epoch",
+				  hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub), "health",
 				  health_save(d->health));
 	struct err err;
 	int rc;
