@@ -201,6 +201,27 @@ class Hale:
         return code, json.loads(text)
 
 
+class Rpc:
+    """A command to one process, as a shell with socat would give it (docs/bus.md)."""
+
+    def __init__(self, hale, process):
+        self.path = f"{hale.run_dir}/{process}.ipc"
+
+    def ask(self, method, **params):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(DEADLINE)
+            s.connect(self.path)
+            rq = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            s.sendall(json.dumps(rq).encode() + b"\n")
+            with s.makefile("rb") as f:
+                return json.loads(f.readline())
+
+    def call(self, method, **params):
+        answer = self.ask(method, **params)
+        assert "result" in answer, f"{method}: {answer}"
+        return answer["result"]
+
+
 def cmdline(pid):
     try:
         with open(f"/proc/{pid}/cmdline") as f:

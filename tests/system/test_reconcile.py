@@ -265,7 +265,7 @@ actions:
 
 
 SQL_JOB = """
-components: {}
+store: {sqlite: {path: '@DIR@/history.db'}}
 reconcile:
   stock:
     source: {sql: {sqlite: {path: '@DIR@/source.db'}, query: 'SELECT sku, place, amount FROM truth'}}
