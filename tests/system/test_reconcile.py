@@ -5,11 +5,12 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
 
-from conftest import DEADLINE, wait_for
+from conftest import BIN, DEADLINE, wait_for
 
 HTTP_JOB = """
 components:
@@ -303,15 +304,16 @@ def test_sql_to_sqlite(hale):
     assert json.loads(deleted[0]) == {"sku": "c", "place": "z", "amount": 7}
     text = h.cli("reconcile", "stock", check=True).stdout
     assert "nothing to change" in text
-    wait_for(lambda: any(e.get("job") == "stock" or "stock" in json.dumps(e)
-                         for e in h.json("events", "-n", "50")["rows"]), "the run is an event")
+
+    def told():
+        lines = h.cli("-o", "json", "events", "-n", "50").stdout.splitlines()
+        return [e for e in map(json.loads, lines) if run["run"] in json.dumps(e)]
+    wait_for(told, "the recorder has the run")
 
 
 def test_wrong_jobs_are_refused_with_their_place(hale):
     h = hale(SQL_JOB.replace("columns: {amount: {}}", "columns: {amount: {from: '= .a['}}")
              .replace("close: {mode: delete}", "close: {mode: update}"), start=False)
-    import subprocess
-    from conftest import BIN
     r = subprocess.run([f"{BIN}/haled", "--config", h.config_path, "--check"], capture_output=True,
                        text=True, timeout=DEADLINE)
     assert r.returncode != 0
