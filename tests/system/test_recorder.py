@@ -51,6 +51,14 @@ def rows(h, sql, *args):
         con.close()
 
 
+def is_stored(h, sql, *args):
+    """The same while the file may be missing or empty."""
+    try:
+        return rows(h, sql, *args)
+    except sqlite3.OperationalError:
+        return []
+
+
 def settle(h):
     """Waits until all that haled has said up to now is stored."""
     status = h.status()
@@ -106,7 +114,7 @@ def test_results_transitions_processes_and_events_are_stored(hale):
     assert (status, outcome, message) == ("critical", "fail", "disk on fire") and took > 0
     events = [e for (e,) in rows(h, "SELECT event FROM v_process_events WHERE process = 'web'"
                                     " ORDER BY at, seq")]
-    assert events == ["start", "ready", "stop", "exit", "start", "ready"], events
+    assert events == ["start", "ready", "stop", "start", "ready"], events
     kinds = [k for (k,) in rows(h, "SELECT kind FROM v_events ORDER BY at, seq")]
     assert "start" in kinds and "reload" in kinds, kinds
     assert_complete(h)
@@ -188,7 +196,7 @@ def test_a_deleted_database_is_made_anew(hale):
         os.unlink(f"{h.state_dir}/history.db{suffix}")
     tell(h, 0, "fail after the loss")
     h.wait_status("c0", "critical")
-    wait_for(lambda: rows(h, "SELECT 1 FROM v_transitions WHERE message = 'after the loss'"),
+    wait_for(lambda: is_stored(h, "SELECT 1 FROM v_transitions WHERE message = 'after the loss'"),
              "stored in the new file")
     assert h.component("c1")["status"] == "healthy"
 
@@ -207,7 +215,7 @@ def test_what_is_older_than_its_retention_is_deleted(hale):
     deleted = Rpc(h, "recorder").call("store.purge")["deleted"]
     assert deleted > 5
     assert rows(h, "SELECT count(*) FROM results WHERE at <= ?", old) == [(0,)]
-    assert rows(h, "SELECT count(*) FROM results")[0][0] > 0
+    wait_for(lambda: rows(h, "SELECT count(*) FROM results")[0][0] > 0, "new results")
     assert rows(h, "SELECT count(*) FROM transitions")[0][0] >= before[0][0]
     assert rows(h, "SELECT count(*) FROM process_events WHERE at < ?", old) == [(0,)]
     # What stays is purged when the configuration says so.
@@ -243,13 +251,13 @@ def test_history_by_command(hale):
 
 def test_events_are_followed(hale):
     h = started(hale, 1)
+    settle(h)
     with subprocess.Popen([f"{BIN}/hale", "--run-dir", h.run_dir, "events", "-f", "-t", "health"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
         try:
-            first = p.stdout.readline()
-            assert "c0" in first or "healthy" in first, first
+            seen = [p.stdout.readline()]  # of what was before; so it is following now
+            assert "health" in seen[0] and "healthy" in seen[0], seen
             tell(h, 0, "fail here and now")
-            seen = []
             while not any("here and now" in line for line in seen):
                 seen.append(p.stdout.readline())
                 assert seen[-1] != "", seen
@@ -274,6 +282,7 @@ def test_history_over_http(hale):
     assert [(r["from"], r["to"]) for r in body["rows"]] == [("healthy", "critical"),
                                                             ("unknown", "healthy")]
     assert body["rows"][0]["message"] == "once"
+    wait_for(lambda: len(h.get_json(f"{path}?component=c0&limit=8")[1]["rows"]) == 8, "8 rows")
     # Page by page, while new rows come in, is the same as all at once: none missing, none twice.
     got, cursor = [], ""
     while cursor is not None:
