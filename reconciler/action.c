@@ -49,7 +49,8 @@ static char *describe(const struct http_response *r)
 	if (r->reason != REASON_OK)
 		return mem_dup(r->error[0] != '\0' ? r->error : reason_text(r->reason));
 	(void)str_clean(excerpt, sizeof(excerpt), r->body != NULL ? r->body : "");
-	return mem_printf("HTTP status %ld%s%s", r->status, excerpt[0] != '\0' ? ": " : "", excerpt);
+	return mem_printf("HTTP status %ld%s%s", r->status, excerpt[0] != '\0' ? ": " : "",
+			  excerpt);
 }
 
 static void on_answer(void *ctx, const struct http_response *r)
@@ -64,10 +65,10 @@ static void on_answer(void *ctx, const struct http_response *r)
 	a->call = NULL;
 	(void)str_clean(message, sizeof(message), said);
 	json_decref(a->last_run);
-	a->last_run = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "at", clock_now_text(at),
-				"node", service_node(a->service), "action", a->o.name, "run", a->run,
-				"trigger", "manual", "outcome", is_good ? "done" : "failed", "message",
-				message, "took_ms",
+	a->last_run = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "at",
+				clock_now_text(at), "node", service_node(a->service), "action",
+				a->o.name, "run", a->run, "trigger", "manual", "outcome",
+				is_good ? "done" : "failed", "message", message, "took_ms",
 				round((double)(clock_mono_us() - a->mono_us) / 100) / 10);
 	if (is_good)
 		log_info("Action done", KV_S("action", a->o.name), KV_S("message", message));
@@ -118,7 +119,7 @@ void action_done(struct action *a)
 
 json_t *action_encode(const struct action *a)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:O?}", "name", a->o.name, "type", "http", "method",
-			 a->o.http.method, "url", a->o.http.url, "running", a->call != NULL, "last_run",
-			 a->last_run);
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:O?}", "name", a->o.name, "type", "http",
+			 "method", a->o.http.method, "url", a->o.http.url, "running",
+			 a->call != NULL, "last_run", a->last_run);
 }

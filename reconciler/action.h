@@ -16,8 +16,8 @@ struct action {
 	struct action_options o;
 	struct http_call *call; /* NULL: not running */
 	char run[37];
-	int64_t mono_us;        /* when it began */
-	json_t *last_run;       /* or NULL */
+	int64_t mono_us;  /* when it began */
+	json_t *last_run; /* or NULL */
 	void (*on_done)(void *ctx, const json_t *result);
 	void *ctx;
 };

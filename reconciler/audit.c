@@ -17,15 +17,20 @@ struct dialect {
 	const char *ended_text;
 };
 
+#define POSTGRES_TIME(column)                                                                      \
+	"to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+/* clang-format off */
 static const struct dialect dialects[] = {
 	[DB_SQLITE] = {"TEXT", "TEXT", "INTEGER", "REAL",
 		       "SELECT 1 AS n FROM sqlite_master WHERE type = 'table' AND name = $1",
 		       "started_at", "ended_at"},
 	[DB_POSTGRES] = {"timestamptz", "jsonb", "bigint", "double precision",
 			 "SELECT 1 AS n WHERE to_regclass($1) IS NOT NULL",
-			 "to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
-			 "to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"},
+			 POSTGRES_TIME("started_at"),
+			 POSTGRES_TIME("ended_at")},
 };
+/* clang-format on */
 
 static const struct dialect *dialect_of(const struct job_spec *spec)
 {
@@ -41,7 +46,8 @@ static void runs_ddl(const struct job_spec *spec, struct str *out)
 	str_add(out, "CREATE TABLE IF NOT EXISTS ");
 	statement_table(spec->o.audit.runs_table, out);
 	str_addf(out,
-		 " (run TEXT PRIMARY KEY, job TEXT NOT NULL, node TEXT NOT NULL, cause TEXT NOT NULL,"
+		 " (run TEXT PRIMARY KEY, job TEXT NOT NULL, node TEXT NOT NULL, cause TEXT NOT "
+		 "NULL,"
 		 " started_at %s NOT NULL, ended_at %s NOT NULL, outcome TEXT NOT NULL,"
 		 " message TEXT NOT NULL, inserted %s NOT NULL, updated %s NOT NULL,"
 		 " closed %s NOT NULL, skipped %s NOT NULL, errors %s NOT NULL,"
@@ -122,8 +128,9 @@ static int insert(struct db *db, struct str *sql, const struct db_value *values,
 /* Caller frees; NULL for no object. */
 static char *dump(const json_t *value)
 {
-	return value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY |
-							JSON_REAL_PRECISION(17));
+	return value == NULL ? NULL
+			     : json_dumps(value,
+					  JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
 }
 
 int audit_change(struct db *db, const struct job_spec *spec, const struct run_info *info,
@@ -135,11 +142,16 @@ int audit_change(struct db *db, const struct job_spec *spec, const struct run_in
 	char at[CLOCK_TEXT_MAX];
 	int rc;
 	const struct db_value values[] = {
-		db_v_text(info->id),	       DB_V_INT((int64_t)number),
-		db_v_text(clock_now_text(at)), db_v_text(info->job),
-		db_v_text(spec->o.target.table), db_v_text(plan_op_name(row->op)),
-		db_v_text(row->key),	       db_v_text(before),
-		db_v_text(after),	       db_v_text(row->error),
+		db_v_text(info->id),
+		DB_V_INT((int64_t)number),
+		db_v_text(clock_now_text(at)),
+		db_v_text(info->job),
+		db_v_text(spec->o.target.table),
+		db_v_text(plan_op_name(row->op)),
+		db_v_text(row->key),
+		db_v_text(before),
+		db_v_text(after),
+		db_v_text(row->error),
 	};
 
 	str_add(&sql, "INSERT INTO ");
@@ -247,7 +259,8 @@ int audit_list(struct db *db, const struct job_spec *spec, int64_t limit, json_t
 
 	if (rc == 0 && exists) {
 		str_addf(&sql,
-			 "SELECT run, job, node, cause AS \"trigger\", %s AS started, %s AS at, outcome,"
+			 "SELECT run, job, node, cause AS \"trigger\", %s AS started, %s AS at, "
+			 "outcome,"
 			 " message, inserted, updated, closed, skipped, errors, source_rows,"
 			 " target_rows, took_ms FROM ",
 			 d->started_text, d->ended_text);

@@ -38,8 +38,8 @@ static void fail_unknown(struct command_request *rq, const char *what, const cha
 	const char *near = suggest_nearest(name, names);
 
 	if (near != NULL)
-		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "no %s '%s', did you mean '%s'?", what, name,
-			     near);
+		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "no %s '%s', did you mean '%s'?", what,
+			     name, near);
 	else
 		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "no %s '%s'", what, name);
 }
@@ -80,7 +80,8 @@ static void reconcile_run(void *ctx, struct command_request *rq, const json_t *p
 	json_t *refused;
 
 	if (name == NULL || (dry != NULL && !json_is_boolean(dry))) {
-		command_fail(rq, COMMAND_E_PARAMS, NULL, "job (text) and dry_run (bool) are wanted");
+		command_fail(rq, COMMAND_E_PARAMS, NULL,
+			     "job (text) and dry_run (bool) are wanted");
 		return;
 	}
 	if (j == NULL) {
@@ -228,6 +229,7 @@ static void action_list(void *ctx, struct command_request *rq, const json_t *par
 	command_reply(rq, json_pack("{s:o}", "actions", actions));
 }
 
+/* clang-format off */
 const struct command_method reconciler_methods[] = {
 	{"reconcile.run", reconcile_run,
 	 "{\"job\", \"dry_run\": bool} -> the run with its plan, once it has ended"},
@@ -239,3 +241,4 @@ const struct command_method reconciler_methods[] = {
 	{"action.list", action_list, "{} -> {\"actions\": […]}"},
 	{0},
 };
+/* clang-format on */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decimal - numbers as they are written, compared without binary rounding
  *
- * |100.01 - 100.00| is 0.01 here, not 0.010000000000005. Exact up to DECIMAL_DIGITS digits after the
+ * |100.01 - 100.00| is 0.01 here, not 0.010000000000005. Exact up to DECIMAL_DIGITS digits once the
  * numbers were brought to the same scale; beyond that the comparison falls back to long double,
  * whose 18 digits are then still more than any column that is compared with a tolerance holds.
  *
@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#define DECIMAL_DIGITS 37 /* what a signed 128-bit integer always holds, less one for a sum */
+#define DECIMAL_DIGITS   37 /* what a signed 128-bit integer always holds, less one for a sum */
 #define DECIMAL_TEXT_MAX 64
 
 struct decimal {

@@ -11,7 +11,7 @@
 #include "rows.h"
 #include "statement.h"
 
-#define SAVEPOINT "hale_row"
+#define SAVEPOINT         "hale_row"
 /* A timer and a clock may be this far apart; a run that was scheduled is not early by that. */
 #define SCHEDULE_SLACK_MS 1000
 
@@ -29,8 +29,7 @@ static size_t bind_object(enum db_engine engine, const json_t *object, struct va
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach((json_t *)object, name, value)
-		value_bind(engine, value, &out[n++]);
+	json_object_foreach((json_t *)object, name, value) value_bind(engine, value, &out[n++]);
 	return n;
 }
 
@@ -48,8 +47,7 @@ static int run_change(const struct execution *x, struct db *db, const struct pla
 	size_t i;
 	int rc;
 
-	json_array_foreach(row->identity, i, part)
-		value_bind(engine, part, &bound[n++]);
+	json_array_foreach(row->identity, i, part) value_bind(engine, part, &bound[n++]);
 	for (i = 0; i < n; i++)
 		values[i] = bound[i].value;
 	statement_change(x->spec, row, &sql);
@@ -118,7 +116,8 @@ static int apply_rows(const struct execution *x, struct db *db, struct run_resul
 		if (is_fatal(db, rc))
 			return rc;
 		row->error = mem_dup(err->text);
-		plan_error(&r->plan, "Failed to %s %s: %s", plan_op_name(row->op), row->key, err->text);
+		plan_error(&r->plan, "Failed to %s %s: %s", plan_op_name(row->op), row->key,
+			   err->text);
 		if (record_failure(x, db, row, i + 1) != 0)
 			return err_set(err, -EIO, "after %s: the transaction is lost", row->key);
 	}
@@ -139,11 +138,12 @@ char *execute_too_early(const struct job_spec *spec, const struct run_info *info
 	/* A start in the future: the clock was put back, and nothing can be said. */
 	if (last_start_ms <= 0 || since_ms < 0 || since_ms >= interval_ms)
 		return NULL;
-	return mem_printf("min_interval: the last run began %s ago, at least %s must lie between two;"
-			  " try again in %s",
-			  duration_format_short(since_ms, since),
-			  duration_format(spec->o.guards.min_interval_ms, every),
-			  duration_format_short(interval_ms - since_ms, left));
+	return mem_printf(
+		"min_interval: the last run began %s ago, at least %s must lie between two;"
+		" try again in %s",
+		duration_format_short(since_ms, since),
+		duration_format(spec->o.guards.min_interval_ms, every),
+		duration_format_short(interval_ms - since_ms, left));
 }
 
 static bool on_lock(void *ctx, const struct db_row *row)
@@ -161,8 +161,9 @@ static int lock_job(const struct execution *x, struct db *db, struct err *err)
 
 	if (db_engine_of(db) != DB_POSTGRES)
 		return 0;
-	rc = db_query(db, "SELECT pg_try_advisory_xact_lock(hashtextextended('hale:' || $1::text, 0))", &name,
-		      1, on_lock, &is_ours, err);
+	rc = db_query(db,
+		      "SELECT pg_try_advisory_xact_lock(hashtextextended('hale:' || $1::text, 0))",
+		      &name, 1, on_lock, &is_ours, err);
 	if (rc == 0 && !is_ours)
 		rc = err_set(err, -EALREADY, "already running on another machine");
 	return rc;
@@ -248,9 +249,8 @@ static int run_real(const struct execution *x, struct db *db, const json_t *sour
 
 static int read_source(const struct execution *x, json_t **rows_r, struct err *err)
 {
-	int rc = spec_is_http(x->spec)
-			 ? rows_from_body(x->spec, x->body, x->body_len, rows_r, err)
-			 : rows_from_sql(x->spec, x->control, rows_r, err);
+	int rc = spec_is_http(x->spec) ? rows_from_body(x->spec, x->body, x->body_len, rows_r, err)
+				       : rows_from_sql(x->spec, x->control, rows_r, err);
 
 	if (rc != 0 && rc != -EPERM)
 		err_prefix(err, "source");

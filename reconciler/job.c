@@ -12,11 +12,11 @@
 #include "model/frame.h"
 
 /* How often a waiting timer looks at the clock on the wall, which may be put forward or back. */
-#define CRON_LOOK_MS 30000
+#define CRON_LOOK_MS  30000
 /* What a run logs of single rows and errors at most; the audit tables have them all. */
 #define LOG_LINES_MAX 20
 /* Planning a full table takes this long without a step, besides what statements may take. */
-#define PLANNING_MS 120000
+#define PLANNING_MS   120000
 
 struct job_run {
 	struct job *job;
@@ -167,7 +167,8 @@ static void on_answer(void *ctx, const struct http_response *r)
 
 	run->call = NULL;
 	if (r->reason != REASON_OK)
-		why = mem_printf("source: %s", r->error[0] != '\0' ? r->error : reason_text(r->reason));
+		why = mem_printf("source: %s",
+				 r->error[0] != '\0' ? r->error : reason_text(r->reason));
 	else if (r->status < 200 || r->status > 299)
 		why = mem_printf("source: HTTP status %ld", r->status);
 	if (why != NULL) {
@@ -215,7 +216,8 @@ static json_t *refuse(const struct run_info *info, const char *why)
 	json_t *out;
 
 	log_event(info->is_dry ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "Reconciliation not started",
-		  LOG_FIELDS_(KV_S("job", info->job), KV_S("trigger", run_trigger_name(info->trigger)),
+		  LOG_FIELDS_(KV_S("job", info->job),
+			      KV_S("trigger", run_trigger_name(info->trigger)),
 			      KV_S("reason", why)));
 	run_fail(&r, RUN_REFUSED, why);
 	run_end(info, &r);
@@ -224,7 +226,8 @@ static json_t *refuse(const struct run_info *info, const char *why)
 	return out;
 }
 
-json_t *job_run(struct job *j, enum run_trigger trigger, bool is_dry, job_done_fn on_done, void *ctx)
+json_t *job_run(struct job *j, enum run_trigger trigger, bool is_dry, job_done_fn on_done,
+		void *ctx)
 {
 	HALE_CLEANUP(cleanup_free) char *closed = NULL;
 	HALE_CLEANUP(cleanup_free) char *why = NULL;

@@ -23,10 +23,10 @@ struct job {
 	struct job_run *running; /* NULL: none */
 	uv_timer_t timer;        /* schedule or rhythm */
 	uv_timer_t startup;
-	int64_t next_ms;         /* wall; 0: manual only */
-	int64_t last_real_ms;    /* wall: start of the last run that was carried out */
+	int64_t next_ms;      /* wall; 0: manual only */
+	int64_t last_real_ms; /* wall: start of the last run that was carried out */
 	int64_t last_dry_ms;
-	json_t *last_run;        /* or NULL */
+	json_t *last_run; /* or NULL */
 	bool is_stopping;
 	void (*on_idle)(void *ctx); /* after job_stop, once nothing runs */
 	void *idle_ctx;

@@ -5,8 +5,8 @@
  * jq program on the row. Other text is, for a column that is compared, the name of a member of the
  * source row; for a column that is only set, the value itself.
  *
- * Inside a formula: $now (RFC 3339), $run (id of the run), $job, $target (the row of the table as it
- * is, null for an insert).
+ * Inside a formula: $now (RFC 3339), $run (id of the run), $job, $target (the row of the table as
+ * it is, null for an insert).
  *
  * Ownership: mapping_done frees. Thread: one at a time, as jq.h says.
  */
@@ -22,8 +22,8 @@ struct jq_expr;
 enum mapping_kind { MAPPING_FIELD, MAPPING_CONSTANT };
 
 struct mapping {
-	char *text;               /* field name or constant; NULL for a formula */
-	enum mapping_kind kind;   /* of text */
+	char *text;             /* field name or constant; NULL for a formula */
+	enum mapping_kind kind; /* of text */
 	struct jq_expr *formula;
 };
 

@@ -61,8 +61,10 @@ static const struct conf_item source_items[] = {
 };
 
 static const struct conf_item target_items[] = {
-	CONF_MAP(struct target_options, sqlite, sqlite_items, .help = "the table is in a SQLite file"),
-	CONF_MAP(struct target_options, postgres, postgres_items, .help = "the table is in PostgreSQL"),
+	CONF_MAP(struct target_options, sqlite, sqlite_items,
+		 .help = "the table is in a SQLite file"),
+	CONF_MAP(struct target_options, postgres, postgres_items,
+		 .help = "the table is in PostgreSQL"),
 	CONF_STR(struct target_options, table, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
 		 .help = "the table to put right: name or schema.name"),
 	CONF_DURATION(struct target_options, timeout_ms, .name = "timeout", .def = "10s",
@@ -73,9 +75,10 @@ static const struct conf_item target_items[] = {
 
 static const struct conf_item column_items[] = {
 	CONF_STR(struct column_options, from,
-		 .help = "member of the source row, or '= formula'; the column's own name if absent"),
-	CONF_ENUM(struct column_options, compare, .def = "auto",
-		  .choices = "auto|number|text|time", .help = "how two values are compared"),
+		 .help = "member of the source row, or '= formula'; the column's own name if "
+			 "absent"),
+	CONF_ENUM(struct column_options, compare, .def = "auto", .choices = "auto|number|text|time",
+		  .help = "how two values are compared"),
 	CONF_NUM(struct column_options, tolerance, .def = "0", .min = 0, .max = 1e15,
 		 .help = "numbers that differ by no more than this are equal"),
 	CONF_END,
@@ -111,7 +114,8 @@ static const struct conf_item guard_items[] = {
 	CONF_INT(struct guard_options, max_changes, .def = "50", .min = 1, .max = PLAN_ROWS_MAX,
 		 .help = "refuse a run that would change more rows"),
 	CONF_NUM(struct guard_options, max_change_percent, .def = "50", .min = 0, .max = 100,
-		 .help = "refuse a run that would update or close a larger share of the rows in scope "
+		 .help = "refuse a run that would update or close a larger share of the rows in "
+			 "scope "
 			 "(and more than 4)"),
 	CONF_LIST(struct guard_options, require_healthy, .ref = "components",
 		  .help = "components that must be healthy, or the run is refused"),
@@ -136,7 +140,8 @@ const struct conf_item job_items[] = {
 	CONF_LIST(struct job_options, key, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
 		  .help = "columns of the table that tell its rows apart"),
 	CONF_DICT(struct job_options, columns, column_items, struct column_options,
-		  .help = "columns that must agree, by name; a key column may stand here for its `from`"),
+		  .help = "columns that must agree, by name; a key column may stand here for its "
+			  "`from`"),
 	CONF_JQ(struct job_options, skip,
 		.help = "rows of the source this is true of are left alone, in the table too"),
 	CONF_STR(struct job_options, scope, .flags = CONF_F_NONEMPTY,
@@ -148,8 +153,8 @@ const struct conf_item job_items[] = {
 	CONF_CRON(struct job_options, schedule, .help = "when it runs, as crontab(5)"),
 	CONF_DURATION(struct job_options, every_ms, .name = "every", .min = 1000,
 		      .max = 86400000.0 * 31, .help = "runs in this rhythm, instead of a schedule"),
-	CONF_DURATION(struct job_options, on_start_ms, .name = "on_start", .min = 1, .max = 86400000,
-		      .help = "runs once so long after the start"),
+	CONF_DURATION(struct job_options, on_start_ms, .name = "on_start", .min = 1,
+		      .max = 86400000, .help = "runs once so long after the start"),
 	CONF_MAP(struct job_options, audit, audit_items, .def = "{}",
 		 .help = "where runs and changes are kept, in the target's database"),
 	CONF_END,
@@ -177,7 +182,8 @@ const struct conf_item action_items[] = {
 };
 
 const struct conf_section reconciler_sections[] = {
-	{"reconcile", job_items, CONF_T_DICT, "Jobs that make a table agree with a source of truth"},
-	{"actions", action_items, CONF_T_DICT, "Recovery actions, run by hand"},
-	{NULL, NULL, CONF_T_END, NULL},
+	{"reconcile", job_items,    CONF_T_DICT,
+	 "Jobs that make a table agree with a source of truth"                  },
+	{"actions",   action_items, CONF_T_DICT, "Recovery actions, run by hand"},
+	{NULL,        NULL,         CONF_T_END,  NULL                           },
 };

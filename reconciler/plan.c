@@ -6,28 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "expr/jq.h"
+#include "side.h"
 
 /* A key and what a database says of it. */
 #define ERROR_MAX 1024
-
-/* One key of one side. */
-struct slot {
-	const json_t *row;
-	char *key;    /* for people */
-	char *id;     /* unambiguous: what is compared */
-	json_t *parts;
-	bool is_twice;
-	bool is_held; /* target: the source has it */
-};
-
-struct side {
-	struct slot *v;
-	size_t n;
-	struct map by_id; /* to the slot */
-};
 
 struct making {
 	const struct plan_spec *spec;
@@ -63,56 +47,6 @@ void plan_error(struct plan *plan, const char *fmt, ...)
 
 /* ---- keys ---- */
 
-/* {"AAPL", 7} is "AAPL/7" for people and ["AAPL","7"] for comparing. */
-static void name_slot(struct slot *slot, json_t *parts)
-{
-	struct str key = {0};
-	json_t *texts = json_array();
-	const json_t *part;
-	size_t i;
-
-	json_array_foreach(parts, i, part) {
-		HALE_CLEANUP(str_done) struct str text = {0};
-
-		value_text(part, &text);
-		if (i > 0)
-			str_addc(&key, '/');
-		str_add(&key, str_text(&text));
-		json_array_append_new(texts, json_string(str_text(&text)));
-	}
-	slot->key = key.data != NULL ? str_take(&key) : mem_dup("");
-	slot->id = json_dumps(texts, JSON_COMPACT);
-	HALE_ASSERT(slot->id != NULL);
-	slot->parts = parts;
-	json_decref(texts);
-}
-
-static void side_add(struct side *side, const json_t *row, json_t *parts)
-{
-	struct slot *slot = &side->v[side->n++];
-	struct slot *first;
-
-	slot->row = row;
-	name_slot(slot, parts);
-	first = map_get(&side->by_id, slot->id);
-	if (first == NULL) {
-		(void)map_put(&side->by_id, slot->id, slot);
-		return;
-	}
-	first->is_twice = slot->is_twice = true;
-}
-
-static void side_done(struct side *side)
-{
-	for (size_t i = 0; i < side->n; i++) {
-		free(side->v[i].key);
-		free(side->v[i].id);
-		json_decref(side->v[i].parts);
-	}
-	free(side->v);
-	map_done(&side->by_id);
-}
-
 static json_t *source_key(const struct making *m, const json_t *row, struct err *err)
 {
 	json_t *parts = json_array();
@@ -141,8 +75,9 @@ static void read_source(struct making *m, const json_t *rows)
 	const json_t *row;
 	size_t i;
 
-	m->source.v = mem_array(json_array_size(rows) + 1, sizeof(*m->source.v));
-	json_array_foreach(rows, i, row) {
+	side_init(&m->source, json_array_size(rows));
+	json_array_foreach(rows, i, row)
+	{
 		struct err err = {0};
 		json_t *parts = NULL;
 
@@ -180,8 +115,9 @@ static void read_target(struct making *m, const json_t *rows)
 	const json_t *row;
 	size_t i;
 
-	m->target.v = mem_array(json_array_size(rows) + 1, sizeof(*m->target.v));
-	json_array_foreach(rows, i, row) {
+	side_init(&m->target, json_array_size(rows));
+	json_array_foreach(rows, i, row)
+	{
 		json_t *parts = target_key(m, row);
 
 		if (parts != NULL)
@@ -197,7 +133,7 @@ static void tell_duplicates(struct making *m)
 	for (size_t i = 0; i < m->source.n; i++) {
 		struct slot *s = &m->source.v[i];
 
-		if (!s->is_twice || map_get(&m->source.by_id, s->id) != s)
+		if (!s->is_twice || side_find(&m->source, s) != s)
 			continue;
 		m->is_source_doubtful = true;
 		plan_error(m->plan, "Duplicate key in the source: %s", s->key);
@@ -205,7 +141,7 @@ static void tell_duplicates(struct making *m)
 	for (size_t i = 0; i < m->target.n; i++) {
 		struct slot *t = &m->target.v[i];
 
-		if (t->is_twice && map_get(&m->target.by_id, t->id) == t)
+		if (t->is_twice && side_find(&m->target, t) == t)
 			plan_error(m->plan, "Duplicate key in the table: %s, left alone", t->key);
 	}
 }
@@ -389,7 +325,7 @@ static int must_skip(const struct making *m, const struct slot *s, struct err *e
 
 static void plan_source_row(struct making *m, const struct slot *s)
 {
-	struct slot *t = map_get(&m->target.by_id, s->id);
+	struct slot *t = side_find(&m->target, s);
 	struct err err = {0};
 	int rc;
 
@@ -423,8 +359,10 @@ static void plan_closes(struct making *m)
 	}
 	if (m->is_source_doubtful && absent > 0 && m->spec->close_mode != PLAN_CLOSE_NONE)
 		plan_error(m->plan,
-			   "%zu rows are absent from the source and not closed, because not every row of"
-			   " the source could be read", absent);
+			   "%zu rows are absent from the source and not closed, because not every "
+			   "row of"
+			   " the source could be read",
+			   absent);
 }
 
 /* ---- guards ---- */
@@ -451,12 +389,13 @@ static void ask_guards(const struct plan_spec *spec, struct plan *p)
 		refuse(p, "max_changes: %zu rows would change, %zu may", p->n, spec->max_changes);
 	if (existing > PLAN_PERCENT_FREE &&
 	    (double)existing * 100 > spec->max_change_percent * (double)p->target_n)
-		refuse(p, "max_change_percent: %zu of %zu rows would change, which is more than %g %%",
+		refuse(p,
+		       "max_change_percent: %zu of %zu rows would change, which is more than %g %%",
 		       existing, p->target_n, spec->max_change_percent);
 }
 
-void plan_make(const struct plan_spec *spec, const json_t *source, const json_t *target, json_t *vars,
-	       struct plan *plan)
+void plan_make(const struct plan_spec *spec, const json_t *source, const json_t *target,
+	       json_t *vars, struct plan *plan)
 {
 	struct making m = {.spec = spec, .vars = vars, .plan = plan};
 

@@ -22,10 +22,11 @@
 #include <stddef.h>
 
 /* The plan is made in memory, some 1 KB per row: 200 MB. Larger tables need another way. */
-#define PLAN_ROWS_MAX 200000
+#define PLAN_ROWS_MAX     200000
 /* A broken source breaks in every row; nobody reads more than this. */
-#define PLAN_ERRORS_MAX 100
-/* So few changes of existing rows are always fine by max_change_percent: one of two rows is 50 %. */
+#define PLAN_ERRORS_MAX   100
+/* So few changes of existing rows are always fine by max_change_percent: one of two rows is 50 %.
+ */
 #define PLAN_PERCENT_FREE 4
 
 enum plan_op { PLAN_INSERT, PLAN_UPDATE, PLAN_CLOSE, PLAN_OP_MAX };
@@ -87,10 +88,11 @@ struct plan {
 
 const char *plan_op_name(enum plan_op op); /* "insert" "update" "close" */
 /* source, target: arrays of objects; vars of mapping_vars. */
-void plan_make(const struct plan_spec *spec, const json_t *source, const json_t *target, json_t *vars,
-	       struct plan *plan);
+void plan_make(const struct plan_spec *spec, const json_t *source, const json_t *target,
+	       json_t *vars, struct plan *plan);
 void plan_error(struct plan *plan, const char *fmt, ...) HALE_PRINTF(2, 3);
-/* [{"op","key","before","after"}], with "error" where there was one; the first `max`. New reference. */
+/* [{"op","key","before","after"}], with "error" where there was one; the first `max`. New
+ * reference. */
 json_t *plan_rows_json(const struct plan *plan, size_t max);
 void plan_done(struct plan *plan);
 void plan_spec_done(struct plan_spec *spec);

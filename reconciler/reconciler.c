@@ -147,7 +147,8 @@ static void done(void *state)
 	free(r);
 }
 
-/* A worker thread that got stuck ends by the watchdog: nothing else can end a formula that loops. */
+/* A worker thread that got stuck ends by the watchdog: nothing else can end a formula that loops.
+ */
 static bool is_alive(void *state)
 {
 	struct reconciler *r = state;
@@ -162,9 +163,10 @@ static bool is_alive(void *state)
 
 static json_t *describe(void)
 {
-	return manifest_service("hale-reconciler", "reconciler",
-				"makes tables agree with their source of truth; runs recovery actions",
-				"when_configured", reconciler_sections, NULL);
+	return manifest_service(
+		"hale-reconciler", "reconciler",
+		"makes tables agree with their source of truth; runs recovery actions",
+		"when_configured", reconciler_sections, NULL);
 }
 
 struct job_checking {

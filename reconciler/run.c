@@ -56,10 +56,10 @@ json_t *run_errors(const struct run_result *r)
 	const struct strlist *list = &r->plan.errors;
 
 	if (r->message[0] != '\0')
-		json_array_append_new(errors, r->outcome == RUN_FAILED
-						      ? json_sprintf("Reconciliation failed: %s",
-								     r->message)
-						      : json_string(r->message));
+		json_array_append_new(
+			errors, r->outcome == RUN_FAILED
+					? json_sprintf("Reconciliation failed: %s", r->message)
+					: json_string(r->message));
 	for (size_t i = 0; i < list->n; i++)
 		json_array_append_new(errors, json_string(list->v[i]));
 	if (r->plan.errors_n > list->n)
@@ -72,14 +72,15 @@ json_t *run_encode(const struct run_info *info, const struct run_result *r, bool
 {
 	char at[CLOCK_TEXT_MAX], started[CLOCK_TEXT_MAX];
 	json_t *out = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:f}",
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:I, "
+		"s:f}",
 		"at", clock_format(r->ended_ms, at), "node", info->node, "job", info->job, "run",
 		info->id, "trigger", run_trigger_name(info->trigger), "started",
 		clock_format(info->started_ms, started), "dry_run", info->is_dry, "outcome",
 		run_outcome_name(r->outcome), "message", r->message, "inserted",
-		(json_int_t)r->done[PLAN_INSERT], "updated", (json_int_t)r->done[PLAN_UPDATE], "closed",
-		(json_int_t)r->done[PLAN_CLOSE], "skipped", (json_int_t)r->plan.skipped, "errors",
-		run_errors(r), "source_rows", (json_int_t)r->plan.source_n, "target_rows",
+		(json_int_t)r->done[PLAN_INSERT], "updated", (json_int_t)r->done[PLAN_UPDATE],
+		"closed", (json_int_t)r->done[PLAN_CLOSE], "skipped", (json_int_t)r->plan.skipped,
+		"errors", run_errors(r), "source_rows", (json_int_t)r->plan.source_n, "target_rows",
 		(json_int_t)r->plan.target_n, "took_ms", r->took_ms);
 
 	HALE_ASSERT(out != NULL);

@@ -28,9 +28,9 @@ struct run_info {
 
 struct run_result {
 	enum run_outcome outcome;
-	struct plan plan;              /* with the errors of rows */
-	size_t done[PLAN_OP_MAX];      /* rows changed, in a dry run those that would be */
-	char message[768];             /* why it failed or was refused; else "" */
+	struct plan plan;         /* with the errors of rows */
+	size_t done[PLAN_OP_MAX]; /* rows changed, in a dry run those that would be */
+	char message[768];        /* why it failed or was refused; else "" */
 	double took_ms;
 	int64_t ended_ms; /* wall */
 };

@@ -56,7 +56,7 @@ static void make_sets(struct plan_sets *sets, const json_t *texts)
 
 static enum plan_close close_mode(const char *name)
 {
-	return str_eq(name, "update")	? PLAN_CLOSE_UPDATE
+	return str_eq(name, "update")   ? PLAN_CLOSE_UPDATE
 	       : str_eq(name, "delete") ? PLAN_CLOSE_DELETE
 					: PLAN_CLOSE_NONE;
 }
@@ -348,7 +348,8 @@ static void check_times(const struct checking *c)
 	if (o->schedule != NULL && o->every_ms > 0)
 		tell(c, "/every", "schedule and every are both given, choose one");
 	if (o->every_ms > 0 && o->every_ms < o->guards.min_interval_ms)
-		tell(c, "/every", "is less than guards.min_interval, so that most runs would be refused");
+		tell(c, "/every",
+		     "is less than guards.min_interval, so that most runs would be refused");
 }
 
 void spec_check(struct job_spec *spec, spec_problem_fn problem, void *ctx)
@@ -366,7 +367,8 @@ void spec_check(struct job_spec *spec, spec_problem_fn problem, void *ctx)
 	check_sets(&c, "/close/set", &spec->plan.close, true);
 	check_program(&c, "/skip", spec->plan.skip);
 	if (spec->plan.close_mode == PLAN_CLOSE_UPDATE && spec->plan.close.n == 0)
-		tell(&c, "/close", "mode update needs set: which columns say that a row is closed?");
+		tell(&c, "/close",
+		     "mode update needs set: which columns say that a row is closed?");
 	if (spec->plan.close_mode != PLAN_CLOSE_UPDATE && spec->plan.close.n > 0)
 		tell(&c, "/close/set", "is used with mode update only");
 	if (o->scope != NULL)

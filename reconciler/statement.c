@@ -146,8 +146,9 @@ void statement_change(const struct job_spec *spec, const struct plan_row *row, s
 {
 	size_t placeholders = 0;
 
-	str_add(out, row->op == PLAN_INSERT ? "INSERT INTO " : row->after != NULL ? "UPDATE "
-									       : "DELETE FROM ");
+	str_add(out, row->op == PLAN_INSERT ? "INSERT INTO "
+		     : row->after != NULL   ? "UPDATE "
+					    : "DELETE FROM ");
 	statement_table(spec->o.target.table, out);
 	if (row->op == PLAN_INSERT) {
 		add_insert(row->after, out);

@@ -18,10 +18,11 @@
 
 /* How two values of a column are held against each other. */
 enum value_compare {
-	VALUE_AUTO,   /* as numbers if one of them is a number and the other reads as one, else as text */
+	VALUE_AUTO,   /* as numbers if one of them is a number and the other reads as one, else as
+			 text */
 	VALUE_NUMBER, /* as numbers, within the tolerance */
 	VALUE_TEXT,
-	VALUE_TIME,   /* as points in time, to the millisecond */
+	VALUE_TIME, /* as points in time, to the millisecond */
 	VALUE_COMPARE_MAX
 };
 

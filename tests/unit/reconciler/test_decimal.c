@@ -39,8 +39,16 @@ static void what_is_written_counts_not_its_binary_neighbour(void **state)
 static void other_spellings_of_a_number_are_the_same_number(void **state)
 {
 	static const char *const pairs[][2] = {
-		{"10", "10.000"}, {"1e1", "10"},   {"1E-2", "0.01"}, {"+5", "5"},   {" 7 ", "7"},
-		{".5", "0.5"},	  {"5.", "5"},	   {"-0", "0"},	     {"0e300", "0"}, {"12.30e1", "123"},
+		{"10",      "10.000"},
+                {"1e1",     "10"    },
+                {"1E-2",    "0.01"  },
+                {"+5",      "5"     },
+		{" 7 ",     "7"     },
+                {".5",      "0.5"   },
+                {"5.",      "5"     },
+                {"-0",      "0"     },
+		{"0e300",   "0"     },
+                {"12.30e1", "123"   },
 	};
 
 	(void)state;
@@ -52,9 +60,11 @@ static void other_spellings_of_a_number_are_the_same_number(void **state)
 
 static void what_is_no_decimal_number_is_refused(void **state)
 {
-	static const char *const bad[] = {"",	 " ",  "-",    ".",   "1.2.3", "1e",  "1e+", "0x10",
-					  "nan", "1a", "1 2",  "inf", "--1",   "1e9999", "e5",
-					  "123456789012345678901234567890123456789012345"};
+	static const char *const bad[] = {
+		"",      " ",      "-",   ".",
+		"1.2.3", "1e",     "1e+", "0x10",
+		"nan",   "1a",     "1 2", "inf",
+		"--1",   "1e9999", "e5",  "123456789012345678901234567890123456789012345"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -112,7 +122,8 @@ static void random_cents_agree_with_integer_arithmetic(void **state)
 		int diff = a > b ? a - b : b - a;
 		char x[32], y[32], z[32];
 
-		(void)snprintf(x, sizeof(x), "%s%d.%02d", a < 0 ? "-" : "", abs(a) / 100, abs(a) % 100);
+		(void)snprintf(x, sizeof(x), "%s%d.%02d", a < 0 ? "-" : "", abs(a) / 100,
+			       abs(a) % 100);
 		(void)snprintf(y, sizeof(y), "%de-2", b);
 		(void)snprintf(z, sizeof(z), "%d.%02d", t / 100, t % 100);
 		assert_int_equal(within(x, y, z), diff <= t);

@@ -21,15 +21,14 @@
 #include "fixture.h"
 
 #define SCHEMA                                                                                     \
-	"CREATE TABLE positions (symbol TEXT NOT NULL, qty INTEGER, price REAL, status TEXT,"     \
-	" stop_price REAL, opened_at TEXT, closed_at TEXT);"                                        \
-	"INSERT INTO positions VALUES ('AAPL', 10, 100.0, 'open', 95.0, 'x', NULL),"                \
+	"CREATE TABLE positions (symbol TEXT NOT NULL, qty INTEGER, price REAL, status TEXT,"      \
+	" stop_price REAL, opened_at TEXT, closed_at TEXT);"                                       \
+	"INSERT INTO positions VALUES ('AAPL', 10, 100.0, 'open', 95.0, 'x', NULL),"               \
 	" ('TSLA', 7, 70.0, 'open', 66.0, 'x', NULL), ('MSFT', 1, 1.0, 'closed', 1.0, 'x', 'y');"
 #define SOURCE                                                                                     \
-	"{\"positions\": [{\"symbol\": \"AAPL\", \"qty\": 12, \"avg_cost\": 101},"                   \
+	"{\"positions\": [{\"symbol\": \"AAPL\", \"qty\": 12, \"avg_cost\": 101},"                 \
 	" {\"symbol\": \"MSFT\", \"qty\": 5, \"avg_cost\": 50}]}"
-#define ALL                                                                                        \
-	"SELECT symbol, qty, price, status, stop_price FROM positions ORDER BY symbol, status"
+#define ALL "SELECT symbol, qty, price, status, stop_price FROM positions ORDER BY symbol, status"
 
 struct fixture {
 	struct fixture_db db;
@@ -117,8 +116,9 @@ static void a_run_inserts_updates_and_closes(void **state)
 	run(f, NULL, SOURCE, false);
 	expect_done(f, 1, 1, 1);
 	/* The closed MSFT is out of scope, and stop_price is nobody's business in an update. */
-	expect_rows(f, ALL, "AAPL|12|101|open|95\nMSFT|1|1|closed|1\nMSFT|5|50|open|25\n"
-			    "TSLA|7|70|closed|66\n");
+	expect_rows(f, ALL,
+		    "AAPL|12|101|open|95\nMSFT|1|1|closed|1\nMSFT|5|50|open|25\n"
+		    "TSLA|7|70|closed|66\n");
 }
 
 static void a_second_run_changes_nothing(void **state)
@@ -136,17 +136,20 @@ static void the_audit_has_each_change_before_and_after(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, "{'close': {'set': {'closed_at': '2026-11-22'}}, 'insert': {'values': {'opened_at': '2026'}}}",
+	run(f,
+	    "{'close': {'set': {'closed_at': '2026-11-22'}}, 'insert': {'values': {'opened_at': "
+	    "'2026'}}}",
 	    SOURCE, false);
-	expect_rows(f,
-		    "SELECT number, job, target, op, key, before, after, error FROM"
-		    " hale_reconcile_changes ORDER BY number",
-		    "1|positions|positions|update|AAPL|{\"qty\":10,\"price\":100.0}|"
-		    "{\"qty\":12,\"price\":101}|-\n"
-		    "2|positions|positions|insert|MSFT|-|{\"symbol\":\"MSFT\",\"qty\":5,\"price\":50,"
-		    "\"status\":\"open\",\"stop_price\":25,\"opened_at\":\"2026\"}|-\n"
-		    "3|positions|positions|close|TSLA|{\"status\":\"open\",\"closed_at\":null}|"
-		    "{\"status\":\"closed\",\"closed_at\":\"2026-11-22\"}|-\n");
+	expect_rows(
+		f,
+		"SELECT number, job, target, op, key, before, after, error FROM"
+		" hale_reconcile_changes ORDER BY number",
+		"1|positions|positions|update|AAPL|{\"qty\":10,\"price\":100.0}|"
+		"{\"qty\":12,\"price\":101}|-\n"
+		"2|positions|positions|insert|MSFT|-|{\"symbol\":\"MSFT\",\"qty\":5,\"price\":50,"
+		"\"status\":\"open\",\"stop_price\":25,\"opened_at\":\"2026\"}|-\n"
+		"3|positions|positions|close|TSLA|{\"status\":\"open\",\"closed_at\":null}|"
+		"{\"status\":\"closed\",\"closed_at\":\"2026-11-22\"}|-\n");
 }
 
 static void the_audit_has_the_run(void **state)
@@ -158,8 +161,10 @@ static void the_audit_has_the_run(void **state)
 		    "SELECT job, node, cause, outcome, message, inserted, updated, closed, skipped,"
 		    " errors, source_rows, target_rows FROM hale_reconcile_runs",
 		    "positions|node1|manual|done||1|1|1|0|[]|2|2\n");
-	expect_rows(f, "SELECT count(*) FROM hale_reconcile_runs r JOIN hale_reconcile_changes c"
-		       " USING (run)", "3\n");
+	expect_rows(f,
+		    "SELECT count(*) FROM hale_reconcile_runs r JOIN hale_reconcile_changes c"
+		    " USING (run)",
+		    "3\n");
 }
 
 static void rows_may_come_from_another_database(void **state)
@@ -171,7 +176,8 @@ static void rows_may_come_from_another_database(void **state)
 	fixture_db_make(&source, "CREATE TABLE broker (symbol TEXT, qty INTEGER, avg_cost REAL);"
 				 "INSERT INTO broker VALUES ('AAPL', 10, 100.01)");
 	more = mem_printf("{'source': {'http': null, 'sql': {'sqlite': {'path': '%s'},"
-			  " 'query': 'SELECT symbol, qty, avg_cost FROM broker'}}}", source.path);
+			  " 'query': 'SELECT symbol, qty, avg_cost FROM broker'}}}",
+			  source.path);
 	run(f, more, NULL, false);
 	free(more);
 	expect_done(f, 0, 0, 1);
@@ -228,8 +234,9 @@ static void a_row_the_database_rejects_is_told_and_the_rest_goes_on(void **state
 {
 	struct fixture *f = *state;
 
-	fixture_db_script(&f->db, "CREATE TRIGGER no BEFORE INSERT ON positions"
-				  " WHEN NEW.symbol = 'MSFT' BEGIN SELECT RAISE(ABORT, 'not MSFT'); END");
+	fixture_db_script(&f->db,
+			  "CREATE TRIGGER no BEFORE INSERT ON positions"
+			  " WHEN NEW.symbol = 'MSFT' BEGIN SELECT RAISE(ABORT, 'not MSFT'); END");
 	run(f, NULL, SOURCE, false);
 	expect_done(f, 0, 1, 1);
 	assert_int_equal(f->result.plan.errors_n, 1);
@@ -244,11 +251,14 @@ static void without_its_audit_row_a_change_is_not_made(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, NULL, "{\"positions\": [{\"symbol\": \"AAPL\", \"qty\": 10, \"avg_cost\": 100},"
-		     " {\"symbol\": \"TSLA\", \"qty\": 7, \"avg_cost\": 70}]}", false);
+	run(f, NULL,
+	    "{\"positions\": [{\"symbol\": \"AAPL\", \"qty\": 10, \"avg_cost\": 100},"
+	    " {\"symbol\": \"TSLA\", \"qty\": 7, \"avg_cost\": 70}]}",
+	    false);
 	expect_done(f, 0, 0, 0);
-	fixture_db_script(&f->db, "CREATE TRIGGER no BEFORE INSERT ON hale_reconcile_changes"
-				  " WHEN NEW.key = 'AAPL' BEGIN SELECT RAISE(ABORT, 'no audit'); END");
+	fixture_db_script(&f->db,
+			  "CREATE TRIGGER no BEFORE INSERT ON hale_reconcile_changes"
+			  " WHEN NEW.key = 'AAPL' BEGIN SELECT RAISE(ABORT, 'no audit'); END");
 	run(f, NULL, SOURCE, false);
 	expect_done(f, 1, 0, 1);
 	assert_true(fixture_list_has(&f->result.plan.errors, "Failed to update AAPL: audit: "));
@@ -270,7 +280,8 @@ static void two_rows_of_one_key_in_the_table_are_not_touched(void **state)
 {
 	struct fixture *f = *state;
 
-	fixture_db_script(&f->db, "INSERT INTO positions SELECT * FROM positions WHERE symbol = 'AAPL'");
+	fixture_db_script(&f->db,
+			  "INSERT INTO positions SELECT * FROM positions WHERE symbol = 'AAPL'");
 	run(f, NULL, SOURCE, false);
 	expect_done(f, 1, 0, 1);
 	assert_true(fixture_list_has(&f->result.plan.errors, "Duplicate key in the table: AAPL"));
@@ -413,7 +424,11 @@ static void kill_self(void *ctx, enum control_step step)
 static void killed_at_any_step_the_table_is_as_it_was(void **state)
 {
 	static const struct killing moments[] = {
-		{CONTROL_ROW, 1}, {CONTROL_ROW, 2}, {CONTROL_ROW, 3}, {CONTROL_COMMIT, 1}};
+		{CONTROL_ROW,    1},
+                {CONTROL_ROW,    2},
+                {CONTROL_ROW,    3},
+                {CONTROL_COMMIT, 1}
+        };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(moments); i++) {
@@ -457,8 +472,8 @@ static void the_history_is_read_newest_first(void **state)
 	run(f, NULL, "{\"positions\": []}", false);
 	assert_int_equal(audit_list(db, &f->spec, 10, &runs, &err), 0);
 	assert_int_equal(json_array_size(runs), 2);
-	assert_string_equal(
-		json_string_value(json_object_get(json_array_get(runs, 0), "outcome")), "refused");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(runs, 0), "outcome")),
+			    "refused");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(runs, 1), "trigger")),
 			    "manual");
 	json_decref(runs);

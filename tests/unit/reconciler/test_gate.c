@@ -49,7 +49,8 @@ static void it_opens_by_a_snapshot_and_follows_the_lines(void **state)
 
 	(void)state;
 	feed(&g, gate_snapshot,
-	     "{'components': [{'id': 'gateway', 'status': 'healthy'}, {'id': 'db', 'status': 'healthy'}]}");
+	     "{'components': [{'id': 'gateway', 'status': 'healthy'}, {'id': 'db', 'status': "
+	     "'healthy'}]}");
 	expect(&g, NULL);
 	feed(&g, gate_line, "{'component': 'gateway', 'state': {'status': 'degraded'}}");
 	expect(&g, "require_healthy: gateway is degraded");

@@ -56,12 +56,10 @@ static void expect_json(const json_t *value, const char *text)
 	json_decref(wanted);
 }
 
-#define AAPL "{'symbol': 'AAPL', 'qty': 10, 'avg_cost': 100}"
-#define MSFT "{'symbol': 'MSFT', 'qty': 5, 'avg_cost': 50}"
-#define T_AAPL                                                                                     \
-	"{'symbol': 'AAPL', 'qty': 10, 'price': 100, 'status': 'open', 'closed_at': null}"
-#define T_TSLA                                                                                     \
-	"{'symbol': 'TSLA', 'qty': 7, 'price': 70, 'status': 'open', 'closed_at': null}"
+#define AAPL   "{'symbol': 'AAPL', 'qty': 10, 'avg_cost': 100}"
+#define MSFT   "{'symbol': 'MSFT', 'qty': 5, 'avg_cost': 50}"
+#define T_AAPL "{'symbol': 'AAPL', 'qty': 10, 'price': 100, 'status': 'open', 'closed_at': null}"
+#define T_TSLA "{'symbol': 'TSLA', 'qty': 7, 'price': 70, 'status': 'open', 'closed_at': null}"
 
 /* --- what becomes of a row --- */
 
@@ -203,7 +201,8 @@ static void a_duplicate_key_in_the_source_is_an_error_and_nothing_is_closed(void
 	make(f, NULL, "[" AAPL "," MSFT "," AAPL "]", "[" T_TSLA "]");
 	expect(f, "insert MSFT");
 	assert_true(fixture_list_has(&f->plan.errors, "Duplicate key in the source: AAPL"));
-	assert_true(fixture_list_has(&f->plan.errors, "1 rows are absent from the source and not closed"));
+	assert_true(fixture_list_has(&f->plan.errors,
+				     "1 rows are absent from the source and not closed"));
 	assert_int_equal(f->plan.errors_n, 2);
 }
 
@@ -225,7 +224,8 @@ static void a_row_without_a_key_is_an_error_and_nothing_is_closed(void **state)
 	expect(f, "insert MSFT");
 	assert_true(fixture_list_has(&f->plan.errors, "Row 1 of the source has no key"));
 	assert_true(fixture_list_has(&f->plan.errors, "Row 2 of the source has no key"));
-	assert_true(fixture_list_has(&f->plan.errors, "Row 3 of the source has no key: it is no object"));
+	assert_true(fixture_list_has(&f->plan.errors,
+				     "Row 3 of the source has no key: it is no object"));
 	assert_true(fixture_list_has(&f->plan.errors, "not closed"));
 }
 
@@ -246,8 +246,9 @@ static void a_row_with_a_missing_member_is_an_error_and_its_row_stays(void **sta
 
 	make(f, NULL, "[{'symbol': 'AAPL', 'avg_cost': 1}," MSFT "]", "[" T_AAPL "]");
 	expect(f, "insert MSFT");
-	assert_true(fixture_list_has(&f->plan.errors,
-				     "Failed to update AAPL: column 'qty': the source row has no member"));
+	assert_true(fixture_list_has(
+		&f->plan.errors,
+		"Failed to update AAPL: column 'qty': the source row has no member"));
 }
 
 static void a_text_where_a_number_is_compared_is_an_error(void **state)
@@ -256,12 +257,13 @@ static void a_text_where_a_number_is_compared_is_an_error(void **state)
 
 	make(f, NULL,
 	     "[{'symbol': 'AAPL', 'qty': 10, 'avg_cost': 'n/a'},"
-	     " {'symbol': 'NVDA', 'qty': 10, 'avg_cost': 'n/a'}]", "[" T_AAPL "]");
+	     " {'symbol': 'NVDA', 'qty': 10, 'avg_cost': 'n/a'}]",
+	     "[" T_AAPL "]");
 	expect(f, "");
-	assert_true(fixture_list_has(&f->plan.errors,
-				     "Failed to update AAPL: column 'price': 'n/a' is not a number"));
-	assert_true(fixture_list_has(&f->plan.errors,
-				     "Failed to insert NVDA: column 'price': 'n/a' is not a number"));
+	assert_true(fixture_list_has(
+		&f->plan.errors, "Failed to update AAPL: column 'price': 'n/a' is not a number"));
+	assert_true(fixture_list_has(
+		&f->plan.errors, "Failed to insert NVDA: column 'price': 'n/a' is not a number"));
 }
 
 static void a_formula_that_fails_is_its_rows_error(void **state)
@@ -271,7 +273,8 @@ static void a_formula_that_fails_is_its_rows_error(void **state)
 	make(f, "{'columns': {'price': null}}",
 	     "[{'symbol': 'AAPL', 'qty': 10, 'avg_cost': {}}," MSFT "]", "[]");
 	expect(f, "insert MSFT");
-	assert_true(fixture_list_has(&f->plan.errors, "Failed to insert AAPL: column 'stop_price'"));
+	assert_true(
+		fixture_list_has(&f->plan.errors, "Failed to insert AAPL: column 'stop_price'"));
 }
 
 static void skipped_rows_are_neither_inserted_nor_updated_nor_closed(void **state)
@@ -387,8 +390,9 @@ static void too_large_a_share_of_the_rows_is_refused(void **state)
 
 	assert_int_equal(refusals_when(f, 5, 10, half), 0); /* 5 of 10 closed */
 	assert_int_equal(refusals_when(f, 4, 10, half), 1); /* 6 of 10 */
-	assert_string_equal(f->plan.refusals.v[0],
-			    "max_change_percent: 6 of 10 rows would change, which is more than 50 %");
+	assert_string_equal(
+		f->plan.refusals.v[0],
+		"max_change_percent: 6 of 10 rows would change, which is more than 50 %");
 	/* A few rows are always fine, whatever share they are. */
 	assert_int_equal(refusals_when(f, 1, 5, half), 0);
 	/* Inserts are no share of what is there. */

@@ -24,9 +24,10 @@ static json_t *random_source(void)
 	for (int i = 0; i < KEYS; i++) {
 		if (rnd_u32() % 3 == 0)
 			continue;
-		json_array_append_new(rows, json_pack("{s:o, s:i, s:f}", "symbol", json_sprintf("S%d", i),
-						      "qty", (int)(rnd_u32() % 3), "avg_cost",
-						      (double)(rnd_u32() % 4) / 100 + 1));
+		json_array_append_new(rows,
+				      json_pack("{s:o, s:i, s:f}", "symbol", json_sprintf("S%d", i),
+						"qty", (int)(rnd_u32() % 3), "avg_cost",
+						(double)(rnd_u32() % 4) / 100 + 1));
 	}
 	return rows;
 }
@@ -39,9 +40,9 @@ static json_t *random_target(void)
 		if (rnd_u32() % 3 == 0)
 			continue;
 		json_array_append_new(
-			rows, json_pack("{s:o, s:i, s:f, s:s, s:n}", "symbol", json_sprintf("S%d", i),
-					"qty", (int)(rnd_u32() % 3), "price",
-					(double)(rnd_u32() % 4) / 100 + 1, "status",
+			rows, json_pack("{s:o, s:i, s:f, s:s, s:n}", "symbol",
+					json_sprintf("S%d", i), "qty", (int)(rnd_u32() % 3),
+					"price", (double)(rnd_u32() % 4) / 100 + 1, "status",
 					rnd_u32() % 4 == 0 ? "closed" : "open", "closed_at"));
 	}
 	return rows;
@@ -52,7 +53,8 @@ static json_t *in_scope(const json_t *table)
 	json_t *rows = json_array(), *row;
 	size_t i;
 
-	json_array_foreach(table, i, row) {
+	json_array_foreach(table, i, row)
+	{
 		if (strcmp(json_string_value(json_object_get(row, "status")), "open") == 0)
 			json_array_append(rows, row);
 	}
@@ -64,7 +66,8 @@ static json_t *find(const json_t *rows, const char *symbol)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		if (strcmp(json_string_value(json_object_get(row, "symbol")), symbol) == 0)
 			return row;
 	}
@@ -80,8 +83,9 @@ static void apply(json_t *table, const struct plan *plan)
 		if (r->op == PLAN_INSERT)
 			json_array_append_new(table, json_deep_copy(r->after));
 		else
-			json_object_update(find(scope, json_string_value(json_array_get(r->identity, 0))),
-					   r->after);
+			json_object_update(
+				find(scope, json_string_value(json_array_get(r->identity, 0))),
+				r->after);
 		json_decref(scope);
 	}
 }
@@ -99,7 +103,8 @@ static bool agrees(const json_t *source, const json_t *scope)
 
 	if (json_array_size(source) != json_array_size(scope))
 		return false;
-	json_array_foreach(source, i, row) {
+	json_array_foreach(source, i, row)
+	{
 		const json_t *t = find(scope, json_string_value(json_object_get(row, "symbol")));
 
 		if (t == NULL || cents(row, "qty") != cents(t, "qty") ||
@@ -128,7 +133,8 @@ static void a_plan_carried_out_makes_both_sides_agree_and_leaves_nothing(void **
 	(void)state;
 	fixture_spec(&spec, "{'guards': {'allow_empty': true}}");
 	for (int i = 0; i < ROUNDS; i++) {
-		json_t *source = random_source(), *table = random_target(), *scope = in_scope(table);
+		json_t *source = random_source(), *table = random_target(),
+		       *scope = in_scope(table);
 		bool was_equal = agrees(source, scope);
 		struct plan plan;
 
@@ -172,8 +178,9 @@ static void the_order_of_rows_does_not_matter(void **state)
 
 			assert_non_null(other);
 			assert_int_equal(other->op, a.rows[k].op);
-			assert_true(other->after == NULL ? a.rows[k].after == NULL
-							 : json_equal(other->after, a.rows[k].after));
+			assert_true(other->after == NULL
+					    ? a.rows[k].after == NULL
+					    : json_equal(other->after, a.rows[k].after));
 		}
 		plan_done(&a);
 		plan_done(&b);

@@ -36,6 +36,7 @@ static void a_good_job_has_no_problem(void **state)
 
 static void each_mistake_is_told_at_its_place(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *more, *path, *message;
 	} rows[] = {
@@ -67,6 +68,7 @@ static void each_mistake_is_told_at_its_place(void **state)
 		{"{'schedule': '*/5 * * * *', 'every': 60000}", "/every", "both given"},
 		{"{'every': 5000, 'guards': {'min_interval': 60000}}", "/every", "min_interval"},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -95,7 +97,8 @@ static void what_the_tables_of_options_see_is_told_by_decoding(void **state)
 	static const char *const bad[] = {
 		"{}",
 		"{'source': {}, 'target': {'table': 't'}, 'key': []}",
-		"{'source': {}, 'target': {'table': 't'}, 'key': ['a'], 'close': {'mode': 'maybe'}}",
+		"{'source': {}, 'target': {'table': 't'}, 'key': ['a'], 'close': {'mode': "
+		"'maybe'}}",
 		"{'source': {}, 'target': {'table': 't'}, 'key': ['a'], 'schedule': '* * *'}",
 		"{'source': {}, 'target': {'table': 't'}, 'key': ['a'], 'guard': {}}",
 	};

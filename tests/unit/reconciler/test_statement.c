@@ -38,7 +38,8 @@ static void a_select_names_what_is_compared_and_what_may_be_replaced(void **stat
 {
 	(void)state;
 	expect_select("{'close': {'set': {'closed_at': '2026'}}}", true,
-		      "SELECT \"symbol\", \"qty\", \"price\", \"status\", \"closed_at\" FROM \"positions\""
+		      "SELECT \"symbol\", \"qty\", \"price\", \"status\", \"closed_at\" FROM "
+		      "\"positions\""
 		      " WHERE (status = 'open')");
 }
 
@@ -51,9 +52,10 @@ static void a_formula_may_look_at_the_whole_row(void **state)
 static void postgres_locks_the_rows_and_knows_schemas(void **state)
 {
 	(void)state;
-	expect_select("{'target': {'sqlite': null, 'postgres': {'dsn': 'x'}, 'table': 'trade.positions'},"
-		      " 'scope': null}",
-		      true, "SELECT * FROM \"trade\".\"positions\" WHERE 1 = 1 FOR UPDATE");
+	expect_select(
+		"{'target': {'sqlite': null, 'postgres': {'dsn': 'x'}, 'table': 'trade.positions'},"
+		" 'scope': null}",
+		true, "SELECT * FROM \"trade\".\"positions\" WHERE 1 = 1 FOR UPDATE");
 }
 
 static void changes_bind_values_and_stay_in_scope(void **state)

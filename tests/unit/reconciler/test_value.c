@@ -21,6 +21,7 @@ struct row {
 
 static void comparison_follows_the_table(void **state)
 {
+	/* clang-format off */
 	static const struct row rows[] = {
 		{VALUE_AUTO, "10", "10", "0", 1},
 		{VALUE_AUTO, "10", "'10.0000'", "0", 1}, /* numeric of PostgreSQL */
@@ -50,6 +51,7 @@ static void comparison_follows_the_table(void **state)
 		{VALUE_TIME, "'yesterday'", "'2026-11-22 01:30:38'", "0", -EINVAL},
 		{VALUE_TIME, "'2026-11-22T01:30:37Z'", "'yesterday'", "0", 0},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
