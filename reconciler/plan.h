@@ -21,8 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The plan is made in memory: so many rows of five columns on both sides, half of them changing, were
- * measured at 455 MB and 4 s. Larger tables need another way. */
+/* The plan is made in memory: so many rows of five columns on both sides, half of them changing,
+ * were measured at 455 MB and 4 s. Larger tables need another way. */
 #define PLAN_ROWS_MAX     200000
 /* A broken source breaks in every row; nobody reads more than this. */
 #define PLAN_ERRORS_MAX   100
