@@ -37,6 +37,8 @@
  * the handshake, which would make the listener deaf, so it has to be quiet for longer. */
 #define QUIET_DIALER       4
 #define QUIET_LISTENER     1
+/* Looks without any sign of life from a dialer that is not connected. */
+#define DIALER_IDLE_MAX    3
 #define RECONNECT_NEVER_MS (24 * 3600 * 1000)
 /* fds looked at when hanging up; no process of ours has nearly as many. */
 #define FDS_MAX            4096
@@ -241,11 +243,37 @@ static int start_listener(struct nngsock *ns)
 	return rv;
 }
 
+/* Our end of a connection: a dialer's has the path as its peer's address, a listener's as its own.
+ */
+static bool is_connection_of(int fd, const struct nngsock *ns)
+{
+	struct sockaddr_un own = {0}, peer = {0};
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+
+	/* A listening socket has no peer. */
+	return getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
+	       peer.sun_family == AF_UNIX &&
+	       getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+	       strcmp(ns->is_listener ? own.sun_path : peer.sun_path, path_of(ns)) == 0;
+}
+
+/* nng does not tell the fds of its connections, but their address does. What arrived is still read,
+ * then nng sees the end and closes by itself. Another socket of ours at the same path would only
+ * have to connect again. */
+static void hang_up(const struct nngsock *ns)
+{
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		if (is_connection_of(fd, ns))
+			(void)shutdown(fd, SHUT_RD);
+	}
+}
+
 /* ---- the guard ---- */
 
 struct counters {
 	uint64_t accepted;
-	uint64_t errors; /* connections that failed or ended; our probes are rejects, not errors */
+	uint64_t errors; /* connections (a dialer's: tries too) that failed or ended; our probes are
+			    rejects, not errors */
 };
 
 static bool is_stat(nng_stat *stat, const char *name)
@@ -255,15 +283,15 @@ static bool is_stat(nng_stat *stat, const char *name)
 
 /* nng_stat_find_listener() of nng 1.5.2 returns the first listener of the process, whichever is
  * asked for. */
-static nng_stat *find_listener(nng_stat *tree, nng_listener listener)
+static nng_stat *find_endpoint(nng_stat *tree, const char *what, int id)
 {
 	for (nng_stat *one = nng_stat_child(tree); one != NULL; one = nng_stat_next(one)) {
-		nng_stat *id = is_stat(one, "listener") ? nng_stat_find(one, "id") : NULL;
+		nng_stat *own = is_stat(one, what) ? nng_stat_find(one, "id") : NULL;
 		nng_stat *below;
 
-		if (id != NULL && nng_stat_value(id) == (uint64_t)nng_listener_id(listener))
+		if (own != NULL && nng_stat_value(own) == (uint64_t)id)
 			return one;
-		below = find_listener(one, listener);
+		below = find_endpoint(one, what, id);
 		if (below != NULL)
 			return below;
 	}
@@ -273,13 +301,14 @@ static nng_stat *find_listener(nng_stat *tree, nng_listener listener)
 static struct counters read_counters(const struct nngsock *ns)
 {
 	static const char *const errors[] = {"disconnect", "canceled", "other", "timeout",
-					     "proto",      "auth",     "oom"};
+					     "proto",      "auth",     "oom",   "refused"};
 	struct counters c = {0, 0};
 	nng_stat *all, *own, *one;
 
 	if (nng_stats_get(&all) != 0)
 		return c;
-	own = find_listener(all, ns->listener);
+	own = ns->is_listener ? find_endpoint(all, "listener", nng_listener_id(ns->listener))
+			      : find_endpoint(all, "dialer", nng_dialer_id(ns->dialer));
 	for (one = own == NULL ? NULL : nng_stat_child(own); one != NULL;
 	     one = nng_stat_next(one)) {
 		if (is_stat(one, "accept"))
@@ -293,26 +322,44 @@ static struct counters read_counters(const struct nngsock *ns)
 	return c;
 }
 
+static void on_guard(uv_timer_t *timer);
+
+/* A listener must not be closed while messages come in, no more than a socket; so its connections
+ * are hung up first, and it is looked at often until they have gone. */
+static void declare_deaf(struct nngsock *ns)
+{
+	ns->is_deaf = true;
+	ns->hang_ups = 0;
+	hang_up(ns);
+	(void)uv_timer_start(&ns->timer, on_guard, HANG_UP_MS, HANG_UP_MS);
+}
+
 static void listen_anew(struct nngsock *ns)
 {
+	if (ns->is_listening && atomic_load(&ns->pipes) > 0 && ns->hang_ups++ < HANG_UPS_MAX) {
+		hang_up(ns);
+		return;
+	}
 	if (ns->is_listening)
 		(void)nng_listener_close(ns->listener);
+	ns->is_deaf = false;
 	ns->errors_seen = 0; /* it counts from zero */
 	ns->reopened++;
-	(void)start_listener(ns);
+	(void)start_listener(ns); /* if it fails, the next look tries again */
+	(void)uv_timer_start(&ns->timer, on_guard, GUARD_MS, GUARD_MS);
 }
 
 static void take_verdict(struct nngsock *ns, const struct counters *now)
 {
 	int rv = handshake_answered(ns->probe_fd);
 
-	/* nng's threads may have had no time yet; but there is a deafness that does not even answer. */
+	/* nng's threads may have had no time yet; but there is a deafness that does not even
+	 * answer. */
 	if (rv == -EAGAIN && ++ns->probe_waits < PROBE_WAITS_MAX)
 		return;
 	cleanup_fd(&ns->probe_fd);
-	ns->probe_fd = -1;
 	if (rv == -EAGAIN || now->accepted == ns->accepted_before)
-		listen_anew(ns);
+		declare_deaf(ns);
 }
 
 static void on_guard(uv_timer_t *timer)
@@ -320,7 +367,7 @@ static void on_guard(uv_timer_t *timer)
 	struct nngsock *ns = timer->data;
 	struct counters now;
 
-	if (!ns->is_listening) {
+	if (ns->is_deaf || !ns->is_listening) {
 		listen_anew(ns);
 		return;
 	}
@@ -332,7 +379,38 @@ static void on_guard(uv_timer_t *timer)
 		ns->accepted_before = now.accepted;
 		ns->probe_waits = 0;
 		if (handshake_start(path_of(ns), &ns->probe_fd) < 0)
-			listen_anew(ns); /* the file is gone, or nobody takes connections */
+			declare_deaf(ns); /* the file is gone, or nobody takes connections */
+	}
+}
+
+/* A dialer whose handshake is broken off by the other side gives up for ever (nng issue 1518, too).
+ * One that still tries counts its failures, ten a second or so. */
+static void on_dialer_guard(uv_timer_t *timer)
+{
+	struct nngsock *ns = timer->data;
+	uint64_t errors = read_counters(ns).errors;
+
+	if (errors != ns->errors_seen) {
+		ns->errors_seen = errors;
+		ns->idle = 0;
+		return;
+	}
+	if (++ns->idle < DIALER_IDLE_MAX)
+		return;
+	(void)nng_dialer_close(ns->dialer);
+	(void)nng_dial(ns->socket, ns->url, &ns->dialer, NNG_FLAG_NONBLOCK);
+	ns->errors_seen = 0;
+	ns->idle = 0;
+	ns->reopened++;
+}
+
+static void watch_dialer(struct nngsock *ns)
+{
+	if (atomic_load(&ns->live) != 0) {
+		(void)uv_timer_stop(&ns->timer);
+	} else if (!uv_is_active((uv_handle_t *)&ns->timer)) {
+		ns->idle = 0;
+		(void)uv_timer_start(&ns->timer, on_dialer_guard, GUARD_MS, GUARD_MS);
 	}
 }
 
@@ -349,7 +427,11 @@ static void on_wake(uv_async_t *wake)
 {
 	struct nngsock *ns = wake->data;
 
-	if (!ns->is_closing && ns->ops.on_wake != NULL)
+	if (ns->is_closing)
+		return;
+	if (!ns->is_listener)
+		watch_dialer(ns);
+	if (ns->ops.on_wake != NULL)
 		ns->ops.on_wake(ns->ops.ctx);
 }
 
@@ -466,31 +548,6 @@ void nngsock_wake(struct nngsock *ns)
 
 /* ---- closing ---- */
 
-/* Our end of a connection: a dialer's has the path as its peer's address, a listener's as its own.
- */
-static bool is_connection_of(int fd, const struct nngsock *ns)
-{
-	struct sockaddr_un own = {0}, peer = {0};
-	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
-
-	/* A listening socket has no peer. */
-	return getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
-	       peer.sun_family == AF_UNIX &&
-	       getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
-	       strcmp(ns->is_listener ? own.sun_path : peer.sun_path, path_of(ns)) == 0;
-}
-
-/* nng does not tell the fds of its connections, but their address does. What arrived is still read,
- * then nng sees the end and closes by itself. Another socket of ours at the same path would only
- * have to connect again. */
-static void hang_up(const struct nngsock *ns)
-{
-	for (int fd = 0; fd < FDS_MAX; fd++) {
-		if (is_connection_of(fd, ns))
-			(void)shutdown(fd, SHUT_RD);
-	}
-}
-
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct nngsock *ns = handle->data;
@@ -530,6 +587,7 @@ void nngsock_close(struct nngsock *ns, void (*on_closed)(void *ctx))
 {
 	ns->on_closed = on_closed;
 	atomic_store(&ns->is_closing, true);
+	ns->hang_ups = 0;
 	if (ns->is_polling) {
 		/* Before the socket, because its fd is closed with it. */
 		(void)uv_poll_stop(&ns->poll);

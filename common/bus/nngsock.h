@@ -9,7 +9,9 @@
  * the handshake (handshake.h); a kill -9 or a stopped process at the wrong moment is enough. When
  * nng's counters show that any connection has failed or ended, the guard connects to the listener
  * itself; if that is not counted as accepted, the listener is closed and opened anew. All peers
- * then reconnect, and what was under way is repeated by outbox and feed.
+ * then reconnect, and what was under way is repeated by outbox and feed. A dialer falls silent in
+ * the same way when its listener breaks off; while not connected it is watched and, if need be,
+ * made anew.
  *
  * Closing is as careful: nng 1.5.2 waits for ever in nng_close() when a message is coming in at
  * that moment (measured: within 30 tries on a busy SUB). So the connections are hung up first,
@@ -58,11 +60,13 @@ struct nngsock {
 	unsigned hang_ups; /* tries so far */
 	unsigned quiet;    /* of these, the last ones that found no connection */
 	nng_dialer dialer;
+	unsigned idle; /* looks at an unconnected dialer that found no try */
 	/* Listeners only: the guard. */
 	bool is_listener;
 	nng_listener listener;
-	bool is_listening;        /* false: opening anew failed, to be tried again */
+	bool is_listening; /* false: opening anew failed, to be tried again */
 	unsigned probe_waits;
+	bool is_deaf;             /* to be opened anew once its connections are hung up */
 	int probe_fd;             /* -1 none: a connection of our own is on its way */
 	uint64_t accepted_before; /* when the probe was sent */
 	uint64_t errors_seen;

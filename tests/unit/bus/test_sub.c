@@ -225,6 +225,30 @@ static void asking_whether_anyone_listens_is_no_breaking_off(void **state)
 	nng_stats_free(all);
 }
 
+/* The other way round: a listener that dies while its peers say hello. */
+static void a_dialer_survives_a_listener_that_breaks_off(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), peer;
+	struct pub *pub;
+
+	strcpy(addr.sun_path, f->h.path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(pub_dial(&f->h.loop, f->h.path, "a:1", 1 << 20, &pub, NULL), 0);
+	(void)pub_line(pub, "observation", "{}", 2);
+	peer = accept(fd, NULL, NULL);
+	assert_true(peer >= 0);
+	(void)close(peer);
+	(void)close(fd);
+	(void)unlink(f->h.path);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	harness_until(&f->h, has_frame, f);
+	f->h.closing++;
+	pub_close(pub, harness_closed, &f->h);
+}
+
 static void a_second_listener_and_a_missing_directory_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -274,6 +298,7 @@ int main(void)
 		T(a_file_in_the_way_is_not_deleted),
 		T(peers_that_break_off_in_the_handshake_do_not_make_it_deaf),
 		T(asking_whether_anyone_listens_is_no_breaking_off),
+		T(a_dialer_survives_a_listener_that_breaks_off),
 		T(a_second_listener_and_a_missing_directory_are_refused),
 		T(one_topic_may_be_asked_for_alone),
 	};
