@@ -156,6 +156,25 @@ static void finish(struct reload *r)
 		begin(r->d, &r->again);
 }
 
+/* "hale.yaml:3:5: what is wrong (and more)" */
+static char *first_error(const json_t *errors)
+{
+	const json_t *first = json_array_get(errors, 0);
+	const char *file = json_string_value(json_object_get(first, "file"));
+	const char *message = json_string_value(json_object_get(first, "message"));
+	const char *more = json_array_size(errors) > 1 ? " (and more)" : "";
+
+	if (message == NULL)
+		message = "not accepted";
+	/* Some errors are about no place in particular. */
+	if (file == NULL || file[0] == '\0')
+		return mem_printf("%s%s", message, more);
+	return mem_printf("%s:%lld:%lld: %s%s", file,
+			  (long long)json_integer_value(json_object_get(first, "line")),
+			  (long long)json_integer_value(json_object_get(first, "column")), message,
+			  more);
+}
+
 static void conclude(struct reload *r)
 {
 	json_t *errors;
@@ -170,14 +189,7 @@ static void conclude(struct reload *r)
 	}
 	errors = json_loads(str_text(&r->text), 0, NULL);
 	if (json_array_size(errors) > 0) {
-		json_t *first = json_array_get(errors, 0);
-		HALE_CLEANUP(cleanup_free)
-		char *message = mem_printf(
-			"%s:%lld:%lld: %s%s", json_string_value(json_object_get(first, "file")),
-			(long long)json_integer_value(json_object_get(first, "line")),
-			(long long)json_integer_value(json_object_get(first, "column")),
-			json_string_value(json_object_get(first, "message")),
-			json_array_size(errors) > 1 ? " (and more)" : "");
+		HALE_CLEANUP(cleanup_free) char *message = first_error(errors);
 
 		refuse(r, errors, message);
 	} else {

@@ -127,19 +127,36 @@ def test_a_reload_that_cannot_be_applied_changes_nothing(hale):
     h.wait_ready()
 
 
+def add_plugin(h, kind, script):
+    os.mkdir(f"{h.dir}/plugins")
+    with open(f"{h.dir}/plugins/hale-check-{kind}.json", "w") as f:
+        json.dump({"manifest": 1, "program": f"hale-check-{kind}", "role": "check", "kind": kind,
+                   "service": f"check.{kind}", "summary": "a test's own", "options": {}}, f)
+    with open(f"{h.dir}/plugins/hale-check-{kind}", "w") as f:
+        f.write(f"#!/bin/sh\n{script}\n")
+        os.fchmod(f.fileno(), 0o755)
+
+
 def test_a_reload_asked_for_during_another_reads_the_file_again(hale):
     h = hale(many(1), start=False)
     h.allow("reload refused")
     tell(h, 0, "pass")
-    h.start()
-    h.write("componentz: {}\n")
-    seen = h.logs().count("checking the new configuration")
-    h.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: h.logs().count("checking the new configuration") > seen, "begun")
-    h.write(many(2))
     tell(h, 1, "pass")
-    h.cli("reload", check=True)
-    h.wait_status("c1", "healthy")
+    h.start()
+    # The first one fails, when this kind has thought about it.
+    os.mkfifo(f"{h.dir}/fifo")
+    add_plugin(h, "slow", f"cat {h.dir}/fifo; echo '{{\"message\": \"never\"}}'; exit 78")
+    h.write(many(1, "  odd: {slow: {}}\nplugins: {directories: ['@DIR@/plugins']}\n"))
+    h.process.send_signal(signal.SIGHUP)
+    fifo = wait_for(lambda: os.open(f"{h.dir}/fifo", os.O_WRONLY | os.O_NONBLOCK),
+                    "it has read the file, and thinks")
+    h.write(many(2))
+    h.process.send_signal(signal.SIGHUP)
+    for _ in range(3):
+        h.status()  # the signal has been seen
+    os.close(fifo)
+    wait_for(lambda: "c1" in [c["id"] for c in h.status()["components"]], "the second one worked")
+    assert "never" in h.logs()
     assert h.status()["config"]["last_reload_ok"] is True
 
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "health.h"
 
 /* A config with components a, b (depends on a), both checked by check.null at 1 s. */
@@ -46,15 +47,23 @@ static struct component_spec component(const char *id, const char *depends_on)
 	return spec;
 }
 
-static void configure(struct fixture *f, const char *const *ids, size_t n, int64_t now)
+static void configure_some(struct fixture *f, const char *const *ids, size_t n,
+			   const char *disabled, int64_t now)
 {
 	struct config c = {.components = mem_array(n, sizeof(struct component_spec)),
 			   .components_n = n};
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		c.components[i] = component(ids[i], i == 1 ? ids[0] : NULL);
+		c.components[i].is_enabled = !str_eq(ids[i], disabled);
+	}
 	health_configure(f->health, &c, now);
 	free(c.components);
+}
+
+static void configure(struct fixture *f, const char *const *ids, size_t n, int64_t now)
+{
+	configure_some(f, ids, n, NULL, now);
 }
 
 static int setup(void **state)
@@ -212,6 +221,86 @@ static void a_removed_component_is_told_and_moves_the_total(void **state)
 	assert_int_equal(health_overall(f->health), STATUS_HEALTHY);
 }
 
+static void what_is_not_checked_any_more_blocks_nobody(void **state)
+{
+	struct fixture *f = *state;
+	json_t *line_state;
+
+	observe(f, "a", "down", 1100);
+	configure_some(f, (const char *const[]){"a", "b"}, 2, "a", 2000);
+	observe(f, "b", "fail", 2100);
+	line_state = json_object_get(f->last, "state");
+	assert_true(json_is_null(json_object_get(line_state, "blocked_by")));
+}
+
+static void what_is_enabled_again_must_be_heard_of(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "pass", 1100);
+	configure_some(f, (const char *const[]){"a", "b"}, 2, "a", 2000);
+	configure_some(f, (const char *const[]){"a", "b"}, 2, "a", 3000);
+	health_expire(f->health, 20000);
+	assert_string_equal(status_of(f, "a", buf), "healthy");
+	configure(f, (const char *const[]){"a", "b"}, 2, 20000);
+	health_expire(f->health, 20000 + 3499);
+	assert_string_equal(status_of(f, "a", buf), "healthy");
+	health_expire(f->health, 20000 + 3500);
+	assert_string_equal(status_of(f, "a", buf), "unknown");
+}
+
+static void a_transition_from_the_journal_is_as_old_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	json_t *save, *overall;
+	char buf[16];
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "a", "down", 1200);
+	save = json_pack("{s:s, s:s, s:s, s:i, s:i, s:n, s:n, s:s, s:s}", "status", "down", "verdict",
+			 "down", "since", "1970-01-01T00:00:01.200Z", "failures", 1, "passes", 0,
+			 "last_check", "last_success", "message", "as told", "reason", "told");
+	overall = json_incref(json_object_get(f->last, "overall"));
+	health_free(f->health);
+	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
+	configure(f, (const char *const[]){"a", "b"}, 2, 9000);
+	health_restore_one(f->health, "a", save, overall, 1200, 9000);
+	json_decref(save);
+	json_decref(overall);
+	assert_string_equal(status_of(f, "a", buf), "down");
+	assert_int_equal(health_overall(f->health), STATUS_DOWN);
+	assert_int_equal(health_overall_since(f->health), 1200);
+	/* And is not told again, though the score is. */
+	observe(f, "a", "down", 9100);
+	assert_true(json_is_false(json_object_get(f->last, "transition")));
+	assert_true(json_is_false(
+		json_object_get(json_object_get(f->last, "overall"), "transition")));
+}
+
+static void what_a_removed_component_did_to_the_total_is_not_told_again(void **state)
+{
+	struct fixture *f = *state;
+	json_t *saved, *overall;
+
+	observe(f, "b", "down", 1100);
+	observe(f, "a", "pass", 1100);
+	saved = health_save(f->health);
+	configure(f, (const char *const[]){"a"}, 1, 2000);
+	overall = json_incref(json_object_get(f->last, "overall"));
+	health_free(f->health);
+	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
+	configure(f, (const char *const[]){"a"}, 1, 5000);
+	health_restore(f->health, saved, 5000);
+	health_restore_one(f->health, "b", NULL, overall, 2000, 5000);
+	json_decref(saved);
+	json_decref(overall);
+	f->transitions = 0;
+	observe(f, "a", "pass", 5100);
+	assert_int_equal(f->transitions, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +314,13 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_removed_component_is_told_and_moves_the_total, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_is_not_checked_any_more_blocks_nobody, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_is_enabled_again_must_be_heard_of, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_transition_from_the_journal_is_as_old_as_it_was, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_removed_component_did_to_the_total_is_not_told_again, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

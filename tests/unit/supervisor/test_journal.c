@@ -106,6 +106,47 @@ static void a_torn_last_line_costs_only_itself(void **state)
 	assert_int_equal(seen.seqs[1], 3);
 }
 
+static void a_last_line_without_its_newline_is_whole(void **state)
+{
+	HALE_CLEANUP(cleanup_free) char *path = path_join(*state, "journal.ndjson");
+	HALE_CLEANUP(str_done) struct str text = {0};
+	struct seen seen;
+	struct journal *j = open_in(*state, &seen);
+
+	assert_int_equal(journal_add(j, "e1", 1, "health", "{}", NULL), 0);
+	journal_close(j);
+	assert_int_equal(file_read(path, 1000, &text, NULL), 0);
+	assert_int_equal(truncate(path, (off_t)text.len - 1), 0);
+	/* Found now and not only by the start after the next. */
+	for (int i = 0; i < 2; i++) {
+		j = open_in(*state, &seen);
+		journal_close(j);
+		assert_int_equal(seen.n, 1);
+	}
+}
+
+static void zeros_of_a_power_cut_hide_nothing_behind_them(void **state)
+{
+	HALE_CLEANUP(cleanup_free) char *path = path_join(*state, "journal.ndjson");
+	struct seen seen;
+	struct journal *j = open_in(*state, &seen);
+	FILE *file;
+
+	assert_int_equal(journal_add(j, "e1", 1, "health", "{}", NULL), 0);
+	journal_close(j);
+	file = fopen(path, "a");
+	assert_non_null(file);
+	assert_int_equal(fwrite("\0\0\0\0", 1, 4, file), 4);
+	assert_int_equal(fclose(file), 0);
+	j = open_in(*state, &seen);
+	assert_int_equal(journal_add(j, "e2", 1, "health", "{}", NULL), 0);
+	journal_close(j);
+	j = open_in(*state, &seen);
+	journal_close(j);
+	assert_int_equal(seen.n, 2);
+	assert_string_equal(seen.last_epoch, "e2");
+}
+
 static void it_is_bounded_and_keeps_the_newest(void **state)
 {
 	HALE_CLEANUP(cleanup_free) char *big = mem_alloc(100001);
@@ -128,6 +169,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_added_is_read_back_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_last_line_costs_only_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_last_line_without_its_newline_is_whole, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(zeros_of_a_power_cut_hide_nothing_behind_them, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(it_is_bounded_and_keeps_the_newest, setup, teardown),
 	};
 
