@@ -68,6 +68,23 @@ const char *__lsan_default_options(void)
 }
 #endif
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAS_TSAN
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define HAS_TSAN
+#endif
+#ifdef HAS_TSAN
+/* The library is not instrumented, so that its own locks and reference counts are not seen. */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+	return "race:libnng.so\n";
+}
+#endif
+
 int nngsock_errno(int rv)
 {
 	static const struct {

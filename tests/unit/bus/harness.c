@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <nng/nng.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static void on_tick(uv_timer_t *timer)
 void harness_open(struct harness *h)
 {
 	memset(h, 0, sizeof(*h));
+	(void)signal(SIGPIPE, SIG_IGN); /* as every program of ours does */
 	assert_int_equal(uv_loop_init(&h->loop), 0);
 	assert_int_equal(uv_timer_init(&h->loop, &h->tick), 0);
 	h->tick.data = h;
