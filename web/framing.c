@@ -2,6 +2,7 @@
 #include "framing.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 /* Enough for any body there is, and far from overflow. */
@@ -20,9 +21,20 @@ static bool parse_length(const char *text, uint64_t *n_r)
 	return digits > 0 && *text == '\0';
 }
 
+/* RFC 9110 section 5.6.2. Above all no blank: "Content-Length :" is a length to some parsers, and
+ * an unknown header to others. */
+static bool is_token(const char *name)
+{
+	static const char chars[] = "!#$%&'*+-.^_`|~0123456789"
+				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t len = strspn(name, chars);
+	return len > 0 && name[len] == '\0';
+}
+
 void framing_header(struct framing *f, const char *name, const char *value)
 {
 	const char *v = value ? value : "";
+	f->is_bad_name |= !is_token(name);
 	if (!strcasecmp(name, "Content-Length")) {
 		f->lengths++;
 		f->is_bad_length |= !parse_length(v, &f->length);
@@ -36,6 +48,8 @@ void framing_header(struct framing *f, const char *name, const char *value)
 
 const char *framing_problem(const struct framing *f)
 {
+	if (f->is_bad_name)
+		return "a header's name has a blank or another character it may not have";
 	if (f->lengths > 1)
 		return "more than one Content-Length";
 	if (f->lengths && f->encodings)

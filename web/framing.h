@@ -2,8 +2,9 @@
 /* framing - requests whose end two parsers could place differently
  *
  * RFC 9112 section 6: a request with two Content-Length, or Content-Length beside
- * Transfer-Encoding, is how requests are smuggled past a proxy. libmicrohttpd accepts both
- * (measured), so the headers are looked at here, before anything else is done with the request.
+ * Transfer-Encoding, is how requests are smuggled past a proxy; section 5.1: so is a blank before
+ * the colon. libmicrohttpd accepts all of them (measured), so the headers are looked at here,
+ * before anything else is done with the request.
  *
  * Pure: feed every header, then ask.
  */
@@ -16,6 +17,7 @@
 struct framing {
 	unsigned lengths, encodings, hosts;
 	uint64_t length; /* of the body, if lengths == 1 and it is a number */
+	bool is_bad_name;
 	bool is_bad_length;
 	bool is_not_chunked; /* a transfer coding other than exactly "chunked" */
 };
