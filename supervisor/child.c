@@ -23,11 +23,11 @@
 
 /* How much of a chatty child is read in one turn of the loop: each of these bytes may be a line,
  * and each line is written on. The rest waits in the pipe, and then the child does. */
-#define CHILD_READ_MAX (16u * 1024)
+#define CHILD_READ_MAX      (16u * 1024)
 /* At its end all that is left: no pipe holds more (Linux: 64 KiB), unless somebody still writes. */
 #define CHILD_READ_LAST_MAX (256u * 1024)
 /* STATUS= is one line of a table. */
-#define CHILD_STATUS_MAX 256
+#define CHILD_STATUS_MAX    256
 
 struct exit_report {
 	int64_t at_ms; /* wall; 0: never exited */
@@ -319,7 +319,8 @@ static void act(struct child *c, enum child_action action)
 
 static const char *event_of(const struct child *c, enum child_event ev, enum process_state before)
 {
-	bool is_exit = ev == CHILD_EV_EXIT_OK || ev == CHILD_EV_EXIT_CONFIG || ev == CHILD_EV_EXIT_FAIL;
+	bool is_exit =
+		ev == CHILD_EV_EXIT_OK || ev == CHILD_EV_EXIT_CONFIG || ev == CHILD_EV_EXIT_FAIL;
 	enum process_state now = c->machine.state;
 
 	if (now == PROCESS_HELD && before != PROCESS_HELD)
@@ -411,8 +412,8 @@ static void write_report(struct child *c, int wait_status, bool is_expected)
 	(void)duration_format_short(r->uptime_ms, uptime);
 	if (r->signal != 0)
 		(void)snprintf(r->text, sizeof(r->text), "killed by %s%s after %s%s",
-			       signal_name(r->signal, sig), r->has_core ? " (core dumped)" : "", uptime,
-			       c->was_timed_out ? ": it did not respond" : "");
+			       signal_name(r->signal, sig), r->has_core ? " (core dumped)" : "",
+			       uptime, c->was_timed_out ? ": it did not respond" : "");
 	else
 		(void)snprintf(r->text, sizeof(r->text), "exit code %d after %s", r->code, uptime);
 }
@@ -583,9 +584,10 @@ static json_t *encode_exit(const struct exit_report *r)
 
 	if (r->at_ms == 0)
 		return json_null();
-	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:O}", "at", clock_format(r->at_ms, at),
-			 "text", r->text, "code", r->code < 0 ? json_null() : json_integer(r->code),
-			 "signal", r->signal == 0 ? json_null() : json_string(signal_name(r->signal, sig)),
+	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:O}", "at",
+			 clock_format(r->at_ms, at), "text", r->text, "code",
+			 r->code < 0 ? json_null() : json_integer(r->code), "signal",
+			 r->signal == 0 ? json_null() : json_string(signal_name(r->signal, sig)),
 			 "uptime_ms", (json_int_t)r->uptime_ms, "expected", r->is_expected, "core",
 			 r->has_core, "last_lines", r->lines);
 }
@@ -598,11 +600,11 @@ json_t *child_encode(const struct child *c)
 	json_t *next_start = json_null();
 
 	if (m->state == PROCESS_BACKOFF)
-		next_start = json_string(clock_format(
-			clock_wall_ms() + (m->deadline_ms - clock_mono_ms()), next));
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:I, s:o}", "name",
-			 c->name, "program", slash == NULL ? c->program : slash + 1, "state",
-			 process_state_name(m->state), "pid",
+		next_start = json_string(
+			clock_format(clock_wall_ms() + (m->deadline_ms - clock_mono_ms()), next));
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:I, s:o}",
+			 "name", c->name, "program", slash == NULL ? c->program : slash + 1,
+			 "state", process_state_name(m->state), "pid",
 			 c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
 			 (json_int_t)c->generation, "restarts",
 			 (json_int_t)(c->starts == 0 ? 0 : c->starts - 1), "since",

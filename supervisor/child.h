@@ -27,7 +27,7 @@ struct child_home {
 	const char *run_dir;
 	const char *state_dir;
 	const char *node;
-	const char *timezone; /* or NULL */
+	const char *timezone;   /* or NULL */
 	uint64_t *line_counter; /* numbers lines across all children, so that tails can be merged */
 };
 
@@ -50,7 +50,8 @@ void child_disable(struct child *c);
 /* True if a process started from spec would differ from this one. */
 bool child_differs(const struct child *c, const struct process_spec *spec);
 void child_event(struct child *c, enum child_event ev);
-/* waitpid(2) returned this for our pid. What is left of its session is the caller's to kill before. */
+/* waitpid(2) returned this for our pid. What is left of its session is the caller's to kill before.
+ */
 void child_reaped(struct child *c, int wait_status);
 void child_close(struct child *c);
 

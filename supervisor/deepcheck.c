@@ -102,8 +102,8 @@ static void add_problem(const struct probe *p, const json_t *problem, struct tre
 {
 	const char *path = json_string_value(json_object_get(problem, "path"));
 	const char *message = json_string_value(json_object_get(problem, "message"));
-	HALE_CLEANUP(cleanup_free) char *pointer = slice_pointer(p->process->slice,
-								 path == NULL ? "" : path);
+	HALE_CLEANUP(cleanup_free)
+	char *pointer = slice_pointer(p->process->slice, path == NULL ? "" : path);
 	const struct node *node = node_at(tree_root(tree), pointer);
 	struct conf_mark mark = node == NULL ? (struct conf_mark){0} : node->mark;
 

@@ -99,10 +99,10 @@ void haled_event(struct haled *d, const char *kind, const char *severity, const 
 		 const char *message, json_t *details)
 {
 	char at[CLOCK_TEXT_MAX];
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "at", clock_now_text(at),
-				 "node", d->config->node, "kind", kind, "severity", severity, "subject",
-				 subject, "message", message, "details",
-				 details == NULL ? json_object() : details);
+	json_t *line =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "at", clock_now_text(at), "node",
+			  d->config->node, "kind", kind, "severity", severity, "subject", subject,
+			  "message", message, "details", details == NULL ? json_object() : details);
 
 	hub_publish(d->hub, TOPIC_EVENT, line, NULL, true);
 	json_decref(line);
@@ -127,16 +127,15 @@ json_t *haled_status(struct haled *d)
 			   time_or_null(d->loaded_ms), "last_reload_ok", d->reload_error == NULL,
 			   "last_reload_error",
 			   d->reload_error == NULL ? json_null() : json_string(d->reload_error));
-	return json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
-			 "status", status_name(health_overall(d->health)), "score",
-			 isnan(score) ? json_null() : json_real(score), "node", d->config->node,
-			 "instance", d->config->instance, "since",
-			 time_or_null(health_overall_since(d->health)), "counts",
-			 health_counts(d->health), "components", health_components(d->health),
-			 "processes", processes, "config", config, "bus", hub_stats(d->hub), "epoch",
-			 hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub), "version",
-			 HALE_VERSION, "pid", (json_int_t)getpid(), "started",
-			 time_or_null(d->started_ms));
+	return json_pack(
+		"{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
+		"status", status_name(health_overall(d->health)), "score",
+		isnan(score) ? json_null() : json_real(score), "node", d->config->node, "instance",
+		d->config->instance, "since", time_or_null(health_overall_since(d->health)),
+		"counts", health_counts(d->health), "components", health_components(d->health),
+		"processes", processes, "config", config, "bus", hub_stats(d->hub), "epoch",
+		hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub), "version", HALE_VERSION,
+		"pid", (json_int_t)getpid(), "started", time_or_null(d->started_ms));
 }
 
 /* ---- signals and timers ---- */
@@ -235,7 +234,8 @@ static int make_dirs(struct haled *d, struct err *err)
 static int open_bus(struct haled *d, struct err *err)
 {
 	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.run_dir, CHILD_SOCKET_HALED);
-	struct hub_hooks hooks = {.on_line = on_child_line, .on_record = statefile_record, .ctx = d};
+	struct hub_hooks hooks = {
+		.on_line = on_child_line, .on_record = statefile_record, .ctx = d};
 	int rc = hub_open(&d->loop, d->options.run_dir, d->options.state_dir, d->config->ring_bytes,
 			  &hooks, &d->hub, err);
 

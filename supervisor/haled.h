@@ -41,22 +41,22 @@ struct haled {
 	struct command_server *commands;
 	struct reload *reload;
 	uv_signal_t signals[4];
-	uv_timer_t due_timer;   /* overdue components */
-	uv_timer_t save_timer;  /* state file */
+	uv_timer_t due_timer;    /* overdue components */
+	uv_timer_t save_timer;   /* state file */
 	uv_timer_t notify_timer; /* systemd's watchdog */
 	int lock_fd;
-	int64_t started_ms;     /* wall */
-	int64_t loaded_ms;      /* wall: configuration in force since */
-	int64_t due_armed_ms;   /* wall: what due_timer was last set to */
+	int64_t started_ms;   /* wall */
+	int64_t loaded_ms;    /* wall: configuration in force since */
+	int64_t due_armed_ms; /* wall: what due_timer was last set to */
 	struct {
 		char epoch[FRAME_EPOCH_MAX]; /* "": there was none */
 		uint64_t seq;
-	} saved; /* the last line the state file knew of, at start */
-	char *reload_error;     /* of the last reload, NULL if it worked */
-	int stop_stage;         /* -1: running; else which stage is being stopped */
-	bool is_ready;          /* all children have been seen to run, or to fail */
+	} saved;            /* the last line the state file knew of, at start */
+	char *reload_error; /* of the last reload, NULL if it worked */
+	int stop_stage;     /* -1: running; else which stage is being stopped */
+	bool is_ready;      /* all children have been seen to run, or to fail */
 	bool is_state_dirty;
-	bool has_saved_error;   /* the state file could not be written; said once */
+	bool has_saved_error; /* the state file could not be written; said once */
 };
 
 /* haled.c */
@@ -79,8 +79,8 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 		 struct err *err);
 /* Adds the processes that only `config` has, not started. When that fails, nothing has happened. */
 int roster_grow(struct haled *d, const struct config *config, struct err *err);
-/* Applies d->config to the children; those from index `before` on came by roster_grow. The lists name
- * what happened; returns how many processes it left alone. */
+/* Applies d->config to the children; those from index `before` on came by roster_grow. The lists
+ * name what happened; returns how many processes it left alone. */
 size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *started,
 		    json_t *stopped);
 void roster_reap(struct haled *d);

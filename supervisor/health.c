@@ -152,10 +152,11 @@ static void tell(struct health *h, const struct change *change, int64_t now_ms)
 	bool may_move = change->has_changed || change->is_first || h->is_total_stale;
 	json_t *overall = may_move ? update_total(h, now_ms) : NULL;
 	char at[CLOCK_TEXT_MAX];
-	json_t *line = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o}", "at",
-				 clock_format(now_ms, at), "node", e->spec.node, "component", e->spec.id,
-				 "transition", change->has_changed, "previous", status_name(change->from),
-				 "no_data", change->is_no_data, "state", encode_entry(h, e));
+	json_t *line =
+		json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o}", "at", clock_format(now_ms, at),
+			  "node", e->spec.node, "component", e->spec.id, "transition",
+			  change->has_changed, "previous", status_name(change->from), "no_data",
+			  change->is_no_data, "state", encode_entry(h, e));
 	bool is_transition = change->has_changed || overall != NULL;
 	json_t *save = is_transition ? component_state_save(&e->state) : NULL;
 
@@ -176,8 +177,7 @@ static void note_due(struct health *h, const struct entry *e)
 
 static void judge(struct health *h, struct entry *e, struct observation *o, int64_t now_ms)
 {
-	struct change change = {
-		.entry = e, .from = e->state.status, .is_first = e->is_pending};
+	struct change change = {.entry = e, .from = e->state.status, .is_first = e->is_pending};
 
 	change.has_changed = health_judge(&e->spec, &e->state, o, now_ms, &change.from);
 	e->is_pending = false;
@@ -229,10 +229,8 @@ static void set_message(struct component_state *state, const char *message)
 /* Overdue, now or because there is nobody left to check. */
 static void expire(struct health *h, struct entry *e, const char *message, int64_t now_ms)
 {
-	struct change change = {.entry = e,
-				.from = e->state.status,
-				.is_first = e->is_pending,
-				.is_no_data = true};
+	struct change change = {
+		.entry = e, .from = e->state.status, .is_first = e->is_pending, .is_no_data = true};
 
 	change.has_changed = health_tick(&e->spec, &e->state, now_ms, &change.from);
 	e->is_pending = false;
@@ -247,7 +245,8 @@ void health_silence(struct health *h, const char *process, const char *message, 
 	for (size_t i = 0; i < h->n; i++) {
 		struct entry *e = h->v[i];
 
-		if (!e->spec.is_enabled || e->spec.interval_ms == 0 || !str_eq(e->spec.process, process))
+		if (!e->spec.is_enabled || e->spec.interval_ms == 0 ||
+		    !str_eq(e->spec.process, process))
 			continue;
 		e->state.due_ms = now_ms;
 		expire(h, e, message, now_ms);
@@ -287,10 +286,10 @@ static void tell_removed(struct health *h, const struct entry *e, int64_t now_ms
 {
 	char at[CLOCK_TEXT_MAX];
 	json_t *overall = update_total(h, now_ms);
-	json_t *line = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "at",
-				 clock_format(now_ms, at), "node", e->spec.node, "component", e->spec.id,
-				 "removed", 1, "transition", 0, "previous",
-				 status_name(e->state.status), "no_data", 1, "state", encode_entry(h, e));
+	json_t *line = json_pack(
+		"{s:s, s:s, s:s, s:b, s:b, s:s, s:b, s:o}", "at", clock_format(now_ms, at), "node",
+		e->spec.node, "component", e->spec.id, "removed", 1, "transition", 0, "previous",
+		status_name(e->state.status), "no_data", 1, "state", encode_entry(h, e));
 
 	if (overall != NULL)
 		json_object_set_new(line, "overall", overall);
@@ -401,10 +400,11 @@ json_t *health_save(const struct health *h)
 		const struct entry *e = h->v[i];
 
 		if (!e->is_pending)
-			json_object_set_new(components, e->spec.id, component_state_save(&e->state));
+			json_object_set_new(components, e->spec.id,
+					    component_state_save(&e->state));
 	}
-	return json_pack("{s:s, s:I, s:o}", "overall", status_name(h->total.status), "overall_since",
-			 (json_int_t)h->total_since_ms, "components", components);
+	return json_pack("{s:s, s:I, s:o}", "overall", status_name(h->total.status),
+			 "overall_since", (json_int_t)h->total_since_ms, "components", components);
 }
 
 static void restore_total(struct health *h, const char *status, int64_t since_ms)
@@ -427,7 +427,8 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 	const char *id;
 	json_t *save;
 
-	json_object_foreach(json_object_get(saved, "components"), id, save) {
+	json_object_foreach(json_object_get(saved, "components"), id, save)
+	{
 		restore_entry(map_get(&h->by_id, id), save, now_ms);
 	}
 	h->total = total_of(h);
@@ -436,8 +437,8 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 	h->next_due_ms = now_ms;
 }
 
-void health_restore_one(struct health *h, const char *id, const json_t *save,
-			const json_t *overall, int64_t at_ms, int64_t now_ms)
+void health_restore_one(struct health *h, const char *id, const json_t *save, const json_t *overall,
+			int64_t at_ms, int64_t now_ms)
 {
 	restore_entry(map_get(&h->by_id, id), save, now_ms);
 	if (json_is_true(json_object_get(overall, "transition")))

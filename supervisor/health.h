@@ -58,7 +58,7 @@ json_t *health_save(const struct health *h);
 /* From the state file; and one component from the journal (newer), as it was told at `at_ms`. Call
  * after configure. */
 void health_restore(struct health *h, const json_t *saved, int64_t now_ms);
-void health_restore_one(struct health *h, const char *id, const json_t *save,
-			const json_t *overall, int64_t at_ms, int64_t now_ms);
+void health_restore_one(struct health *h, const char *id, const json_t *save, const json_t *overall,
+			int64_t at_ms, int64_t now_ms);
 
 #endif

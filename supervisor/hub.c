@@ -28,7 +28,7 @@ struct hub {
 	uv_timer_t sync_timer;
 	bool is_sync_wanted; /* within BUS_SYNC_MS */
 	struct hub_hooks hooks;
-	uint64_t garbage; /* lines that were no JSON object */
+	uint64_t garbage;                   /* lines that were no JSON object */
 	char record_epoch[FRAME_EPOCH_MAX]; /* of the last journal record, and its seq */
 	uint64_t record_seq;
 };
@@ -107,8 +107,8 @@ void hub_publish(struct hub *hub, const char *topic, const json_t *line, const j
 			  KV_I("bytes", strlen(text)));
 		return;
 	}
-	/* Its frame leaves with a later call, at the end of the loop turn at the latest; the journal
-	 * is written now. */
+	/* Its frame leaves with a later call, at the end of the loop turn at the latest; the
+	 * journal is written now. */
 	if (must_survive)
 		keep(hub, seq, topic, text, save);
 	want_sync(hub);
@@ -203,7 +203,8 @@ void hub_forget(struct hub *hub, const char *service, uint64_t generation)
 	const char *epoch;
 	json_t *seq;
 
-	json_object_foreach(json_object_get(known, "acks"), epoch, seq) {
+	json_object_foreach(json_object_get(known, "acks"), epoch, seq)
+	{
 		if (strncmp(epoch, service, len) == 0 && epoch[len] == ':' &&
 		    strtoull(epoch + len + 1, NULL, 10) < generation)
 			inbox_forget(hub->inbox, epoch);

@@ -96,9 +96,10 @@ static int bind_socket(const char *path, struct err *err)
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot create a socket");
 	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_set(err, -ENAMETOOLONG,
-			       "socket path %s is longer than %zu bytes: choose a shorter --run-dir", path,
-			       sizeof(addr.sun_path) - 1);
+		return err_set(
+			err, -ENAMETOOLONG,
+			"socket path %s is longer than %zu bytes: choose a shorter --run-dir", path,
+			sizeof(addr.sun_path) - 1);
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	(void)unlink(path);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||

@@ -24,9 +24,9 @@
 #include "spawn.h"
 
 /* What the validator may say: REPORT_MAX errors with their lines. */
-#define RELOAD_OUTPUT_MAX (1u << 20)
+#define RELOAD_OUTPUT_MAX  (1u << 20)
 /* The validator asks all children; deepcheck.h bounds that at a minute. */
-#define RELOAD_TIMEOUT_MS 90000
+#define RELOAD_TIMEOUT_MS  90000
 /* Who waits for the same reload. */
 #define RELOAD_WAITERS_MAX 16
 
@@ -70,7 +70,8 @@ static void refuse(struct reload *r, json_t *errors /* taken */, const char *mes
 	log_error("reload refused; the old configuration stays in force", KV_S("why", message));
 	free(d->reload_error);
 	d->reload_error = mem_dup(message);
-	haled_event(d, "reload_failed", "warning", "config", message, json_pack("{s:O}", "errors", errors));
+	haled_event(d, "reload_failed", "warning", "config", message,
+		    json_pack("{s:O}", "errors", errors));
 	answer(r, NULL, errors, message);
 	json_decref(errors);
 }
@@ -181,7 +182,8 @@ static void conclude(struct reload *r)
 
 	if (!r->has_exited || !r->is_at_end)
 		return;
-	init_ready(); /* ends RELOADING, whatever came of it */
+	if (r->d->is_ready)
+		init_ready(); /* ends RELOADING, whatever came of it */
 	if (WIFEXITED(r->wait_status) && WEXITSTATUS(r->wait_status) == 0) {
 		accept_new(r);
 		finish(r);
@@ -313,7 +315,8 @@ static void begin(struct haled *d, const struct waiters *waiters)
 	struct err err = {0};
 
 	if (try_begin(d, waiters, &err) == 0) {
-		init_reloading();
+		if (d->is_ready) /* else init still waits for the first READY */
+			init_reloading();
 		log_info("checking the new configuration", KV_S("path", d->config->path));
 		return;
 	}

@@ -132,8 +132,8 @@ static void note_started(struct haled *d)
 	init_ready();
 }
 
-/* What a former generation sent last may still be on its way when the next one starts; once that one
- * is ready it is not. */
+/* What a former generation sent last may still be on its way when the next one starts; once that
+ * one is ready it is not. */
 static void forget_former(struct haled *d, const struct child *c, const char *event)
 {
 	if (str_eq(event, "start"))
@@ -263,7 +263,8 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 	json_t *name;
 	size_t i, n = 0;
 
-	json_array_foreach(names, i, name) {
+	json_array_foreach(names, i, name)
+	{
 		const char *glob = json_string_value(name);
 		bool has_match = false;
 
@@ -291,7 +292,8 @@ static bool update_child(struct child *c, const struct process_spec *spec, json_
 {
 	bool differs = child_differs(c, spec);
 	bool was_enabled = child_is_enabled(c);
-	bool is_down = child_state_of(c) == PROCESS_STOPPED || child_state_of(c) == PROCESS_STOPPING;
+	bool is_down =
+		child_state_of(c) == PROCESS_STOPPED || child_state_of(c) == PROCESS_STOPPING;
 	enum child_event ev = CHILD_EV_MAX;
 	json_t *list = NULL;
 

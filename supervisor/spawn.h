@@ -13,12 +13,12 @@
 #include <sys/types.h>
 
 struct spawn_plan {
-	const char *program;   /* path */
-	char *const *argv;     /* NULL-terminated */
-	char *const *envp;     /* NULL-terminated */
-	int output_fd;         /* becomes fd 1 and 2 */
-	int error_fd;          /* becomes fd 2 instead, if not -1 */
-	int slice_fd;          /* becomes fd 3; -1 none */
+	const char *program; /* path */
+	char *const *argv;   /* NULL-terminated */
+	char *const *envp;   /* NULL-terminated */
+	int output_fd;       /* becomes fd 1 and 2 */
+	int error_fd;        /* becomes fd 2 instead, if not -1 */
+	int slice_fd;        /* becomes fd 3; -1 none */
 };
 
 /* The pid, or a negative errno when the program could not be executed. */

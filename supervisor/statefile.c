@@ -12,8 +12,8 @@
 #include "base/str.h"
 #include "model/frame.h"
 
-#define STATE_FILE "health.state"
-#define STATE_VERSION 1
+#define STATE_FILE      "health.state"
+#define STATE_VERSION   1
 /* 100,000 components at half a kilobyte. */
 #define STATE_BYTES_MAX (64u << 20)
 

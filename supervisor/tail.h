@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TAIL_LINES 200
+#define TAIL_LINES    200
 #define TAIL_LINE_MAX 2048
 
 struct tail_line {

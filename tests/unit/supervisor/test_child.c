@@ -26,10 +26,11 @@
 
 /* Generous, because sanitizers and a busy machine are slow; a passing test never waits for it. */
 #define DEADLINE_MS 30000
-#define FOREVER_MS (10 * 60 * 1000)
+#define FOREVER_MS  (10 * 60 * 1000)
 /* A program that can speak sd_notify(3). */
-#define SAY "import os,socket,sys,time,signal\n" \
-	"s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n" \
+#define SAY                                                                                        \
+	"import os,socket,sys,time,signal\n"                                                       \
+	"s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n"                                      \
 	"def say(b): s.sendto(b,os.environ['NOTIFY_SOCKET'])\n"
 
 static char service_name[] = "check.test";
@@ -198,7 +199,8 @@ static void start(struct fixture *f, const char *interpreter, const char *text)
 
 	if (interpreter != NULL) {
 		script = mem_printf("#!%s\n%s\n", interpreter, text);
-		assert_int_equal(file_write_atomic(f->program, script, strlen(script), 0700, &err), 0);
+		assert_int_equal(file_write_atomic(f->program, script, strlen(script), 0700, &err),
+				 0);
 	}
 	assert_int_equal(child_new(&f->loop, &f->spec, &f->home, &hooks, &f->child, &err), 0);
 	child_event(f->child, CHILD_EV_START);
@@ -265,7 +267,8 @@ static void the_crash_report_has_the_last_lines(void **state)
 	struct fixture *f = *state;
 	json_t *process, *lines;
 
-	start(f, "/bin/sh", "for i in $(seq 30); do echo line $i; done; printf 'no newline'; exit 3");
+	start(f, "/bin/sh",
+	      "for i in $(seq 30); do echo line $i; done; printf 'no newline'; exit 3");
 	until_state(f, PROCESS_BACKOFF);
 	process = child_encode(f->child);
 	lines = json_object_get(json_object_get(process, "last_exit"), "last_lines");
@@ -351,7 +354,8 @@ static void ready_is_what_it_says(void **state)
 	/* The rest of the same datagram. */
 	turn(f);
 	process = child_encode(f->child);
-	assert_string_equal(json_string_value(json_object_get(process, "status_text")), "12 checks");
+	assert_string_equal(json_string_value(json_object_get(process, "status_text")),
+			    "12 checks");
 	assert_string_equal(json_string_value(json_object_get(process, "state")), "ready");
 	json_decref(process);
 	assert_string_equal(str_text(&f->events), "start,ready,");
@@ -367,7 +371,8 @@ static void a_status_that_is_no_utf8_harms_nobody(void **state)
 	until_state(f, PROCESS_READY);
 	process = child_encode(f->child);
 	assert_non_null(process);
-	assert_true(str_starts(json_string_value(json_object_get(process, "status_text")), "caf? xxx"));
+	assert_true(
+		str_starts(json_string_value(json_object_get(process, "status_text")), "caf? xxx"));
 	assert_in_range(json_string_length(json_object_get(process, "status_text")), 100, 300);
 	json_decref(process);
 }
@@ -436,8 +441,8 @@ static void asked_to_stop_it_stops(void **state)
 	until_state(f, PROCESS_STOPPED);
 	assert_true(str_starts(child_last_exit(f->child), "exit code 0"));
 	process = child_encode(f->child);
-	assert_true(json_is_true(
-		json_object_get(json_object_get(process, "last_exit"), "expected")));
+	assert_true(
+		json_is_true(json_object_get(json_object_get(process, "last_exit"), "expected")));
 	json_decref(process);
 }
 

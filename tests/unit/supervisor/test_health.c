@@ -36,10 +36,20 @@ static void on_health(void *ctx, const char *component, const json_t *line, cons
 static struct component_spec component(const char *id, const char *depends_on)
 {
 	struct component_spec spec = {
-		.id = mem_dup(id), .label = mem_dup(id), .kind = mem_dup("null"),
-		.process = mem_dup("check.null"), .node = mem_dup("n"), .interval_ms = 1000,
-		.timeout_ms = 500, .degraded_after = 1, .critical_after = 1, .recover_after = 1,
-		.impact = IMPACT_CRITICAL, .on_error = STATUS_UNKNOWN, .weight = 1, .is_enabled = true,
+		.id = mem_dup(id),
+		.label = mem_dup(id),
+		.kind = mem_dup("null"),
+		.process = mem_dup("check.null"),
+		.node = mem_dup("n"),
+		.interval_ms = 1000,
+		.timeout_ms = 500,
+		.degraded_after = 1,
+		.critical_after = 1,
+		.recover_after = 1,
+		.impact = IMPACT_CRITICAL,
+		.on_error = STATUS_UNKNOWN,
+		.weight = 1,
+		.is_enabled = true,
 	};
 
 	if (depends_on != NULL)
@@ -88,9 +98,10 @@ static int teardown(void **state)
 
 static void observe(struct fixture *f, const char *id, const char *outcome, int64_t now)
 {
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "at",
-				 "2026-11-22T00:00:00.000Z", "node", "n", "component", id, "outcome",
-				 outcome, "reason", "told", "message", "as told", "took_ms", 1.0);
+	json_t *line =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "at", "2026-11-22T00:00:00.000Z",
+			  "node", "n", "component", id, "outcome", outcome, "reason", "told",
+			  "message", "as told", "took_ms", 1.0);
 	struct err err;
 
 	assert_int_equal(health_observe(f->health, "check.null", line, now, &err), 0);
@@ -179,9 +190,9 @@ static void a_checker_cannot_speak_for_another(void **state)
 {
 	struct fixture *f = *state;
 	struct err err;
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f}", "at",
-				 "2026-11-22T00:00:00.000Z", "component", "a", "outcome", "pass",
-				 "reason", "ok", "message", "", "took_ms", 1.0);
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f}", "at", "2026-11-22T00:00:00.000Z",
+				 "component", "a", "outcome", "pass", "reason", "ok", "message", "",
+				 "took_ms", 1.0);
 
 	assert_true(health_observe(f->health, "check.http", line, 1100, &err) < 0);
 	json_decref(line);
@@ -259,9 +270,10 @@ static void a_transition_from_the_journal_is_as_old_as_it_was(void **state)
 
 	observe(f, "a", "pass", 1100);
 	observe(f, "a", "down", 1200);
-	save = json_pack("{s:s, s:s, s:s, s:i, s:i, s:n, s:n, s:s, s:s}", "status", "down", "verdict",
-			 "down", "since", "1970-01-01T00:00:01.200Z", "failures", 1, "passes", 0,
-			 "last_check", "last_success", "message", "as told", "reason", "told");
+	save = json_pack("{s:s, s:s, s:s, s:i, s:i, s:n, s:n, s:s, s:s}", "status", "down",
+			 "verdict", "down", "since", "1970-01-01T00:00:01.200Z", "failures", 1,
+			 "passes", 0, "last_check", "last_success", "message", "as told", "reason",
+			 "told");
 	overall = json_incref(json_object_get(f->last, "overall"));
 	health_free(f->health);
 	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
@@ -275,8 +287,8 @@ static void a_transition_from_the_journal_is_as_old_as_it_was(void **state)
 	/* And is not told again, though the score is. */
 	observe(f, "a", "down", 9100);
 	assert_true(json_is_false(json_object_get(f->last, "transition")));
-	assert_true(json_is_false(
-		json_object_get(json_object_get(f->last, "overall"), "transition")));
+	assert_true(
+		json_is_false(json_object_get(json_object_get(f->last, "overall"), "transition")));
 }
 
 static void what_a_removed_component_did_to_the_total_is_not_told_again(void **state)
@@ -305,22 +317,28 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_start_is_no_outage, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_failure_moves_the_total_and_is_told_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_failure_moves_the_total_and_is_told_once, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_dependent_names_what_blocks_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(silence_for_three_intervals_is_unknown, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_dead_checker_does_not_look_healthy, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_checker_cannot_speak_for_another, setup, teardown),
-		cmocka_unit_test_setup_teardown(state_survives_a_restart_and_is_not_announced_again, setup,
+		cmocka_unit_test_setup_teardown(silence_for_three_intervals_is_unknown, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(a_removed_component_is_told_and_moves_the_total, setup,
+		cmocka_unit_test_setup_teardown(a_dead_checker_does_not_look_healthy, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_checker_cannot_speak_for_another, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(state_survives_a_restart_and_is_not_announced_again,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_removed_component_is_told_and_moves_the_total,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_checked_any_more_blocks_nobody, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(what_is_enabled_again_must_be_heard_of, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_transition_from_the_journal_is_as_old_as_it_was, setup,
+		cmocka_unit_test_setup_teardown(what_is_enabled_again_must_be_heard_of, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_transition_from_the_journal_is_as_old_as_it_was,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			what_a_removed_component_did_to_the_total_is_not_told_again, setup, teardown),
+			what_a_removed_component_did_to_the_total_is_not_told_again, setup,
+			teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,8 @@ static void open_hub(struct fixture *f)
 	struct err err;
 
 	f->records = 0;
-	assert_int_equal(hub_open(&f->h.loop, f->h.dir, f->h.dir, RING_BYTES, &hooks, &f->hub, &err),
-			 0);
+	assert_int_equal(
+		hub_open(&f->h.loop, f->h.dir, f->h.dir, RING_BYTES, &hooks, &f->hub, &err), 0);
 }
 
 /* As after a crash: the next one finds what is on disk. */
@@ -161,9 +161,11 @@ static void a_damaged_journal_stops_nobody(void **state)
 		"{\"epoch\":\"e1\",\"seq\":6,\"topic\":\"event\",\"line\":7}\n"
 		"{\"epoch\":\"\",\"seq\":6,\"topic\":\"event\",\"line\":{}}\n"
 		"{\"epoch\":\"e1\",\"seq\":6,\"topic\":\"\",\"line\":{}}\n"
-		"{\"epoch\":\"e1\",\"seq\":6,\"topic\":\"a-topic-that-is-longer-than-any-topic-is\","
+		"{\"epoch\":\"e1\",\"seq\":6,\"topic\":\"a-topic-that-is-longer-than-any-topic-"
+		"is\","
 		"\"line\":{}}\n"
-		"{\"epoch\":\"e11111111111111111111111111111111111111111111111111111111111111111111\","
+		"{\"epoch\":"
+		"\"e11111111111111111111111111111111111111111111111111111111111111111111\","
 		"\"seq\":1,\"topic\":\"event\",\"line\":{}}\n"
 		"[]\n"
 		"{\"epoch\":\"e1\",\"seq\":7,\"topic\":\"event\",\"line\":{}}\n";
@@ -266,7 +268,8 @@ static void listen_to_syncs(struct fixture *f)
 	HALE_CLEANUP(cleanup_free) char *path = path_join(f->h.dir, "bus.ipc");
 	struct err err;
 
-	assert_int_equal(sub_dial_topic(&f->h.loop, path, "sync", on_sync_frame, f, &f->sub, &err), 0);
+	assert_int_equal(sub_dial_topic(&f->h.loop, path, "sync", on_sync_frame, f, &f->sub, &err),
+			 0);
 }
 
 static void stop_listening(struct fixture *f)

@@ -167,13 +167,16 @@ static void it_is_bounded_and_keeps_the_newest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_was_added_is_read_back_in_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_torn_last_line_costs_only_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_added_is_read_back_in_order, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_torn_last_line_costs_only_itself, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_last_line_without_its_newline_is_whole, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(zeros_of_a_power_cut_hide_nothing_behind_them, setup,
+		cmocka_unit_test_setup_teardown(zeros_of_a_power_cut_hide_nothing_behind_them,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(it_is_bounded_and_keeps_the_newest, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(it_is_bounded_and_keeps_the_newest, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

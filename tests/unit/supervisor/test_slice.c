@@ -16,11 +16,13 @@
 static const char *const normalised =
 	"{'instance': {'name': 'test'},"
 	" 'components': {"
-	"  'api': {'kind': 'http', 'label': 'API', 'enabled': true, 'interval': 1000, 'timeout': 500,"
+	"  'api': {'kind': 'http', 'label': 'API', 'enabled': true, 'interval': 1000, 'timeout': "
+	"500,"
 	"          'http': {'url': 'http://a', 'token': 'secret-http'}},"
 	"  'db': {'kind': 'sql', 'enabled': true, 'interval': 1000, 'timeout': 500,"
 	"         'sql': {'password': 'secret-sql'}},"
-	"  'far': {'kind': 'http', 'group': 'slow', 'enabled': true, 'interval': 1000, 'timeout': 500,"
+	"  'far': {'kind': 'http', 'group': 'slow', 'enabled': true, 'interval': 1000, 'timeout': "
+	"500,"
 	"          'http': {'url': 'http://b'}},"
 	"  'off': {'kind': 'tcp', 'enabled': false, 'interval': 1000, 'timeout': 500, 'tcp': {}},"
 	"  'web': {'kind': 'http', 'enabled': true, 'interval': 1000, 'timeout': 500,"
@@ -182,7 +184,8 @@ static void a_service_with_configuration_runs(void **state)
 {
 	struct fixture *f = *state;
 
-	json_object_set_new(json_object_get(f->config.json, "reconcile"), "positions", json_object());
+	json_object_set_new(json_object_get(f->config.json, "reconcile"), "positions",
+			    json_object());
 	(void)process(f, "reconciler");
 }
 
@@ -190,8 +193,10 @@ static void what_listens_stops_first_and_what_remembers_last(void **state)
 {
 	struct fixture *f = *state;
 
-	json_object_set_new(json_object_get(f->config.json, "reconcile"), "positions", json_object());
-	assert_true(process(f, "check.http.slow")->stop_stage < process(f, "reconciler")->stop_stage);
+	json_object_set_new(json_object_get(f->config.json, "reconcile"), "positions",
+			    json_object());
+	assert_true(process(f, "check.http.slow")->stop_stage <
+		    process(f, "reconciler")->stop_stage);
 	assert_true(process(f, "reconciler")->stop_stage < process(f, "notifier")->stop_stage);
 	assert_true(process(f, "notifier")->stop_stage < CONFIG_STOP_STAGES);
 }
@@ -218,7 +223,8 @@ static void equal_configuration_makes_equal_slices(void **state)
 
 	/* The order in which options stand in the file is none of the slice's. */
 	again.json = json_deep_copy(f->config.json);
-	api = json_object_get(json_object_get(json_object_get(again.json, "components"), "api"), "http");
+	api = json_object_get(json_object_get(json_object_get(again.json, "components"), "api"),
+			      "http");
 	json_object_del(api, "url");
 	json_object_set_new(api, "url", json_string("http://a"));
 	assert_int_equal(slice_processes(&again, &f->manifests, &err), 0);
@@ -266,18 +272,20 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_process_per_kind_and_group_that_has_work, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_process_knows_only_its_own, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_service_gets_its_sections_and_those_it_reads, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_service_gets_its_sections_and_those_it_reads,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_service_without_configuration_does_not_run, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_service_with_configuration_runs, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_listens_stops_first_and_what_remembers_last, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(what_listens_stops_first_and_what_remembers_last,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_program_is_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(equal_configuration_makes_equal_slices, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_pointer_into_a_slice_becomes_one_into_the_file, setup,
+		cmocka_unit_test_setup_teardown(equal_configuration_makes_equal_slices, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(a_pointer_to_nothing_stays_as_it_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pointer_into_a_slice_becomes_one_into_the_file,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pointer_to_nothing_stays_as_it_is, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
