@@ -20,10 +20,8 @@ static const char *problem_of(const struct header *headers)
 		framing_header(&f, headers->name, headers->value);
 	return framing_problem(&f);
 }
-#define PROBLEM(...)                                                                               \
-	problem_of((const struct header[]){                                                        \
-		__VA_ARGS__, {NULL, NULL}
-        })
+#define END          NULL, NULL
+#define PROBLEM(...) problem_of((const struct header[]){__VA_ARGS__, {END}})
 
 static void ordinary_requests_pass(void **state)
 {
