@@ -101,14 +101,14 @@ static void on_line(void *ctx, const char *line, size_t len)
 	c->hooks.on_line(c->hooks.ctx, c, priority, text);
 }
 
-/* Reads what is there, about max_bytes at most. False at the end of the pipe. */
+/* Reads what is there, max_bytes at most. False at the end of the pipe. */
 static bool drain(struct child *c, size_t max_bytes)
 {
 	char buf[CHILD_READ_MAX];
 	size_t total = 0;
 
 	while (total < max_bytes) {
-		ssize_t got = read(c->output_fd, buf, sizeof(buf));
+		ssize_t got = read(c->output_fd, buf, HALE_MIN(sizeof(buf), max_bytes - total));
 
 		if (got < 0 && errno == EINTR)
 			continue;
