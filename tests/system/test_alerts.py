@@ -115,7 +115,8 @@ def test_component_failures_after_three_and_the_recovery(hale, sink):
     assert body["title"] == "🟢 Payments has RECOVERED"
     assert body["message"] == "Status: healthy\nMessage: works" and body["severity"] == "info"
     # What the rule is not about failed all the time.
-    assert h.component("books")["consecutive_failures"] > 3 and len(posts(sink)) == 2
+    wait_for(lambda: h.component("books")["consecutive_failures"] > 3, "many failures")
+    assert len(posts(sink)) == 2
 
 
 def test_cooldown_defers_and_does_not_lose(hale, sink):
