@@ -10,8 +10,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-/* A chain of dependencies longer than this is a mistake the schema has let pass; it ends here. */
-#define DEPENDS_DEPTH_MAX 32
+/* Components above one that are looked at; whoever depends on more has other worries. */
+#define DEPENDS_MAX 256
 
 struct entry {
 	struct component_spec spec;
@@ -118,30 +118,44 @@ static json_t *update_total(struct health *h, int64_t now_ms)
 
 /* ---- dependencies ---- */
 
-static const char *blocker(const struct health *h, const struct component_spec *spec, int depth)
+/* What is not checked any more says nothing. */
+static bool is_blocking(const struct entry *e)
 {
-	const char *deeper;
+	return e->spec.is_enabled && e->state.status >= STATUS_CRITICAL;
+}
 
-	for (size_t i = 0; i < spec->depends_on.n; i++) {
-		const struct entry *e = map_get(&h->by_id, spec->depends_on.v[i]);
+/* The nearest component of the depends_on chains that is down or critical: breadth first, each
+ * component once, however the chains cross. NULL if nothing blocks. */
+static const char *blocker(const struct health *h, const struct component_spec *spec)
+{
+	const struct component_spec *queue[DEPENDS_MAX] = {spec};
+	struct map seen = {0};
+	const char *found = NULL;
+	size_t n = 1;
 
-		/* What is not checked any more says nothing. */
-		if (e != NULL && e->spec.is_enabled && e->state.status >= STATUS_CRITICAL)
-			return e->spec.id;
+	if (spec->depends_on.n == 0)
+		return NULL;
+	for (size_t at = 0; at < n && found == NULL; at++) {
+		const struct strlist *above = &queue[at]->depends_on;
+
+		for (size_t i = 0; i < above->n && found == NULL; i++) {
+			struct entry *e = map_get(&h->by_id, above->v[i]);
+
+			if (e == NULL || map_put(&seen, e->spec.id, e) != NULL)
+				continue;
+			if (is_blocking(e))
+				found = e->spec.id;
+			else if (n < DEPENDS_MAX)
+				queue[n++] = &e->spec;
+		}
 	}
-	for (size_t i = 0; depth < DEPENDS_DEPTH_MAX && i < spec->depends_on.n; i++) {
-		const struct entry *e = map_get(&h->by_id, spec->depends_on.v[i]);
-
-		deeper = e == NULL ? NULL : blocker(h, &e->spec, depth + 1);
-		if (deeper != NULL)
-			return deeper;
-	}
-	return NULL;
+	map_done(&seen);
+	return found;
 }
 
 static json_t *encode_entry(const struct health *h, const struct entry *e)
 {
-	return component_encode(&e->spec, &e->state, blocker(h, &e->spec, 0));
+	return component_encode(&e->spec, &e->state, blocker(h, &e->spec));
 }
 
 /* ---- telling ---- */
@@ -302,7 +316,9 @@ static struct entry *take_or_new(struct map *old, struct component_spec *spec, i
 	struct entry *e = map_get(old, spec->id);
 	bool was_enabled = e != NULL && e->spec.is_enabled;
 
-	if (e == NULL || !str_eq(e->spec.kind, spec->kind)) {
+	/* Of another kind, or checked no more: the old one is told as removed, so that its alerts
+	 * end. */
+	if (e == NULL || !str_eq(e->spec.kind, spec->kind) || (was_enabled && !spec->is_enabled)) {
 		e = mem_alloc(sizeof(*e));
 		component_state_init(&e->state, spec, now_ms);
 		e->is_pending = true;
@@ -339,8 +355,7 @@ void health_configure(struct health *h, struct config *c, int64_t now_ms)
 	}
 	c->components_n = 0;
 	for (size_t i = 0; map_each(&old, &i, NULL, (void **)&gone);) {
-		if (map_get(&h->by_id, gone->spec.id) == NULL)
-			tell_removed(h, gone, now_ms);
+		tell_removed(h, gone, now_ms);
 		entry_free(gone);
 	}
 	map_done(&old);

@@ -244,22 +244,54 @@ static void what_is_not_checked_any_more_blocks_nobody(void **state)
 	assert_true(json_is_null(json_object_get(line_state, "blocked_by")));
 }
 
-static void what_is_enabled_again_must_be_heard_of(void **state)
+static void what_is_disabled_is_told_as_removed_and_must_be_heard_of_again(void **state)
 {
 	struct fixture *f = *state;
 	char buf[16];
 
-	observe(f, "a", "pass", 1100);
+	observe(f, "a", "down", 1100);
 	observe(f, "b", "pass", 1100);
+	f->lines = 0;
 	configure_some(f, (const char *const[]){"a", "b"}, 2, "a", 2000);
-	configure_some(f, (const char *const[]){"a", "b"}, 2, "a", 3000);
+	assert_int_equal(f->lines, 1);
+	assert_true(json_is_true(json_object_get(f->last, "removed")));
 	health_expire(f->health, 20000);
-	assert_string_equal(status_of(f, "a", buf), "healthy");
 	configure(f, (const char *const[]){"a", "b"}, 2, 20000);
+	f->lines = 0;
 	health_expire(f->health, 20000 + 3499);
-	assert_string_equal(status_of(f, "a", buf), "healthy");
+	assert_int_equal(f->lines, 0);
 	health_expire(f->health, 20000 + 3500);
 	assert_string_equal(status_of(f, "a", buf), "unknown");
+	assert_true(f->lines > 0);
+}
+
+/* Each looks at all above it: the ways through this lattice are more than could ever be walked. */
+static void dependencies_that_cross_are_each_looked_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct config c = {.components = mem_array(100, sizeof(struct component_spec)),
+			   .components_n = 100};
+	json_t *line_state;
+
+	for (int i = 0; i < 100; i++) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "n%d", i);
+		c.components[i] = component(id, NULL);
+		for (int above = 0; above < i; above++) {
+			(void)snprintf(id, sizeof(id), "n%d", above);
+			strlist_add(&c.components[i].depends_on, id);
+		}
+	}
+	health_configure(f->health, &c, 2000);
+	free(c.components);
+	observe(f, "n99", "fail", 2100);
+	line_state = json_object_get(f->last, "state");
+	assert_true(json_is_null(json_object_get(line_state, "blocked_by")));
+	observe(f, "n0", "down", 2100);
+	observe(f, "n99", "fail", 2200);
+	line_state = json_object_get(f->last, "state");
+	assert_string_equal(json_string_value(json_object_get(line_state, "blocked_by")), "n0");
 }
 
 static void a_transition_from_the_journal_is_as_old_as_it_was(void **state)
@@ -332,8 +364,11 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_checked_any_more_blocks_nobody, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(what_is_enabled_again_must_be_heard_of, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(dependencies_that_cross_are_each_looked_at_once,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_disabled_is_told_as_removed_and_must_be_heard_of_again, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_transition_from_the_journal_is_as_old_as_it_was,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
