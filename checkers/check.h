@@ -26,10 +26,10 @@ struct check; /* one component being checked by this process */
 
 struct check_ops {
 	const char *kind;
-	const char *summary;             /* one sentence: what it looks at */
-	const struct conf_item *items;   /* options under components.<id>.<kind> */
-	size_t opts_size;                /* sizeof the struct the items decode into */
-	size_t run_size;                 /* bytes of check_run_data(), zeroed before each start; may be 0 */
+	const char *summary;           /* one sentence: what it looks at */
+	const struct conf_item *items; /* options under components.<id>.<kind> */
+	size_t opts_size;              /* sizeof the struct the items decode into */
+	size_t run_size; /* bytes of check_run_data(), zeroed before each start; may be 0 */
 	const struct metric_doc *metrics; /* for docs; ends in NULL name */
 	/* Deeper validation of decoded options at --check and start (jq programs, paths); path is
 	 * relative to the options ("/expect/jq"). May be NULL. */
@@ -56,7 +56,8 @@ const void *check_opts(const struct check *c);
 void *check_prep(const struct check *c);
 void *check_run_data(struct check *c);
 uv_loop_t *check_loop(const struct check *c);
-struct http_client *check_http(const struct check *c); /* shared by the process, made at first use */
+struct http_client *
+check_http(const struct check *c); /* shared by the process, made at first use */
 int64_t check_timeout_ms(const struct check *c);
 struct service *check_service(const struct check *c);
 

@@ -61,8 +61,8 @@ static const struct conf_item exec_items[] = {
 };
 
 static const struct metric_doc exec_metrics[] = {
-	{"*",  "measurements the plugin prints (perfdata), named label plus unit"},
-	{NULL, NULL							      },
+	{"*", "measurements the plugin prints (perfdata), named label plus unit"},
+	{NULL, NULL},
 };
 
 static void exec_validate(const void *opts, service_problem_fn problem, void *ctx)
@@ -73,8 +73,7 @@ static void exec_validate(const void *opts, service_problem_fn problem, void *ct
 
 	if (o->command.n > 0 && *o->command.v[0] == '\0')
 		problem(ctx, "/command", "the program's name is empty");
-	json_object_foreach(o->environment, name, value)
-	{
+	json_object_foreach (o->environment, name, value) {
 		if (*name == '\0' || strchr(name, '=') != NULL)
 			problem(ctx, "/environment", "a name may not be empty or contain '='");
 	}
@@ -135,7 +134,7 @@ static void make_environment(const struct exec_opts *o, struct strlist *list)
 	/* Plugins are read by programs: English, and a point in numbers. */
 	if (json_object_get(o->environment, "LANG") == NULL)
 		add_variable(list, "LANG", "C.UTF-8");
-	json_object_foreach(o->environment, name, value)
+	json_object_foreach (o->environment, name, value)
 		add_variable(list, name, json_string_value(value));
 }
 

@@ -92,14 +92,14 @@ static const struct conf_item http_items[] = {
 };
 
 static const struct metric_doc http_metrics[] = {
-	{"status_code",          "status of the answer"                                      },
-	{"dns_ms",               "time to resolve the name"                                  },
-	{"connect_ms",           "time to connect, after the name was resolved"              },
-	{"tls_ms",               "time of the TLS handshake (https)"                         },
-	{"first_byte_ms",        "time from the beginning to the first byte of the answer"   },
-	{"body_bytes",           "size of the body"					  },
+	{"status_code", "status of the answer"},
+	{"dns_ms", "time to resolve the name"},
+	{"connect_ms", "time to connect, after the name was resolved"},
+	{"tls_ms", "time of the TLS handshake (https)"},
+	{"first_byte_ms", "time from the beginning to the first byte of the answer"},
+	{"body_bytes", "size of the body"},
 	{"cert_expires_seconds", "time until the certificate expires (https, new connection)"},
-	{NULL,		   NULL							},
+	{NULL, NULL},
 };
 
 static bool is_metric_name(const char *name)
@@ -164,8 +164,7 @@ static void http_validate(const void *opts, service_problem_fn problem, void *ct
 	if (http_url_check(o->url, &err) != 0)
 		problem(ctx, "/url", err.text);
 	validate_expect(&o->expect, problem, ctx);
-	json_object_foreach(o->metrics, name, program)
-	{
+	json_object_foreach (o->metrics, name, program) {
 		HALE_CLEANUP(cleanup_free) char *path = mem_printf("/metrics/%s", name);
 
 		if (!is_metric_name(name))
@@ -202,8 +201,9 @@ static void *http_prepare(const void *opts)
 	if (o->expect.jq != NULL)
 		prep->jq = jq_new(o->expect.jq);
 	prep->metrics = mem_array(json_object_size(o->metrics) + 1, sizeof(*prep->metrics));
-	json_object_foreach(o->metrics, name, program) prep->metrics[prep->metrics_n++] =
-		(struct metric){.name = name, .program = jq_new(json_string_value(program))};
+	json_object_foreach (o->metrics, name, program)
+		prep->metrics[prep->metrics_n++] = (struct metric){
+			.name = name, .program = jq_new(json_string_value(program))};
 	return prep;
 }
 

@@ -63,8 +63,7 @@ static void null_validate(const void *opts, service_problem_fn problem, void *ct
 		problem(ctx, "/reason", "no such reason code");
 	if (o->metrics != NULL && !json_is_object(o->metrics))
 		problem(ctx, "/metrics", "expected a mapping of names to numbers");
-	json_object_foreach(o->metrics, name, value)
-	{
+	json_object_foreach (o->metrics, name, value) {
 		if (!json_is_number(value))
 			problem(ctx, "/metrics", "every value must be a number");
 	}
@@ -89,7 +88,7 @@ static void answer(struct check *c, enum outcome outcome, const char *message)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(o->metrics, name, value)
+	json_object_foreach (o->metrics, name, value)
 		check_metric(c, name, json_number_value(value));
 	if (o->reason != NULL)
 		(void)reason_from_code(o->reason, &reason);

@@ -21,7 +21,7 @@
 #include "store/pgasync.h"
 
 /* A check looks at a few values, not at a table's width. */
-#define COLUMNS_MAX 64
+#define COLUMNS_MAX     64
 /* Values are compared and shown, not stored. */
 #define VALUE_MAX_BYTES 4096
 #define METRIC_NAME_MAX 64

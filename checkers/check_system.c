@@ -44,26 +44,26 @@ static const struct conf_item system_items[] = {
 };
 
 static const struct metric_doc system_metrics[] = {
-	{"cpu_percent",                 "share of time the processors were busy since the last run"},
-	{"cpu_cores",                   "number of processors"                                     },
-	{"load1",		       "load average over 1 minute"                               },
-	{"load5",		       "load average over 5 minutes"                              },
-	{"load15",		      "load average over 15 minutes"                             },
-	{"load_per_core",               "load1 divided by cpu_cores"                               },
-	{"memory_used_percent",         "memory that programs cannot get any more"                 },
-	{"memory_used_bytes",           "the same in bytes"                                        },
-	{"memory_total_bytes",          "size of the memory"                                       },
-	{"swap_used_percent",           "used share of the swap; 0 if there is none"               },
-	{"disk_used_percent",           "used share of the space of path, as df shows it"          },
-	{"disk_used_bytes",             "the same in bytes"                                        },
-	{"disk_total_bytes",            "size of the file system of path"                          },
-	{"inodes_used_percent",         "used share of the inodes of path, if it has them"         },
-	{"processes",                   "number of processes"                                      },
-	{"uptime_seconds",              "time since the machine was started"                       },
-	{"open_files",                  "open files of all processes"                              },
-	{"network_rx_bytes_per_second", "bytes received since the last run, without lo"            },
-	{"network_tx_bytes_per_second", "bytes sent since the last run, without lo"                },
-	{NULL,			  NULL						       },
+	{"cpu_percent", "share of time the processors were busy since the last run"},
+	{"cpu_cores", "number of processors"},
+	{"load1", "load average over 1 minute"},
+	{"load5", "load average over 5 minutes"},
+	{"load15", "load average over 15 minutes"},
+	{"load_per_core", "load1 divided by cpu_cores"},
+	{"memory_used_percent", "memory that programs cannot get any more"},
+	{"memory_used_bytes", "the same in bytes"},
+	{"memory_total_bytes", "size of the memory"},
+	{"swap_used_percent", "used share of the swap; 0 if there is none"},
+	{"disk_used_percent", "used share of the space of path, as df shows it"},
+	{"disk_used_bytes", "the same in bytes"},
+	{"disk_total_bytes", "size of the file system of path"},
+	{"inodes_used_percent", "used share of the inodes of path, if it has them"},
+	{"processes", "number of processes"},
+	{"uptime_seconds", "time since the machine was started"},
+	{"open_files", "open files of all processes"},
+	{"network_rx_bytes_per_second", "bytes received since the last run, without lo"},
+	{"network_tx_bytes_per_second", "bytes sent since the last run, without lo"},
+	{NULL, NULL},
 };
 
 static void system_validate(const void *opts, service_problem_fn problem, void *ctx)
@@ -140,17 +140,17 @@ static int parse_files(const char *text, struct system_run *run)
 }
 
 static const struct source samples[] = {
-	{"stat",         parse_cpu    },
+	{"stat", parse_cpu},
 	{"self/net/dev", parse_network},
-	{NULL,           NULL         },
+	{NULL, NULL},
 };
 
 static const struct source sources[] = {
-	{"loadavg",        parse_load  },
-	{"meminfo",        parse_memory},
-	{"uptime",         parse_uptime},
-	{"sys/fs/file-nr", parse_files },
-	{NULL,             NULL        },
+	{"loadavg", parse_load},
+	{"meminfo", parse_memory},
+	{"uptime", parse_uptime},
+	{"sys/fs/file-nr", parse_files},
+	{NULL, NULL},
 };
 
 static void read_sources(struct system_run *run, const struct source *s)

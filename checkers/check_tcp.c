@@ -39,9 +39,9 @@ static const struct conf_item tcp_items[] = {
 };
 
 static const struct metric_doc tcp_metrics[] = {
-	{"connect_ms",    "time to connect, after the name was resolved"             },
+	{"connect_ms", "time to connect, after the name was resolved"},
 	{"first_byte_ms", "time from being connected to the first byte of the answer"},
-	{NULL,            NULL						       },
+	{NULL, NULL},
 };
 
 static void tcp_validate(const void *opts, service_problem_fn problem, void *ctx)

@@ -22,21 +22,21 @@ static const struct {
 	const char *suffix;
 	double factor;
 } units[] = {
-	{"s",   "_seconds", 1                 },
-	{"ms",  "_ms",      1                 },
-	{"us",  "_ms",      1e-3              },
-	{"ns",  "_ms",      1e-6              },
-	{"%",   "_percent", 1                 },
-	{"c",   "_total",   1                 },
-	{"B",   "_bytes",   1                 },
-	{"KB",  "_bytes",   KIB               },
-	{"MB",  "_bytes",   KIB *KIB          },
-	{"GB",  "_bytes",   KIB *KIB *KIB     },
-	{"TB",  "_bytes",   KIB *KIB *KIB *KIB},
-	{"KiB", "_bytes",   KIB               },
-	{"MiB", "_bytes",   KIB *KIB          },
-	{"GiB", "_bytes",   KIB *KIB *KIB     },
-	{"TiB", "_bytes",   KIB *KIB *KIB *KIB},
+	{"s", "_seconds", 1},
+	{"ms", "_ms", 1},
+	{"us", "_ms", 1e-3},
+	{"ns", "_ms", 1e-6},
+	{"%", "_percent", 1},
+	{"c", "_total", 1},
+	{"B", "_bytes", 1},
+	{"KB", "_bytes", KIB},
+	{"MB", "_bytes", KIB *KIB},
+	{"GB", "_bytes", KIB *KIB *KIB},
+	{"TB", "_bytes", KIB *KIB *KIB *KIB},
+	{"KiB", "_bytes", KIB},
+	{"MiB", "_bytes", KIB *KIB},
+	{"GiB", "_bytes", KIB *KIB *KIB},
+	{"TiB", "_bytes", KIB *KIB *KIB *KIB},
 };
 
 /* ---- Names ---- */

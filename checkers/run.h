@@ -34,8 +34,8 @@ struct check {
 	enum run_state state;
 	bool is_scheduled; /* the current run belongs to a tick: publish it, free the tick */
 	int64_t started_us;
-	enum reason stage;  /* what a timeout now would mean */
-	json_t *metrics;    /* NULL: none yet */
+	enum reason stage; /* what a timeout now would mean */
+	json_t *metrics;   /* NULL: none yet */
 	json_t *details;
 	uv_timer_t deadline;
 	struct run_waiter *waiters;

@@ -3,10 +3,10 @@
  *
  * Each component is run at its times (schedule.h), at most RUNNER_CONCURRENT_MAX at once, the rest
  * queued in order; its deadline counts from its start, not from the queue. At the deadline the
- * runner publishes the timeout, tells the kind to cancel, and forgets what the kind says afterwards.
- * A kind that does not come back (its thread hangs) keeps its component busy but no place among the
- * concurrent ones, so that no other check waits for it; the timeout is published again at each tick,
- * because silence would read as a dead checker.
+ * runner publishes the timeout, tells the kind to cancel, and forgets what the kind says
+ * afterwards. A kind that does not come back (its thread hangs) keeps its component busy but no
+ * place among the concurrent ones, so that no other check waits for it; the timeout is published
+ * again at each tick, because silence would read as a dead checker.
  *
  * Ownership: runner_new/_free; free after the loop has ended.
  * Loop:      everything on the loop thread.
@@ -47,7 +47,7 @@ struct runner_stats {
 	size_t components;
 	size_t running;
 	size_t queued;
-	size_t stuck;    /* past their deadline and not come back */
+	size_t stuck; /* past their deadline and not come back */
 	uint64_t runs;
 	uint64_t skipped;
 	uint64_t timeouts;
@@ -63,8 +63,8 @@ void runner_start(struct runner *r);
 
 /* observation is borrowed; NULL when the runner stops before there is one. */
 typedef void (*runner_result_fn)(void *ctx, const json_t *observation);
-/* Runs a component now, beside its schedule, unpublished; a run that is under way already is shared.
- * -ENOENT: there is no such component, on_result is then not called. */
+/* Runs a component now, beside its schedule, unpublished; a run that is under way already is
+ * shared. -ENOENT: there is no such component, on_result is then not called. */
 int runner_run(struct runner *r, const char *id, runner_result_fn on_result, void *ctx);
 /* The id nearest to a misspelt one, or NULL. Borrowed. */
 const char *runner_suggest(const struct runner *r, const char *id);

@@ -16,7 +16,7 @@
 
 /* By hand a slice may leave these out; haled fills them in. */
 #define INTERVAL_DEFAULT_MS 30000
-#define TIMEOUT_DEFAULT_MS 10000
+#define TIMEOUT_DEFAULT_MS  10000
 
 struct checker {
 	struct service *service;
@@ -92,8 +92,7 @@ static void check(const json_t *slice, service_problem_fn problem, void *ctx)
 		problem(ctx, "/components", "expected a list of components");
 		return;
 	}
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach (list, i, entry) {
 		HALE_CLEANUP(cleanup_free) char *path = mem_printf("/components/%zu", i);
 		HALE_CLEANUP(cleanup_free) char *options = mem_printf("%s/options", path);
 		struct component c;
@@ -114,8 +113,7 @@ static int add_component(struct runner *r, const json_t *entry, struct err *err)
 	if (rc == 0)
 		rc = runner_add(r, c.id, c.interval_ms, c.timeout_ms, c.options, err);
 	if (rc < 0 && json_is_string(json_object_get(entry, "id")))
-		err_prefix(err, "component %s",
-			   json_string_value(json_object_get(entry, "id")));
+		err_prefix(err, "component %s", json_string_value(json_object_get(entry, "id")));
 	return rc;
 }
 
@@ -127,8 +125,7 @@ static int add_components(struct runner *r, const json_t *slice, struct err *err
 
 	if (!json_is_array(list))
 		return err_set(err, -EINVAL, "components: expected a list of components");
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach (list, i, entry) {
 		int rc = add_component(r, entry, err);
 
 		if (rc < 0)
@@ -246,13 +243,13 @@ static void call_status(void *ctx, struct command_request *rq, const json_t *par
 	struct runner_stats stats = runner_stats_get(checker->runner);
 
 	(void)params;
-	command_reply(rq, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "components",
-				    (json_int_t)stats.components, "running",
-				    (json_int_t)stats.running, "queued", (json_int_t)stats.queued,
-				    "stuck", (json_int_t)stats.stuck, "runs",
-				    (json_int_t)stats.runs, "skipped", (json_int_t)stats.skipped,
-				    "timeouts", (json_int_t)stats.timeouts, "late_ms_max",
-				    (json_int_t)stats.late_ms_max));
+	command_reply(rq,
+		      json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "components",
+				(json_int_t)stats.components, "running", (json_int_t)stats.running,
+				"queued", (json_int_t)stats.queued, "stuck",
+				(json_int_t)stats.stuck, "runs", (json_int_t)stats.runs, "skipped",
+				(json_int_t)stats.skipped, "timeouts", (json_int_t)stats.timeouts,
+				"late_ms_max", (json_int_t)stats.late_ms_max));
 }
 
 static const struct command_method methods[] = {

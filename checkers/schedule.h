@@ -23,11 +23,11 @@
 #include <stdint.h>
 
 /* From this interval on, slots are SCHEDULE_SLOT_LONG_MS long, and so on; below, _FINE. */
-#define SCHEDULE_LONG_MS 5000
-#define SCHEDULE_SLOT_LONG_MS 1000
-#define SCHEDULE_MEDIUM_MS 1000
+#define SCHEDULE_LONG_MS        5000
+#define SCHEDULE_SLOT_LONG_MS   1000
+#define SCHEDULE_MEDIUM_MS      1000
 #define SCHEDULE_SLOT_MEDIUM_MS 100
-#define SCHEDULE_SLOT_FINE_MS 10
+#define SCHEDULE_SLOT_FINE_MS   10
 
 /* All first runs are over this long after the start, or after one interval if that is shorter. */
 #define SCHEDULE_FIRST_MS 1000

@@ -15,7 +15,7 @@
 #include <uv.h>
 
 /* So many must hang before one more waits. A thread that waits costs some 10 KB. */
-#define THREADS_MAX 256
+#define THREADS_MAX         256
 /* Enough for resolver and database libraries; address space counts against the data limit. */
 #define THREADS_STACK_BYTES (1u << 20)
 

@@ -71,8 +71,7 @@ static bool is_flat(const json_t *array)
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)array, i, v)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)array, i, v) {
 		if (json_is_object(v) || json_is_array(v))
 			return false;
 	}
@@ -90,8 +89,7 @@ static void add_value(struct str *out, const json_t *v)
 		add_json(out, v);
 		return;
 	}
-	json_array_foreach((json_t *)(uintptr_t)v, i, element)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)v, i, element) {
 		str_add(out, i > 0 ? ", " : "");
 		add_json(out, element);
 	}
@@ -129,8 +127,7 @@ void facts_object(struct facts *f, const char *name, const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
 		HALE_CLEANUP(str_done) struct str text = {0};
 
 		add_value(&text, value);

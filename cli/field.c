@@ -57,8 +57,7 @@ json_t *field_find(const json_t *array, const char *key, const char *text)
 	json_t *element;
 	size_t i;
 
-	json_array_foreach(array, i, element)
-	{
+	json_array_foreach (array, i, element) {
 		if (text != NULL && str_eq(field_text(element, key), text))
 			return element;
 	}

@@ -26,9 +26,9 @@ static const struct severity_tone {
 	const char *name;
 	enum tone tone;
 } severity_tones[] = {
-	{"info",     TONE_PLAIN},
-	{"warning",  TONE_WARN },
-	{"high",     TONE_BAD  },
+	{"info", TONE_PLAIN},
+	{"warning", TONE_WARN},
+	{"high", TONE_BAD},
 	{"critical", TONE_WORST},
 };
 

@@ -24,8 +24,7 @@ static json_t *select_part(const json_t *status, const char *list, const char *k
 	json_t *out = json_array(), *element;
 	size_t i;
 
-	json_array_foreach(field_array(status, list), i, element)
-	{
+	json_array_foreach (field_array(status, list), i, element) {
 		const char *name = field_or(element, key, "");
 		bool is_chosen = false;
 
@@ -93,8 +92,7 @@ int status_exit(const json_t *status, bool is_partial)
 		return status_exit_code(status_of(status));
 	if (json_array_size(components) + json_array_size(processes) == 0)
 		return EXIT_UNKNOWN;
-	json_array_foreach(components, i, element)
-	{
+	json_array_foreach (components, i, element) {
 		worst = HALE_MAX(worst, status_of(element));
 	}
 	for (i = 0; json_array_size(components) == 0 && i < json_array_size(processes); i++)
@@ -115,8 +113,7 @@ static size_t count_own(const json_t *components)
 	json_t *component;
 	size_t i, n = 0;
 
-	json_array_foreach((json_t *)(uintptr_t)components, i, component)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)components, i, component) {
 		n += is_hales_own(component);
 	}
 	return n;
@@ -269,8 +266,7 @@ static void add_components(struct str *out, const json_t *status, const struct s
 	json_t *component;
 	size_t i;
 
-	json_array_foreach(field_array(status, "components"), i, component)
-	{
+	json_array_foreach (field_array(status, "components"), i, component) {
 		if (is_shown(component, look))
 			add_component(&t, component, look);
 	}
@@ -330,7 +326,7 @@ static void add_processes(struct str *out, const json_t *status, const struct st
 	json_t *process;
 	size_t i;
 
-	json_array_foreach(field_array(status, "processes"), i, process)
+	json_array_foreach (field_array(status, "processes"), i, process)
 		add_process(&t, process, look);
 	if (t.cells_n > 0 && out->len > 0)
 		str_addc(out, '\n');
@@ -367,8 +363,7 @@ void status_format(struct str *out, const json_t *status, const struct status_lo
 		add_header(out, status, look);
 	add_components(out, status, look);
 	add_processes(out, status, look);
-	json_array_foreach(field_array(status, "processes"), i, process)
-	{
+	json_array_foreach (field_array(status, "processes"), i, process) {
 		if (exit_is_crash(process, look->now_ms, STATUS_CRASH_SHOWN_MS))
 			add_crash(out, process, look);
 	}

@@ -45,7 +45,7 @@ static void print_alerts(struct cli *cli, const json_t *alerts, bool is_all)
 	json_t *alert;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)alerts, i, alert)
+	json_array_foreach ((json_t *)(uintptr_t)alerts, i, alert)
 		add_alert(&t, alert, cli_now(cli));
 	if (t.cells_n == 0)
 		str_add(&out, is_all ? "no alerts\n" : "no open alerts\n");
@@ -105,7 +105,7 @@ static void add_deliveries(struct cli *cli, struct str *out, const json_t *deliv
 	json_t *delivery;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)deliveries, i, delivery)
+	json_array_foreach ((json_t *)(uintptr_t)deliveries, i, delivery)
 		add_delivery(&t, delivery, cli_now(cli));
 	if (t.cells_n > 0)
 		str_addc(out, '\n');
@@ -148,8 +148,7 @@ static int find_id(struct cli *cli, const char *prefix, json_t **answer_r, const
 	*id_r = NULL;
 	if (code != 0)
 		return code;
-	json_array_foreach(field_array(*answer_r, "alerts"), i, alert)
-	{
+	json_array_foreach (field_array(*answer_r, "alerts"), i, alert) {
 		const char *id = field_or(alert, "id", "");
 
 		if (!str_starts(id, prefix))

@@ -31,8 +31,7 @@ static void add_names(struct str *out, const char *what, const json_t *names)
 	if (json_array_size(names) == 0)
 		return;
 	str_addf(out, "  %-9s ", what);
-	json_array_foreach((json_t *)(uintptr_t)names, i, name)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)names, i, name) {
 		str_add(out, i > 0 ? ", " : "");
 		text_add(out, json_is_string(name) ? json_string_value(name) : "?");
 	}
@@ -75,8 +74,7 @@ static void say_errors(struct cli *cli, const json_t *errors)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)errors, i, entry)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)errors, i, entry) {
 		const struct conf_mark mark = {.file = field_text(entry, "file"),
 					       .line = size_field(entry, "line"),
 					       .column = size_field(entry, "column"),

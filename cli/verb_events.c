@@ -90,8 +90,7 @@ static int gather_kind(struct cli *cli, struct past *p, enum history_what what, 
 			json_decref(answer);
 			return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 		}
-		json_array_foreach(field_array(next, "rows"), i, row)
-		{
+		json_array_foreach (field_array(next, "rows"), i, row) {
 			gather(g, what, topic, row);
 		}
 		json_decref(answer); /* the cursor of the page before was read from it */

@@ -86,12 +86,12 @@ static const struct shape {
 	size_t columns_n;
 	void (*add)(struct table *t, const json_t *row);
 } shapes[] = {
-	[HISTORY_RESULTS] = {"result",           result_columns,     ARRAY_LEN(result_columns),  add_result    },
+	[HISTORY_RESULTS] = {"result", result_columns, ARRAY_LEN(result_columns), add_result},
 	[HISTORY_TRANSITIONS] = {"change of status", transition_columns,
-                             ARRAY_LEN(transition_columns),                                      add_transition},
-	[HISTORY_EVENTS] = {NULL,               NULL,               0,                          NULL          },
-	[HISTORY_PROCESSES] = {"process event",    process_columns,    ARRAY_LEN(process_columns),
-                             add_process								       },
+				 ARRAY_LEN(transition_columns), add_transition},
+	[HISTORY_EVENTS] = {NULL, NULL, 0, NULL},
+	[HISTORY_PROCESSES] = {"process event", process_columns, ARRAY_LEN(process_columns),
+			       add_process},
 };
 
 static void print_rows(struct cli *cli, const struct shape *shape, const json_t *rows)
@@ -101,8 +101,7 @@ static void print_rows(struct cli *cli, const struct shape *shape, const json_t 
 	json_t *row;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)rows, i, row)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)rows, i, row) {
 		if (cli->is_json)
 			cli_json_line(cli, row);
 		else

@@ -17,8 +17,7 @@ static void print_lines(struct cli *cli, const json_t *answer, bool with_process
 	json_t *line;
 	size_t i;
 
-	json_array_foreach(field_array(answer, "lines"), i, line)
-	{
+	json_array_foreach (field_array(answer, "lines"), i, line) {
 		if (cli->is_json)
 			cli_json_line(cli, line);
 		else

@@ -201,7 +201,7 @@ static void say_asked(struct cli *cli, const json_t *answer)
 		cli_json(cli, answer);
 		return;
 	}
-	json_array_foreach(field_array(answer, "processes"), i, name)
+	json_array_foreach (field_array(answer, "processes"), i, name)
 		cli_say(cli, TONE_PLAIN, json_is_string(name) ? json_string_value(name) : "?");
 }
 

@@ -71,8 +71,7 @@ static int list(struct cli *cli, const char *method, const char *array)
 
 	if (code != 0)
 		return code;
-	json_array_foreach(field_array(answer, array), i, entry)
-	{
+	json_array_foreach (field_array(answer, array), i, entry) {
 		add_entry(&t, entry, cli_now(cli));
 	}
 	if (cli->is_json)
@@ -135,8 +134,7 @@ static void add_plan_row(struct table *t, const json_t *row)
 	const char *column;
 	json_t *value;
 
-	json_object_foreach(columns, column, value)
-	{
+	json_object_foreach (columns, column, value) {
 		const json_t *old = json_object_get(before, column);
 		const json_t *new = json_object_get(after, column);
 
@@ -157,8 +155,7 @@ static void add_plan(struct cli *cli, struct str *out, const json_t *plan)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)plan, i, row)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)plan, i, row) {
 		add_plan_row(&t, row);
 	}
 	if (t.cells_n > 0)
@@ -173,11 +170,7 @@ static const struct count {
 	const char *key;
 	const char *would; /* of a dry run */
 } counts[] = {
-	{"inserted", "insert"},
-        {"updated",  "update"},
-        {"closed",   "close" },
-        {"skipped",  "skip"  }
-};
+	{"inserted", "insert"}, {"updated", "update"}, {"closed", "close"}, {"skipped", "skip"}};
 
 static void add_counts(struct str *out, const json_t *run, bool is_dry)
 {
@@ -205,8 +198,7 @@ static void add_errors(struct cli *cli, struct str *out, const json_t *errors)
 	json_t *error;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)errors, i, error)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)errors, i, error) {
 		const char *text = json_is_string(error) ? json_string_value(error)
 							 : field_or(error, "message", "error");
 

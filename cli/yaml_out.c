@@ -99,8 +99,7 @@ static void add_map(struct str *out, const json_t *map, size_t indent, bool is_i
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)map, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
 		add_indent(out, is_inline ? 0 : indent);
 		is_inline = false;
 		add_text(out, key);
@@ -114,8 +113,7 @@ static void add_list(struct str *out, const json_t *list, size_t indent, bool is
 	const json_t *value;
 	size_t i;
 
-	json_array_foreach((json_t *)(uintptr_t)list, i, value)
-	{
+	json_array_foreach ((json_t *)(uintptr_t)list, i, value) {
 		add_indent(out, is_inline ? 0 : indent);
 		is_inline = false;
 		str_addc(out, '-');

@@ -99,7 +99,7 @@ static const struct conf_item alerts_items[] = {
 };
 
 const struct conf_section alerts_sections[] = {
-	{"alerts",    alerts_items, CONF_T_MAP, "who is told of what, and how"},
+	{"alerts", alerts_items, CONF_T_MAP, "who is told of what, and how"},
 	{0},
 };
 
@@ -137,11 +137,9 @@ static int decode_channel(const char *name, const json_t *object, struct channel
 	c->ops = type_of(object, &why);
 	if (!c->ops)
 		return err_set(err, -EINVAL, "%s", why);
-	json_object_foreach(
-		(json_t *)object, key,
-		value) if (!str_eq(key, "rate") &&
-			   !str_eq(key, c->ops->type)) return err_set(err, -EINVAL,
-								      "unknown option '%s'", key);
+	json_object_foreach ((json_t *)object, key, value)
+		if (!str_eq(key, "rate") && !str_eq(key, c->ops->type))
+			return err_set(err, -EINVAL, "unknown option '%s'", key);
 	c->opts = mem_alloc(c->ops->opts_size);
 	rc = conf_decode(c->ops->items, json_object_get(object, c->ops->type), c->opts, err);
 	if (rc < 0) {
@@ -161,8 +159,7 @@ static int decode_channels(const json_t *section, struct alerts *a, struct err *
 	json_t *object;
 
 	a->channels = mem_array(json_object_size(channels) + 1, sizeof(*a->channels));
-	json_object_foreach(channels, name, object)
-	{
+	json_object_foreach (channels, name, object) {
 		int rc = decode_channel(name, object, &a->channels[a->channels_n++], err);
 
 		if (rc < 0) {
@@ -439,8 +436,7 @@ static void check_one_rule(const json_t *rule, size_t at, service_problem_fn pro
 	const json_t *glob;
 	size_t i;
 
-	json_array_foreach(one, i, glob)
-	{
+	json_array_foreach (one, i, glob) {
 		const char *why =
 			json_is_string(glob) ? glob_problem(json_string_value(glob)) : NULL;
 		HALE_CLEANUP(cleanup_free)
@@ -483,8 +479,10 @@ void alerts_check(const json_t *section, service_problem_fn problem, void *ctx)
 	json_t *object;
 	size_t i;
 
-	json_object_foreach(channels, name, object) check_channel(name, object, problem, ctx);
-	json_array_foreach((json_t *)rules, i, rule) check_one_rule(rule, i, problem, ctx);
+	json_object_foreach (channels, name, object)
+		check_channel(name, object, problem, ctx);
+	json_array_foreach ((json_t *)rules, i, rule)
+		check_one_rule(rule, i, problem, ctx);
 	check_names(rules, problem, ctx);
 	if (json_array_size(rules) > 0 && json_object_size(channels) == 0)
 		problem(ctx, "/alerts/rules", "there are rules, but no channels to tell");

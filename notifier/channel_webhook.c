@@ -74,8 +74,9 @@ static bool has_content_type(const json_t *headers)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)headers, name,
-			    value) if (strcasecmp(name, "content-type") == 0) return true;
+	json_object_foreach ((json_t *)headers, name, value)
+		if (strcasecmp(name, "content-type") == 0)
+			return true;
 	return false;
 }
 

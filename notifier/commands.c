@@ -174,10 +174,10 @@ static void notifier_status(void *ctx, struct command_request *rq, const json_t 
 }
 
 const struct command_method notifier_methods[] = {
-	{"alerts.list",						alerts_list, "{\"state\": open|resolved|all, \"limit\"} -> {\"alerts\"}"},
+	{"alerts.list", alerts_list, "{\"state\": open|resolved|all, \"limit\"} -> {\"alerts\"}"},
 	{"alerts.show", alerts_show, "{\"id\"} -> the alert with its deliveries and attempts"},
-	{"deliveries.list",						deliveries_list, "{\"limit\"} -> {\"deliveries\"}, newest first"},
-	{"notify.test",    notify_test, "{\"channel\"} -> {\"status\": sent|failed, \"detail\"}"},
-	{"notifier.status",					    notifier_status, "{} -> rules, channels, counts"},
-	{0	    },
+	{"deliveries.list", deliveries_list, "{\"limit\"} -> {\"deliveries\"}, newest first"},
+	{"notify.test", notify_test, "{\"channel\"} -> {\"status\": sent|failed, \"detail\"}"},
+	{"notifier.status", notifier_status, "{} -> rules, channels, counts"},
+	{0},
 };

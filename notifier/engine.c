@@ -436,8 +436,9 @@ int engine_snapshot(struct engine *e, const json_t *snapshot, int64_t now_ms, st
 		return -EINVAL;
 	for (i = 0; i < e->tracked_n; i++)
 		((struct tracked *)e->tracked[i])->is_seen = false;
-	json_array_foreach((json_t *)components, i, object) if (take_component(e, object, &t) == 0)
-		t->is_seen = true;
+	json_array_foreach ((json_t *)components, i, object)
+		if (take_component(e, object, &t) == 0)
+			t->is_seen = true;
 	for (i = e->tracked_n; i-- > 0;) {
 		t = e->tracked[i];
 		if (!t->is_seen)

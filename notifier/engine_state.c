@@ -236,8 +236,9 @@ static int slot_decode(struct engine *e, const json_t *value)
 	s->current = current;
 	s->announced = announced;
 	s->last_ms = last;
-	json_object_foreach(told, name, at) if (status_from_name(name, &told_status))
-		s->told_ms[told_status] = json_integer_value(at);
+	json_object_foreach (told, name, at)
+		if (status_from_name(name, &told_status))
+			s->told_ms[told_status] = json_integer_value(at);
 	if (json_is_object(alert))
 		s->alert = json_deep_copy(alert);
 	s->is_dirty = false;

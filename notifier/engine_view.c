@@ -14,10 +14,10 @@
 static const struct {
 	enum severity component, overall;
 } severities[STATUS_MAX] = {
-	[STATUS_HEALTHY] = {SEVERITY_INFO,     SEVERITY_INFO    },
-	[STATUS_UNKNOWN] = {SEVERITY_WARNING,  SEVERITY_WARNING },
-	[STATUS_DEGRADED] = {SEVERITY_WARNING,  SEVERITY_WARNING },
-	[STATUS_CRITICAL] = {SEVERITY_HIGH,     SEVERITY_CRITICAL},
+	[STATUS_HEALTHY] = {SEVERITY_INFO, SEVERITY_INFO},
+	[STATUS_UNKNOWN] = {SEVERITY_WARNING, SEVERITY_WARNING},
+	[STATUS_DEGRADED] = {SEVERITY_WARNING, SEVERITY_WARNING},
+	[STATUS_CRITICAL] = {SEVERITY_HIGH, SEVERITY_CRITICAL},
 	[STATUS_DOWN] = {SEVERITY_CRITICAL, SEVERITY_CRITICAL},
 };
 
@@ -120,8 +120,9 @@ static char *overall_message(const struct engine *e)
 	const json_t *view;
 	size_t i;
 
-	json_array_foreach(culprits, i, view) str_addf(
-		&text, "%s%s: %s", i ? ", " : "", text_of(view, "label"), text_of(view, "message"));
+	json_array_foreach (culprits, i, view)
+		str_addf(&text, "%s%s: %s", i ? ", " : "", text_of(view, "label"),
+			 text_of(view, "message"));
 	json_decref(culprits);
 	if (text.len == 0)
 		str_add(&text, "All systems healthy");

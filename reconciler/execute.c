@@ -29,7 +29,8 @@ static size_t bind_object(enum db_engine engine, const json_t *object, struct va
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach((json_t *)object, name, value) value_bind(engine, value, &out[n++]);
+	json_object_foreach ((json_t *)object, name, value)
+		value_bind(engine, value, &out[n++]);
 	return n;
 }
 
@@ -47,7 +48,8 @@ static int run_change(const struct execution *x, struct db *db, const struct pla
 	size_t i;
 	int rc;
 
-	json_array_foreach(row->identity, i, part) value_bind(engine, part, &bound[n++]);
+	json_array_foreach (row->identity, i, part)
+		value_bind(engine, part, &bound[n++]);
 	for (i = 0; i < n; i++)
 		values[i] = bound[i].value;
 	statement_change(x->spec, row, &sql);

@@ -25,8 +25,7 @@ void gate_snapshot(struct gate *g, const json_t *snapshot)
 	size_t i;
 
 	gate_done(g);
-	json_array_foreach(json_object_get(snapshot, "components"), i, component)
-	{
+	json_array_foreach (json_object_get(snapshot, "components"), i, component) {
 		const char *id = json_string_value(json_object_get(component, "id"));
 
 		if (id != NULL)

@@ -182,8 +182,8 @@ const struct conf_item action_items[] = {
 };
 
 const struct conf_section reconciler_sections[] = {
-	{"reconcile", job_items,    CONF_T_DICT,
-	 "Jobs that make a table agree with a source of truth"                  },
-	{"actions",   action_items, CONF_T_DICT, "Recovery actions, run by hand"},
-	{NULL,        NULL,         CONF_T_END,  NULL                           },
+	{"reconcile", job_items, CONF_T_DICT,
+	 "Jobs that make a table agree with a source of truth"},
+	{"actions", action_items, CONF_T_DICT, "Recovery actions, run by hand"},
+	{NULL, NULL, CONF_T_END, NULL},
 };

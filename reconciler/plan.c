@@ -76,8 +76,7 @@ static void read_source(struct making *m, const json_t *rows)
 	size_t i;
 
 	side_init(&m->source, json_array_size(rows));
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		struct err err = {0};
 		json_t *parts = NULL;
 
@@ -116,8 +115,7 @@ static void read_target(struct making *m, const json_t *rows)
 	size_t i;
 
 	side_init(&m->target, json_array_size(rows));
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		json_t *parts = target_key(m, row);
 
 		if (parts != NULL)
@@ -210,8 +208,7 @@ static json_t *before_of(const json_t *row, json_t *after)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(after, name, value)
-	{
+	json_object_foreach (after, name, value) {
 		json_t *old = json_object_get(row, name);
 
 		if (old != NULL)

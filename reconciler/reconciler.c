@@ -46,8 +46,7 @@ static int build_jobs(struct reconciler *r, const json_t *section, struct err *e
 	json_t *options;
 
 	r->jobs = mem_array(json_object_size(section) + 1, sizeof(*r->jobs));
-	json_object_foreach((json_t *)section, name, options)
-	{
+	json_object_foreach ((json_t *)section, name, options) {
 		struct job_spec spec;
 		int rc = spec_decode(name, options, &spec, err);
 
@@ -64,8 +63,7 @@ static int build_actions(struct reconciler *r, const json_t *section, struct err
 	json_t *options;
 
 	r->actions = mem_array(json_object_size(section) + 1, sizeof(*r->actions));
-	json_object_foreach((json_t *)section, name, options)
-	{
+	json_object_foreach ((json_t *)section, name, options) {
 		int rc = action_init(&r->actions[r->actions_n], r->service, name, options, err);
 
 		if (rc < 0)
@@ -188,8 +186,7 @@ static void check(const json_t *slice, service_problem_fn problem, void *ctx)
 	const char *name;
 	json_t *options;
 
-	json_object_foreach(json_object_get(slice, "reconcile"), name, options)
-	{
+	json_object_foreach (json_object_get(slice, "reconcile"), name, options) {
 		struct job_checking c = {.name = name, .problem = problem, .ctx = ctx};
 		struct err err = {0};
 		struct job_spec spec;
@@ -201,7 +198,7 @@ static void check(const json_t *slice, service_problem_fn problem, void *ctx)
 		spec_check(&spec, on_job_problem, &c);
 		spec_done(&spec);
 	}
-	json_object_foreach(json_object_get(slice, "actions"), name, options)
+	json_object_foreach (json_object_get(slice, "actions"), name, options)
 		action_check(name, options, problem, ctx);
 }
 

@@ -25,8 +25,7 @@ static void name_slot(struct slot *slot, json_t *parts)
 	const json_t *part;
 	size_t i;
 
-	json_array_foreach(parts, i, part)
-	{
+	json_array_foreach (parts, i, part) {
 		HALE_CLEANUP(str_done) struct str text = {0};
 
 		value_text(part, &text);

@@ -46,8 +46,7 @@ static void make_sets(struct plan_sets *sets, const json_t *texts)
 	const char *name;
 	json_t *text;
 
-	json_object_foreach((json_t *)texts, name, text)
-	{
+	json_object_foreach ((json_t *)texts, name, text) {
 		sets->v = mem_grow(sets->v, sets->n + 1, sizeof(*sets->v));
 		sets->v[sets->n] = (struct plan_set){.name = mem_dup(name)};
 		mapping_init(&sets->v[sets->n++].value, json_string_value(text), MAPPING_CONSTANT);

@@ -101,8 +101,7 @@ static void add_insert(const json_t *after, struct str *out)
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach((json_t *)after, name, value)
-	{
+	json_object_foreach ((json_t *)after, name, value) {
 		str_add(out, separator);
 		add_name(out, name);
 		separator = ", ";
@@ -122,8 +121,7 @@ static size_t add_set(const json_t *after, struct str *out)
 	size_t n = 0;
 
 	str_add(out, " SET ");
-	json_object_foreach((json_t *)after, name, value)
-	{
+	json_object_foreach ((json_t *)after, name, value) {
 		if (n > 0)
 			str_add(out, ", ");
 		add_name(out, name);

@@ -45,11 +45,7 @@ void value_text(const json_t *value, struct str *out)
 /* Databases spell a truth value in their own ways: 1, t, true. -1: none. */
 static int truth_of(const json_t *value)
 {
-	static const char *const words[][2] = {
-		{"f",     "t"   },
-                {"false", "true"},
-                {"0",     "1"   }
-        };
+	static const char *const words[][2] = {{"f", "t"}, {"false", "true"}, {"0", "1"}};
 	const char *text = json_string_value(value);
 
 	if (json_is_boolean(value))

@@ -34,9 +34,9 @@ static size_t weigh(const json_t *value)
 
 	if (json_is_string(value))
 		return bytes + json_string_length(value);
-	json_object_foreach((json_t *)value, key, member)
+	json_object_foreach ((json_t *)value, key, member)
 		bytes += VALUE_BYTES + strlen(key) + weigh(member);
-	json_array_foreach((json_t *)value, i, member)
+	json_array_foreach ((json_t *)value, i, member)
 		bytes += sizeof(json_t *) + weigh(member);
 	return bytes;
 }
@@ -74,7 +74,7 @@ static void drop_one(struct queue *q)
 	enum queue_class class = QUEUE_RESULT;
 
 	while (q->lists[class].first == NULL)
-		class++;
+		class ++;
 	item = take_first(q, class);
 	q->dropped[class]++;
 	queue_line_done(&item->line);
@@ -108,8 +108,8 @@ bool queue_pop(struct queue *q, struct history_line *line_r)
 	for (enum queue_class c = 0; c < QUEUE_CLASS_MAX; c++) {
 		const struct queue_item *first = q->lists[c].first;
 
-		if (first != NULL && (oldest == QUEUE_CLASS_MAX ||
-				      first->number < q->lists[oldest].first->number))
+		if (first != NULL &&
+		    (oldest == QUEUE_CLASS_MAX || first->number < q->lists[oldest].first->number))
 			oldest = c;
 	}
 	if (oldest == QUEUE_CLASS_MAX)

@@ -16,19 +16,19 @@
 
 /* One transaction per second or per this many lines, whichever comes first: a commit costs as much
  * as a hundred rows. */
-#define BATCH_LINES 1000
-#define FLUSH_MS 1000
+#define BATCH_LINES            1000
+#define FLUSH_MS               1000
 /* Deleting this many rows takes milliseconds, so that a writer never waits long for a purge. */
-#define PURGE_ROWS 1000
+#define PURGE_ROWS             1000
 /* The first purge waits until the start of everything is over. */
-#define PURGE_FIRST_MS 60000
+#define PURGE_FIRST_MS         60000
 #define PURGE_EVERY_DEFAULT_MS 3600000
 /* After SIGTERM: lines published just before may still be in the socket. */
-#define STOP_DRAIN_MS 50
+#define STOP_DRAIN_MS          50
 /* How long a stopping recorder goes on trying a store that refuses. */
-#define STOP_GIVE_UP_MS 3000
+#define STOP_GIVE_UP_MS        3000
 /* Lost lines are told this often at most. */
-#define DROPPED_EVENT_MS 60000
+#define DROPPED_EVENT_MS       60000
 
 static const struct backoff_policy retry_policy = {
 	.base_ms = 250, .factor = 2, .cap_ms = 30000, .jitter_percent = 20};
@@ -58,7 +58,7 @@ struct recorder {
 
 	uv_timer_t timer; /* next write, or next try */
 	uv_timer_t purge_timer;
-	bool is_closed;      /* handles are closing */
+	bool is_closed; /* handles are closing */
 	bool is_feed_open;
 	bool is_flush_due;
 	bool is_waiting; /* for the next try */
@@ -166,10 +166,8 @@ static void arm(struct recorder *r, uint64_t delay_ms)
 static void enqueue(struct recorder *r, const char *topic, const char *epoch, uint64_t seq,
 		    json_t *object /* taken */)
 {
-	struct history_line line = {.topic = mem_dup(topic),
-				    .epoch = mem_dup(epoch),
-				    .seq = seq,
-				    .object = object};
+	struct history_line line = {
+		.topic = mem_dup(topic), .epoch = mem_dup(epoch), .seq = seq, .object = object};
 	enum queue_class class = queue_classify(topic, object);
 	uint64_t dropped = queue_dropped(&r->queue);
 
@@ -404,8 +402,8 @@ struct recorder *recorder_new(struct service *s, struct history_options *options
 
 void recorder_start(struct recorder *r)
 {
-	int64_t every_ms = r->options.purge_every_ms > 0 ? r->options.purge_every_ms
-							 : PURGE_EVERY_DEFAULT_MS;
+	int64_t every_ms =
+		r->options.purge_every_ms > 0 ? r->options.purge_every_ms : PURGE_EVERY_DEFAULT_MS;
 
 	(void)uv_timer_start(&r->purge_timer, on_purge_timer,
 			     (uint64_t)HALE_MIN(every_ms, PURGE_FIRST_MS), (uint64_t)every_ms);

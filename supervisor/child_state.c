@@ -7,11 +7,11 @@
 
 /* What a cell asks for beside its action. */
 enum cell_kind {
-	IGNORE,  /* nothing to do, and that is right */
-	GO,      /* to `next`, with `action` */
-	FAILED,  /* a failure: backoff, or held if it is time to give up */
-	RESUME,  /* stopping is over: where `after` says */
-	STABLE,  /* ready long enough: forget failures */
+	IGNORE, /* nothing to do, and that is right */
+	GO,     /* to `next`, with `action` */
+	FAILED, /* a failure: backoff, or held if it is time to give up */
+	RESUME, /* stopping is over: where `after` says */
+	STABLE, /* ready long enough: forget failures */
 };
 
 struct cell {
@@ -21,6 +21,8 @@ struct cell {
 	enum child_after after;
 };
 
+/* The table is to be read as one; the formatter would tear its rows apart. */
+/* clang-format off */
 #define TO(state, what) {.kind = GO, .next = PROCESS_##state, .action = CHILD_DO_##what}
 #define DOWN(what, then)                                                                           \
 	{.kind = GO, .next = PROCESS_STOPPING, .action = CHILD_DO_##what, .after = CHILD_AFTER_##then}
@@ -102,18 +104,14 @@ static const struct cell table[PROCESS_STATE_MAX][CHILD_EV_MAX] = {
 		[CHILD_EV_TICK] = NONE,
 	},
 };
+/* clang-format on */
 
 static const char *const event_names[CHILD_EV_MAX] = {
-	[CHILD_EV_START] = "start",
-	[CHILD_EV_READY] = "ready",
-	[CHILD_EV_EXIT_OK] = "exit_ok",
-	[CHILD_EV_EXIT_CONFIG] = "exit_config",
-	[CHILD_EV_EXIT_FAIL] = "exit_fail",
-	[CHILD_EV_TIMEOUT] = "timeout",
-	[CHILD_EV_WATCHDOG] = "watchdog",
-	[CHILD_EV_STOP] = "stop",
-	[CHILD_EV_RESTART] = "restart",
-	[CHILD_EV_TICK] = "tick",
+	[CHILD_EV_START] = "start",         [CHILD_EV_READY] = "ready",
+	[CHILD_EV_EXIT_OK] = "exit_ok",     [CHILD_EV_EXIT_CONFIG] = "exit_config",
+	[CHILD_EV_EXIT_FAIL] = "exit_fail", [CHILD_EV_TIMEOUT] = "timeout",
+	[CHILD_EV_WATCHDOG] = "watchdog",   [CHILD_EV_STOP] = "stop",
+	[CHILD_EV_RESTART] = "restart",     [CHILD_EV_TICK] = "tick",
 };
 
 const char *child_event_name(enum child_event ev)
@@ -123,9 +121,8 @@ const char *child_event_name(enum child_event ev)
 
 void child_machine_init(struct child_machine *m)
 {
-	*m = (struct child_machine){.state = PROCESS_STOPPED,
-				    .deadline_ms = INT64_MAX,
-				    .watchdog_due_ms = INT64_MAX};
+	*m = (struct child_machine){
+		.state = PROCESS_STOPPED, .deadline_ms = INT64_MAX, .watchdog_due_ms = INT64_MAX};
 }
 
 static void enter(struct child_machine *m, const struct child_policy *policy,

@@ -45,33 +45,33 @@ struct child_policy {
 	int64_t stable_after_ms; /* ready this long: failures forgotten */
 	uint32_t burst;          /* more failures than this within window: crash-looping */
 	int64_t window_ms;
-	uint32_t give_up_after;  /* consecutive failures until held; 0 never */
+	uint32_t give_up_after; /* consecutive failures until held; 0 never */
 	int64_t start_timeout_ms;
 	int64_t stop_timeout_ms;
-	int64_t watchdog_ms;     /* 0: none */
+	int64_t watchdog_ms; /* 0: none */
 };
 
 /* After SIGABRT a core may take a while to write; then SIGKILL. */
 #define CHILD_ABORT_GRACE_MS 2000
 /* Failures remembered for the crash-loop window; a larger burst setting counts as this. */
-#define CHILD_BURST_MAX 32
+#define CHILD_BURST_MAX      32
 
 struct child_machine {
 	enum process_state state;
 	enum child_after { CHILD_AFTER_STOPPED, CHILD_AFTER_START, CHILD_AFTER_BACKOFF } after;
 	struct backoff backoff;
 	bool is_crash_looping;
-	int64_t deadline_ms;       /* of the state: start, stop, backoff, stable; INT64_MAX none */
-	int64_t watchdog_due_ms;   /* INT64_MAX none */
+	int64_t deadline_ms;     /* of the state: start, stop, backoff, stable; INT64_MAX none */
+	int64_t watchdog_due_ms; /* INT64_MAX none */
 	int64_t fails_ms[CHILD_BURST_MAX]; /* times of the latest failures, a ring */
 	uint32_t fails_n;
 	uint32_t failures_total;
-	uint32_t failures_in_row;  /* since the last stable run */
+	uint32_t failures_in_row; /* since the last stable run */
 };
 
 struct child_decision {
 	enum child_action action;
-	bool has_changed;          /* state is another than before */
+	bool has_changed; /* state is another than before */
 	bool crash_loop_began;
 	bool crash_loop_ended;
 };

@@ -139,8 +139,7 @@ static void process_event(struct haled *d, struct command_request *rq, const jso
 
 		json_array_append_new(out, json_string(child_name(matched[i])));
 		/* Asked to restart what is stopped, people mean: have it run. */
-		child_event(matched[i],
-			    ev == CHILD_EV_RESTART && is_down ? CHILD_EV_START : ev);
+		child_event(matched[i], ev == CHILD_EV_RESTART && is_down ? CHILD_EV_START : ev);
 	}
 	free(matched);
 	command_reply(rq, json_pack("{s:o}", "processes", out));
@@ -210,8 +209,8 @@ static void call_ping(void *ctx, struct command_request *rq, const json_t *param
 	struct haled *d = ctx;
 
 	(void)params;
-	command_reply(rq, json_pack("{s:s, s:i, s:I, s:I}", "service", "haled", "generation", 1, "pid",
-				    (json_int_t)getpid(), "uptime_ms",
+	command_reply(rq, json_pack("{s:s, s:i, s:I, s:I}", "service", "haled", "generation", 1,
+				    "pid", (json_int_t)getpid(), "uptime_ms",
 				    (json_int_t)(clock_wall_ms() - d->started_ms)));
 }
 
@@ -237,7 +236,8 @@ static void call_methods(void *ctx, struct command_request *rq, const json_t *pa
 	(void)ctx;
 	(void)params;
 	for (const struct command_method *m = haled_methods; m->name != NULL; m++)
-		json_array_append_new(out, json_pack("{s:s, s:s}", "name", m->name, "help", m->help));
+		json_array_append_new(out,
+				      json_pack("{s:s, s:s}", "name", m->name, "help", m->help));
 	command_reply(rq, json_pack("{s:o}", "methods", out));
 }
 

@@ -54,7 +54,8 @@ static int load_manifests(const struct config_dirs *dirs, struct tree *tree,
 			  struct manifest_set *set, struct err *err)
 {
 	HALE_CLEANUP(cleanup_free) char *libexec = path_join(dirs->exe_dir, "../libexec/hale");
-	HALE_CLEANUP(cleanup_free) char *shared = path_join(dirs->exe_dir, "../share/hale/manifests");
+	HALE_CLEANUP(cleanup_free)
+	char *shared = path_join(dirs->exe_dir, "../share/hale/manifests");
 	HALE_CLEANUP(cleanup_free) char *plugins = path_join(dirs->exe_dir, "../lib/hale/plugins");
 	const char *bin_dirs[] = {dirs->exe_dir, libexec, NULL};
 	const struct node *section = node_get(tree_root(tree), "plugins");
@@ -64,7 +65,8 @@ static int load_manifests(const struct config_dirs *dirs, struct tree *tree,
 	if (rc == 0 && access(plugins, R_OK) == 0)
 		rc = manifest_set_load(set, plugins, bin_dirs, err);
 	/* Read before the schema can be: what is not a list of texts is the schema's to refuse. */
-	for (size_t i = 0; rc == 0 && extra != NULL && extra->type == NODE_LIST && i < extra->n; i++) {
+	for (size_t i = 0; rc == 0 && extra != NULL && extra->type == NODE_LIST && i < extra->n;
+	     i++) {
 		const struct node *dir = extra->items[i].value;
 
 		if (dir->type == NODE_SCALAR)
@@ -194,7 +196,7 @@ static int read_components(struct config *c, struct err *err)
 	json_t *json;
 
 	c->components = mem_array(json_object_size(all) + c->processes_n, sizeof(*c->components));
-	json_object_foreach(all, id, json) {
+	json_object_foreach (all, id, json) {
 		const char *kind = json_string_value(json_object_get(json, "kind"));
 		HALE_CLEANUP(cleanup_free) char *process = slice_check_process(kind, json);
 		int rc = core_component(id, json, kind, process, c->node,
@@ -239,8 +241,8 @@ static void stamp_text(const struct config *c, char buf[32])
 static void deep_check(const struct config *c, const struct config_dirs *dirs, struct tree *tree,
 		       struct report *report)
 {
-	HALE_CLEANUP(cleanup_free) char *path =
-		dirs->state_dir == NULL ? NULL : path_join(dirs->state_dir, STAMP_FILE);
+	HALE_CLEANUP(cleanup_free)
+	char *path = dirs->state_dir == NULL ? NULL : path_join(dirs->state_dir, STAMP_FILE);
 	HALE_CLEANUP(str_done) struct str known = {0};
 	char now[32];
 

@@ -14,7 +14,8 @@ const struct conf_item instance_items[] = {
 	CONF_STR(struct instance_options, node,
 		 .help = "name of this machine in all messages; the host's name if absent"),
 	CONF_STR(struct instance_options, timezone,
-		 .help = "time zone of schedules and texts, e.g. America/New_York; the host's if absent"),
+		 .help = "time zone of schedules and texts, e.g. America/New_York; the host's if "
+			 "absent"),
 	CONF_END,
 };
 
@@ -41,7 +42,8 @@ const struct conf_item plugins_items[] = {
 	CONF_END,
 };
 
-#define RESTART_(kind, field, ...) CONF_ITEM_(kind, __typeof__(((struct process_options *)0)->restart), field, __VA_ARGS__)
+#define RESTART_(kind, field, ...)                                                                 \
+	CONF_ITEM_(kind, __typeof__(((struct process_options *)0)->restart), field, __VA_ARGS__)
 
 static const struct conf_item restart_items[] = {
 	RESTART_(CONF_T_DURATION, base_ms, .name = "base", .def = "100ms", .min = 1, .max = 3600000,
@@ -71,7 +73,8 @@ const struct conf_item process_items[] = {
 	CONF_ENUM(struct process_options, log_level, .def = "info",
 		  .choices = "debug|info|warn|error", .help = "least level it logs"),
 	CONF_DURATION(struct process_options, start_timeout_ms, .name = "start_timeout",
-		      .def = "30s", .min = 10, .max = 3600000, .help = "ready by then, or restarted"),
+		      .def = "30s", .min = 10, .max = 3600000,
+		      .help = "ready by then, or restarted"),
 	CONF_DURATION(struct process_options, stop_timeout_ms, .name = "stop_timeout", .def = "10s",
 		      .min = 10, .max = 3600000, .help = "gone by then after SIGTERM, or killed"),
 	CONF_DURATION(struct process_options, watchdog_ms, .name = "watchdog", .def = "30s",
@@ -139,7 +142,8 @@ const struct conf_item component_items[] = {
 	CONF_DICT(struct component_options, thresholds, threshold_items, struct threshold_options,
 		  .help = "by metric (took_ms is one): when it counts as degraded or critical"),
 	CONF_LIST(struct component_options, depends_on, .ref = "components",
-		  .help = "components it cannot work without: while one is down, no alerts about this"),
+		  .help = "components it cannot work without: while one is down, no alerts about "
+			  "this"),
 	CONF_STRMAP(struct component_options, labels, .help = "free names and values"),
 	CONF_END,
 };
@@ -155,8 +159,9 @@ static const struct conf_section core_sections[] = {
 
 json_t *core_manifest(void)
 {
-	json_t *m = json_pack("{s:i, s:s, s:s, s:{}, s:o}", "manifest", 1, "program", "haled", "role",
-			      "core", "sections", "component", manifest_options(component_items));
+	json_t *m =
+		json_pack("{s:i, s:s, s:s, s:{}, s:o}", "manifest", 1, "program", "haled", "role",
+			  "core", "sections", "component", manifest_options(component_items));
 	json_t *sections = json_object_get(m, "sections");
 
 	for (const struct conf_section *s = core_sections; s->name != NULL; s++)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -205,16 +206,38 @@ void haled_stop(struct haled *d)
 
 /* ---- life ---- */
 
-static int take_lock(struct haled *d, struct err *err)
+static int open_lock(const char *dir, int *fd, struct err *err)
 {
-	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.run_dir, "haled.lock");
+	HALE_CLEANUP(cleanup_free) char *path = path_join(dir, "haled.lock");
 
-	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (d->lock_fd < 0)
-		return err_errno(err, -errno, "cannot open %s", path);
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return *fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat of_a, of_b;
+
+	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+	       of_a.st_ino == of_b.st_ino;
+}
+
+/* Two that shared sockets, or wrote the same journal and databases, would spoil each other's. */
+static int take_locks(struct haled *d, struct err *err)
+{
+	int rc = open_lock(d->options.run_dir, &d->lock_fd, err);
+
+	if (rc < 0)
+		return rc;
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return err_set(err, -EBUSY, "another haled runs with the run directory %s",
 			       d->options.run_dir);
+	rc = open_lock(d->options.state_dir, &d->state_lock_fd, err);
+	if (rc < 0 || is_same_file(d->lock_fd, d->state_lock_fd))
+		return rc;
+	if (flock(d->state_lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "another haled runs with the state directory %s",
+			       d->options.state_dir);
 	return 0;
 }
 
@@ -253,7 +276,7 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	d->options = *options;
 	*options = (struct haled_options){0};
 	d->config = config;
-	d->lock_fd = -1;
+	d->lock_fd = d->state_lock_fd = -1;
 	d->stop_stage = -1;
 	d->started_ms = d->loaded_ms = clock_wall_ms();
 	d->home = (struct child_home){.run_dir = d->options.run_dir,
@@ -268,7 +291,7 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	d->health = health_new(&hooks);
 	rc = make_dirs(d, err);
 	if (rc == 0)
-		rc = take_lock(d, err);
+		rc = take_locks(d, err);
 	if (rc < 0)
 		return rc;
 	health_configure(d->health, config, clock_wall_ms());
@@ -323,6 +346,7 @@ static void close_all(struct haled *d, int code)
 	free(d->options.state_dir);
 	free(d->dirs.exe_dir);
 	cleanup_fd(&d->lock_fd);
+	cleanup_fd(&d->state_lock_fd);
 }
 
 int haled_run(struct haled *d)

@@ -44,7 +44,7 @@ struct haled {
 	uv_timer_t due_timer;    /* overdue components */
 	uv_timer_t save_timer;   /* state file */
 	uv_timer_t notify_timer; /* systemd's watchdog */
-	int lock_fd;
+	int lock_fd, state_lock_fd;
 	int64_t started_ms;   /* wall */
 	int64_t loaded_ms;    /* wall: configuration in force since */
 	int64_t due_armed_ms; /* wall: what due_timer was last set to */

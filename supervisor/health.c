@@ -442,8 +442,7 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 	const char *id;
 	json_t *save;
 
-	json_object_foreach(json_object_get(saved, "components"), id, save)
-	{
+	json_object_foreach (json_object_get(saved, "components"), id, save) {
 		restore_entry(map_get(&h->by_id, id), save, now_ms);
 	}
 	h->total = total_of(h);

@@ -203,8 +203,7 @@ void hub_forget(struct hub *hub, const char *service, uint64_t generation)
 	const char *epoch;
 	json_t *seq;
 
-	json_object_foreach(json_object_get(known, "acks"), epoch, seq)
-	{
+	json_object_foreach (json_object_get(known, "acks"), epoch, seq) {
 		if (strncmp(epoch, service, len) == 0 && epoch[len] == ':' &&
 		    strtoull(epoch + len + 1, NULL, 10) < generation)
 			inbox_forget(hub->inbox, epoch);

@@ -16,12 +16,13 @@
 #include "haled.h"
 #include "service/child_proto.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE      2
 #define EXIT_BAD_CONFIG 78
 
 static const char usage[] =
 	"Usage: haled [OPTIONS]\n"
-	"Supervises hale's processes, judges the health of what they watch, stays in the foreground.\n"
+	"Supervises hale's processes, judges the health of what they watch, stays in the "
+	"foreground.\n"
 	"\n"
 	"  -c, --config FILE     configuration (/etc/hale/hale.yaml)\n"
 	"      --run-dir DIR     sockets and lock (/run/hale)\n"

@@ -263,8 +263,7 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 	json_t *name;
 	size_t i, n = 0;
 
-	json_array_foreach(names, i, name)
-	{
+	json_array_foreach (names, i, name) {
 		const char *glob = json_string_value(name);
 		bool has_match = false;
 

@@ -41,7 +41,8 @@ static json_t *slice_base(const struct config *c, const char *service)
 {
 	json_t *instance = json_object_get(c->json, "instance");
 
-	return json_pack("{s:s, s:s, s:O}", "service", service, "node", c->node, "instance", instance);
+	return json_pack("{s:s, s:s, s:O}", "service", service, "node", c->node, "instance",
+			 instance);
 }
 
 static void add_process(struct config *c, const char *name, const char *program, json_t *slice)
@@ -91,18 +92,18 @@ static int check_processes(struct config *c, const struct manifest_set *manifest
 	const char *id, *name;
 	json_t *component, *slice;
 
-	json_object_foreach(json_object_get(c->json, "components"), id, component) {
+	json_object_foreach (json_object_get(c->json, "components"), id, component) {
 		if (json_is_true(json_object_get(component, "enabled")))
 			add_component(c, slices, id, component);
 	}
-	json_object_foreach(slices, name, slice) {
+	json_object_foreach (slices, name, slice) {
 		const char *kind = json_string_value(json_object_get(slice, "kind"));
 		const json_t *manifest = manifest_for_kind(manifests, kind);
 		const char *program = manifest_program(manifests, manifest);
 
 		if (program == NULL) {
-			(void)err_set(err, -ENOENT, "the program of check kind '%s' is not installed",
-				      kind);
+			(void)err_set(err, -ENOENT,
+				      "the program of check kind '%s' is not installed", kind);
 			json_decref(slices);
 			return -ENOENT;
 		}
@@ -121,7 +122,7 @@ static bool is_wanted(const struct config *c, const json_t *manifest)
 
 	if (!str_eq(run, "when_configured"))
 		return true;
-	json_object_foreach(json_object_get(manifest, "sections"), section, value) {
+	json_object_foreach (json_object_get(manifest, "sections"), section, value) {
 		if (json_object_size(json_object_get(c->json, section)) > 0)
 			return true;
 	}
@@ -134,13 +135,13 @@ static void add_sections(const struct config *c, const json_t *manifest, json_t 
 	json_t *value;
 	size_t i;
 
-	json_object_foreach(json_object_get(manifest, "sections"), section, value) {
+	json_object_foreach (json_object_get(manifest, "sections"), section, value) {
 		json_t *content = json_object_get(c->json, section);
 
 		if (content != NULL)
 			json_object_set(slice, section, content);
 	}
-	json_array_foreach(json_object_get(manifest, "reads"), i, value) {
+	json_array_foreach (json_object_get(manifest, "reads"), i, value) {
 		json_t *content = json_object_get(c->json, json_string_value(value));
 
 		if (content != NULL)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api.h"
 
-
 /* haled answers these at once; a reload validates in a separate process first. */
 #define COMMAND_TIMEOUT_MS 5000
-#define RELOAD_TIMEOUT_MS 30000
+#define RELOAD_TIMEOUT_MS  30000
 
 /* LEDGER (b): which HTTP status a command's error is. */
 static const struct {
@@ -12,9 +11,9 @@ static const struct {
 	unsigned status;
 	const char *name;
 } errors[] = {
-	{COMMAND_E_PARAMS, 400, "BAD_REQUEST"},   {COMMAND_E_NOT_FOUND, 404, "NOT_FOUND"},
-	{COMMAND_E_REFUSED, 409, "REFUSED"},      {COMMAND_E_FAILED, 409, "FAILED"},
-	{COMMAND_E_BUSY, 429, "BUSY"},            {COMMAND_E_TIMEOUT, 503, "NO_ANSWER"},
+	{COMMAND_E_PARAMS, 400, "BAD_REQUEST"}, {COMMAND_E_NOT_FOUND, 404, "NOT_FOUND"},
+	{COMMAND_E_REFUSED, 409, "REFUSED"},    {COMMAND_E_FAILED, 409, "FAILED"},
+	{COMMAND_E_BUSY, 429, "BUSY"},          {COMMAND_E_TIMEOUT, 503, "NO_ANSWER"},
 	{COMMAND_E_NO_PEER, 503, "NO_ANSWER"},
 };
 

@@ -66,7 +66,8 @@ void api_readyz(struct web *web, struct request *rq)
 {
 	bool has_snapshot = live_has_snapshot(web->live);
 	bool is_ready = has_snapshot && !live_is_stale(web->live);
-	const char *reason = has_snapshot ? "haled does not answer" : "waiting for haled's snapshot";
+	const char *reason =
+		has_snapshot ? "haled does not answer" : "waiting for haled's snapshot";
 	request_answer(rq, is_ready ? 200 : 503,
 		       reply_json(is_ready ? json_pack("{s:s}", "status", "ok")
 					   : json_pack("{s:s,s:s}", "status", "unavailable",

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define ASSET_MAX_BYTES (2u << 20)
-#define ETAG_BYTES 12
+#define ETAG_BYTES      12
 
 /* No inline script or style, nothing from elsewhere, no framing by others. */
 #define ASSETS_CSP                                                                                 \

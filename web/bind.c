@@ -66,7 +66,8 @@ int bind_parse(const char *text, struct bind_address *a_r, struct err *err)
 		a.is_loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 	} else {
 		return err_set(err, -EINVAL,
-			       "'%s' is no IP address (names are not looked up; * means all)", host);
+			       "'%s' is no IP address (names are not looked up; * means all)",
+			       host);
 	}
 	*a_r = a;
 	return 0;

@@ -12,13 +12,13 @@
 #include "web.h"
 
 /* How often the feed's silence is looked at. */
-#define WATCH_MS 2000
+#define WATCH_MS         2000
 /* Silent for so long, haled is asked whether it lives … */
-#define WATCH_SILENT_MS 6000
+#define WATCH_SILENT_MS  6000
 /* … and if it does not answer within this, what we know is called old. */
 #define WATCH_TIMEOUT_MS 4000
 /* Bus counters and reload state come by no line: asked for this often. */
-#define REFRESH_MS 10000
+#define REFRESH_MS       10000
 
 struct hale_web {
 	struct service *service;
@@ -228,17 +228,17 @@ static void web_status(void *ctx, struct command_request *rq, const json_t *para
 	web_counters(w->web, &c);
 	HALE_CLEANUP(str_done) struct str text = {0};
 	web_describe(w->web, &text);
-	command_reply(rq, json_pack("{s:s,s:I,s:I,s:I,s:I,s:b}", "listen", str_text(&text),
-				    "requests", (json_int_t)c.requests, "refused",
-				    (json_int_t)c.refused, "stream_clients",
-				    (json_int_t)c.stream_clients, "stream_dropped",
-				    (json_int_t)c.stream_dropped, "stale",
-				    live_is_stale(w->live)));
+	command_reply(rq,
+		      json_pack("{s:s,s:I,s:I,s:I,s:I,s:b}", "listen", str_text(&text), "requests",
+				(json_int_t)c.requests, "refused", (json_int_t)c.refused,
+				"stream_clients", (json_int_t)c.stream_clients, "stream_dropped",
+				(json_int_t)c.stream_dropped, "stale", live_is_stale(w->live)));
 }
 
 static const struct command_method methods[] = {
 	{"web.status", web_status,
-	 "-> {\"listen\",\"requests\",\"refused\",\"stream_clients\",\"stream_dropped\",\"stale\"}"},
+	 "-> "
+	 "{\"listen\",\"requests\",\"refused\",\"stream_clients\",\"stream_dropped\",\"stale\"}"},
 	{0},
 };
 

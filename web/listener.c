@@ -158,8 +158,7 @@ static int try_bind(struct listener *l)
 		close(fd);
 		return err_set(&l->problem, -EIO, "cannot start the HTTP server");
 	}
-	const union MHD_DaemonInfo *info =
-		MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	HALE_ASSERT(info);
 	int rc = uv_poll_init(l->loop, &l->poll, info->epoll_fd);
 	HALE_ASSERT(rc == 0);
@@ -169,8 +168,9 @@ static int try_bind(struct listener *l)
 	uv_timer_start(&l->aux, on_sweep, SWEEP_MS, SWEEP_MS);
 	l->port = bind_port(fd);
 	free(l->url);
-	l->url = mem_printf("http://%.*s:%u", (int)(strrchr(l->conf.address, ':') - l->conf.address),
-			    l->conf.address, (unsigned)l->port);
+	l->url =
+		mem_printf("http://%.*s:%u", (int)(strrchr(l->conf.address, ':') - l->conf.address),
+			   l->conf.address, (unsigned)l->port);
 	l->problem.text[0] = '\0';
 	backoff_ok(&l->backoff);
 	pump_now(l);

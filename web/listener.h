@@ -21,13 +21,13 @@
 /* Per listener: a descriptor each, below the process's RLIMIT_NOFILE with room to spare. */
 #define LISTENER_CONNECTIONS_MAX 512
 /* Request line and headers; browsers send some 2 KiB. Beyond it: 431. */
-#define LISTENER_HEADER_MAX 16384
+#define LISTENER_HEADER_MAX      16384
 /* Without a byte in either direction. */
-#define LISTENER_IDLE_S 15
+#define LISTENER_IDLE_S          15
 /* From the first byte awaited to the last byte of headers and body. */
-#define LISTENER_RECEIVE_MS 20000
+#define LISTENER_RECEIVE_MS      20000
 /* From the headers to the last byte of the answer: an export to a slow phone, not more. */
-#define LISTENER_REQUEST_MS 60000
+#define LISTENER_REQUEST_MS      60000
 
 struct listener;
 
@@ -50,7 +50,8 @@ size_t listener_deferred(const struct listener *l);
 void listener_close(struct listener *l, void (*on_closed)(void *ctx), void *ctx);
 
 const char *listener_address(const struct listener *l); /* as configured */
-const char *listener_url(const struct listener *l); /* "http://127.0.0.1:5051", with the real port */
+const char *
+listener_url(const struct listener *l); /* "http://127.0.0.1:5051", with the real port */
 const char *listener_problem(const struct listener *l); /* NULL while it listens */
 uint16_t listener_port(const struct listener *l);       /* the real one if 0 was asked for */
 const struct listener_stats *listener_stats_get(const struct listener *l);

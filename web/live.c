@@ -52,8 +52,7 @@ static json_t *index_by(const json_t *array, const char *key)
 	json_t *out = json_object();
 	size_t i;
 	json_t *item;
-	json_array_foreach(array, i, item)
-	{
+	json_array_foreach (array, i, item) {
 		const char *name = text_of(item, key);
 		if (name)
 			json_object_set(out, name, item);
@@ -95,8 +94,7 @@ void live_refresh(struct live *l, const json_t *status)
 	l->revision++;
 }
 
-static void put_or_remove(json_t *index, const json_t *line, const char *key,
-			  const char *subject)
+static void put_or_remove(json_t *index, const json_t *line, const char *key, const char *subject)
 {
 	json_t *state = json_object_get(line, "state");
 	const char *name = text_of(state, key);
@@ -280,7 +278,8 @@ static json_t *values(const json_t *index)
 	json_t *out = json_array();
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)index, key, value) json_array_append(out, value);
+	json_object_foreach ((json_t *)(uintptr_t)index, key, value)
+		json_array_append(out, value);
 	return out;
 }
 
@@ -299,8 +298,7 @@ static json_t *counts(const struct live *l)
 	json_int_t n[STATUS_MAX] = {0};
 	const char *key;
 	json_t *component;
-	json_object_foreach(l->components, key, component)
-	{
+	json_object_foreach (l->components, key, component) {
 		enum status s;
 		const char *name = text_of(component, "status");
 		if (name && status_from_name(name, &s) &&

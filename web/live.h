@@ -47,7 +47,7 @@ const json_t *live_component(const struct live *l, const char *id); /* NULL: no 
 const json_t *live_process(const struct live *l, const char *name);
 const json_t *live_components(const struct live *l); /* object by id, in haled's order */
 const json_t *live_processes(const struct live *l);  /* object by name */
-const json_t *live_recent(const struct live *l);     /* array of {"event","seq","data"}, oldest first */
+const json_t *live_recent(const struct live *l); /* array of {"event","seq","data"}, oldest first */
 
 /* The shape of `hale status -o json`, with "stale": true when it is. New reference. */
 json_t *live_document(const struct live *l);

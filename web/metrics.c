@@ -20,10 +20,12 @@ static enum status status_of(const struct live *l, const json_t *component)
 static void overall(struct prom *p, const struct live *l)
 {
 	enum status now = live_status(l);
-	prom_family(p, "overall_status", "gauge",
-		    "Health of the whole: 1 healthy, 0.5 degraded, 0 critical or down, -1 unknown.");
+	prom_family(
+		p, "overall_status", "gauge",
+		"Health of the whole: 1 healthy, 0.5 degraded, 0 critical or down, -1 unknown.");
 	prom_sample(p, NULL, status_gauge(now));
-	prom_family(p, "overall_state", "gauge", "1 for the state the whole is in, 0 for the others.");
+	prom_family(p, "overall_state", "gauge",
+		    "1 for the state the whole is in, 0 for the others.");
 	for (enum status s = STATUS_HEALTHY; s < STATUS_MAX; s++)
 		prom_sample(p, PROM_LABELS({"state", status_name(s)}), s == now);
 	if (live_score(l) < 0)
@@ -39,24 +41,21 @@ static void component_status(struct prom *p, const struct live *l)
 	json_t *all = (json_t *)(uintptr_t)live_components(l);
 	prom_family(p, "health_status", "gauge",
 		    "Component status: 1 healthy, 0.5 degraded, 0 critical or down, -1 unknown.");
-	json_object_foreach(all, id, c)
+	json_object_foreach (all, id, c)
 		prom_sample(p, PROM_LABELS({"component", id}), status_gauge(status_of(l, c)));
 	prom_family(p, "component_state", "gauge",
 		    "1 for the state the component is in, 0 for the others.");
-	json_object_foreach(all, id, c)
-	{
+	json_object_foreach (all, id, c) {
 		enum status now = status_of(l, c);
 		for (enum status s = STATUS_HEALTHY; s < STATUS_MAX; s++)
-			prom_sample(p,
-				    PROM_LABELS({"component", id}, {"state", status_name(s)}),
+			prom_sample(p, PROM_LABELS({"component", id}, {"state", status_name(s)}),
 				    s == now);
 	}
 	prom_family(p, "component_info", "gauge", "Labels of a component; always 1.");
-	json_object_foreach(all, id, c)
+	json_object_foreach (all, id, c)
 		prom_sample(p,
 			    PROM_LABELS({"component", id}, {"label", text_of(c, "label")},
-					{"kind", text_of(c, "kind")},
-					{"node", text_of(c, "node")},
+					{"kind", text_of(c, "kind")}, {"node", text_of(c, "node")},
 					{"impact", text_of(c, "impact")}),
 			    1);
 }
@@ -116,8 +115,7 @@ static void component_numbers(struct prom *p, const struct live *l)
 	json_t *all = (json_t *)(uintptr_t)live_components(l);
 	for (size_t i = 0; i < ARRAY_LEN(component_families); i++) {
 		prom_family(p, component_families[i].family, "gauge", component_families[i].help);
-		json_object_foreach(all, id, c)
-		{
+		json_object_foreach (all, id, c) {
 			double value = component_families[i].value(c);
 			if (value >= 0)
 				prom_sample(p, PROM_LABELS({"component", id}), value);
@@ -131,13 +129,12 @@ static void component_metrics(struct prom *p, const struct live *l)
 	json_t *c, *value;
 	prom_family(p, "component_metric", "gauge",
 		    "What the last check measured; the unit is the suffix of the metric label.");
-	json_object_foreach((json_t *)(uintptr_t)live_components(l), id, c)
-		json_object_foreach(json_object_get(c, "metrics"), name, value)
-	{
-		if (json_is_number(value))
-			prom_sample(p, PROM_LABELS({"component", id}, {"metric", name}),
-				    json_number_value(value));
-	}
+	json_object_foreach ((json_t *)(uintptr_t)live_components(l), id, c)
+		json_object_foreach (json_object_get(c, "metrics"), name, value) {
+			if (json_is_number(value))
+				prom_sample(p, PROM_LABELS({"component", id}, {"metric", name}),
+					    json_number_value(value));
+		}
 }
 
 static void processes(struct prom *p, const struct live *l)
@@ -146,21 +143,21 @@ static void processes(struct prom *p, const struct live *l)
 	json_t *x;
 	json_t *all = (json_t *)(uintptr_t)live_processes(l);
 	prom_family(p, "process_up", "gauge", "1 while the process is ready.");
-	json_object_foreach(all, name, x) prom_sample(
-		p, PROM_LABELS({"process", name}),
-		!live_is_stale(l) && str_eq(text_of(x, "state"), process_state_name(PROCESS_READY)));
+	json_object_foreach (all, name, x)
+		prom_sample(p, PROM_LABELS({"process", name}),
+			    !live_is_stale(l) &&
+				    str_eq(text_of(x, "state"), process_state_name(PROCESS_READY)));
 	prom_family(p, "process_restarts_total", "counter", "Restarts since haled started.");
-	json_object_foreach(all, name, x)
+	json_object_foreach (all, name, x)
 		prom_sample(p, PROM_LABELS({"process", name}),
 			    json_number_value(json_object_get(x, "restarts")));
 	prom_family(p, "process_crash_looping", "gauge", "1 while the process keeps crashing.");
-	json_object_foreach(all, name, x)
+	json_object_foreach (all, name, x)
 		prom_sample(p, PROM_LABELS({"process", name}),
 			    json_is_true(json_object_get(x, "crash_looping")));
 	prom_family(p, "process_state_since_timestamp_seconds", "gauge",
 		    "When the process came into its present state.");
-	json_object_foreach(all, name, x)
-	{
+	json_object_foreach (all, name, x) {
 		if (since_s(x) >= 0)
 			prom_sample(p, PROM_LABELS({"process", name}), since_s(x));
 	}
@@ -231,8 +228,7 @@ static void own(struct prom *p, const struct live *l, const struct metrics_web *
 	prom_sample(p, NULL, (double)web->stream_dropped);
 	prom_family(p, "build_info", "gauge", "Version of hale; always 1.");
 	prom_sample(p,
-		    PROM_LABELS({"version", HALE_VERSION},
-				{"node", text_of(live_base(l), "node")}),
+		    PROM_LABELS({"version", HALE_VERSION}, {"node", text_of(live_base(l), "node")}),
 		    1);
 }
 

@@ -21,14 +21,16 @@ static const struct conf_item token_items[] = {
 		 .help = "who uses it, for the log"),
 	CONF_STR(struct web_token, token,
 		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET,
-		 .help = "the secret sent as Authorization: Bearer; ${ENV} or ${file:…} keep it out of the file"),
+		 .help = "the secret sent as Authorization: Bearer; ${ENV} or ${file:…} keep it "
+			 "out of the file"),
 	CONF_ENUM(struct web_token, role, .def = "viewer", .choices = "viewer|operator|admin",
 		  .help = "viewer reads, operator also acts, admin may do everything"),
 	CONF_END};
 
 const struct conf_item web_items[] = {
 	CONF_ARRAY(struct web_options, listen, listen_items, struct web_listen,
-		   .help = "where to listen; default 127.0.0.1:5051 with public_details (loopback only)"),
+		   .help = "where to listen; default 127.0.0.1:5051 with public_details (loopback "
+			   "only)"),
 	CONF_ARRAY(struct web_options, tokens, token_items, struct web_token,
 		   .help = "API tokens; without any, nothing can be changed over HTTP"),
 	CONF_STR(struct web_options, metrics_prefix, .def = "hale", .flags = CONF_F_NONEMPTY,
@@ -36,7 +38,8 @@ const struct conf_item web_items[] = {
 	CONF_ENUM(struct web_options, degraded_status, .def = "503", .choices = "200|503",
 		  .help = "HTTP status of /health while the system is degraded"),
 	CONF_LIST(struct web_options, origins,
-		  .help = "origins of other sites whose pages may open the stream, https://ops.example.com"),
+		  .help = "origins of other sites whose pages may open the stream, "
+			  "https://ops.example.com"),
 	CONF_END};
 
 /* Prometheus data model: [a-zA-Z_:][a-zA-Z0-9_:]*; the colon is for recording rules. */

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 #define WEB_DEFAULT_ADDRESS "127.0.0.1:5051"
-#define WEB_DEFAULT_PREFIX "hale"
+#define WEB_DEFAULT_PREFIX  "hale"
 
 struct web_listen {
 	char *address;

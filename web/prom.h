@@ -21,7 +21,7 @@ struct prom_label {
 	const char *name; /* NULL ends a list */
 	const char *value;
 };
-#define PROM_LABELS(...) ((const struct prom_label[]){__VA_ARGS__ __VA_OPT__(, ) {0}})
+#define PROM_LABELS(...) ((const struct prom_label[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 
 /* type: "gauge" or "counter" (then family ends in _total). */
 void prom_family(struct prom *p, const char *family, const char *type, const char *help);

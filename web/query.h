@@ -12,11 +12,11 @@
 
 #include <stdint.h>
 
-#define QUERY_HOURS_DEFAULT 24.0
+#define QUERY_HOURS_DEFAULT  24.0
 /* Longer than the longest retention there is by default (400 days) would only mean "all". */
-#define QUERY_HOURS_MAX (24.0 * 3660)
+#define QUERY_HOURS_MAX      (24.0 * 3660)
 /* One answer is built in memory: this many rows are some five megabytes. */
-#define QUERY_LIMIT_MAX 10000
+#define QUERY_LIMIT_MAX      10000
 #define QUERY_CURSOR_LEN_MAX 256
 
 struct query_text { /* as they came; NULL: not given */

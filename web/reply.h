@@ -12,7 +12,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define REPLY_JSON "application/json"
+#define REPLY_JSON       "application/json"
 /* Fifteen digits: what a double holds for certain, so that 0.652 stays 0.652. */
 #define REPLY_JSON_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
 

@@ -14,7 +14,7 @@
 
 #include <stddef.h>
 
-#define ROUTE_PARAMS_MAX 2
+#define ROUTE_PARAMS_MAX    2
 #define ROUTE_PARAM_LEN_MAX 128
 
 struct web;
@@ -32,8 +32,8 @@ struct route {
 	unsigned flags;
 	/* Must lead, now or later, to exactly one answer (request.h). */
 	void (*handle)(struct web *web, struct request *rq);
-	const char *doc;           /* one line */
-	const char *const *query;  /* parameters it takes, NULL-terminated; NULL: any is ignored */
+	const char *doc;          /* one line */
+	const char *const *query; /* parameters it takes, NULL-terminated; NULL: any is ignored */
 };
 
 enum route_found { ROUTE_OK, ROUTE_NO_PATH, ROUTE_NO_METHOD };

@@ -207,8 +207,8 @@ static bool is_allowed_now(struct web *web, struct request *rq)
 
 static void refuse_upgrade(struct request *rq)
 {
-	struct reply *r = reply_error("UPGRADE_REQUIRED",
-				      "this is a WebSocket (RFC 6455, version 13)", NULL);
+	struct reply *r =
+		reply_error("UPGRADE_REQUIRED", "this is a WebSocket (RFC 6455, version 13)", NULL);
 	reply_header(r, "Upgrade", "websocket");
 	reply_header(r, "Sec-WebSocket-Version", "13");
 	request_answer(rq, 426, r);
@@ -227,7 +227,8 @@ void stream_accept(struct web *web, struct request *rq)
 	    !str_eq(request_header(rq, "Sec-WebSocket-Version"), "13"))
 		refuse_upgrade(rq);
 	else if (ws_accept_key(request_header(rq, "Sec-WebSocket-Key"), accept))
-		request_refuse(rq, 400, "BAD_REQUEST", "Sec-WebSocket-Key is not 16 bytes in base64");
+		request_refuse(rq, 400, "BAD_REQUEST",
+			       "Sec-WebSocket-Key is not 16 bytes in base64");
 	else if (origin &&
 		 !ws_origin_allowed(origin, request_header(rq, "Host"), &web->options->origins))
 		request_refuse(rq, 403, "FORBIDDEN_ORIGIN",

@@ -18,8 +18,8 @@
 
 #define STREAM_CLIENTS_MAX 128
 /* Per client; with STREAM_CLIENTS_MAX clients 128 MiB at the very worst. */
-#define STREAM_QUEUE_MAX (1u << 20)
-#define STREAM_AUTH_MS 5000
+#define STREAM_QUEUE_MAX   (1u << 20)
+#define STREAM_AUTH_MS     5000
 
 struct stream;
 

@@ -46,8 +46,8 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct l
 
 static void log_started(const struct listener *l)
 {
-	HALE_CLEANUP(cleanup_free) char *text =
-		mem_printf("Health check server started on %s", listener_url(l));
+	HALE_CLEANUP(cleanup_free)
+	char *text = mem_printf("Health check server started on %s", listener_url(l));
 	log_info(text);
 }
 
@@ -158,8 +158,8 @@ static void refuse_method(struct request *rq)
 {
 	HALE_CLEANUP(str_done) struct str allow = {0};
 	route_allow(routes, request_path(rq), &allow);
-	struct reply *r = reply_error("METHOD_NOT_ALLOWED", "this path does not know that method",
-				      NULL);
+	struct reply *r =
+		reply_error("METHOD_NOT_ALLOWED", "this path does not know that method", NULL);
 	reply_header(r, "Allow", str_text(&allow));
 	request_answer(rq, 405, r);
 }
@@ -180,9 +180,8 @@ static bool authorise(struct web *web, struct request *rq, const struct route *r
 		return true;
 	const char *authorization = request_header(rq, "Authorization");
 	const char *name = NULL;
-	enum role role = authorization
-				 ? auth_token(web->options, auth_bearer(authorization), &name)
-				 : role_without_token(rq, route);
+	enum role role = authorization ? auth_token(web->options, auth_bearer(authorization), &name)
+				       : role_without_token(rq, route);
 	if (role >= route->role) {
 		if (route->role >= ROLE_OPERATOR)
 			log_info("operation requested", KV_S("token", name),
@@ -210,8 +209,7 @@ void web_dispatch(void *ctx, struct request *rq)
 {
 	struct web *web = ctx;
 	struct route_match *match = request_match(rq);
-	enum route_found found =
-		route_find(routes, request_method(rq), request_path(rq), match);
+	enum route_found found = route_find(routes, request_method(rq), request_path(rq), match);
 	if (found == ROUTE_NO_PATH) {
 		request_refuse(rq, 404, "NOT_FOUND", "no such path; /api/v1/routes lists them");
 		return;

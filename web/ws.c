@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 /* Read in one loop turn, so that one client cannot keep the others waiting. */
-#define WS_TURN_BYTES 65536
+#define WS_TURN_BYTES       65536
 /* Frames waiting to be written. The owner bounds the bytes; this bounds what has none: the pongs a
  * peer may ask for without end and never read. */
 #define WS_QUEUE_FRAMES_MAX 16384

@@ -20,10 +20,10 @@
 
 /* What a client has to say is a token or a subscription. Longer: closed with 1009. */
 #define WS_MESSAGE_MAX 8192
-#define WS_PING_MS 25000
+#define WS_PING_MS     25000
 /* Two pings without a sign of life. */
-#define WS_DEAD_MS 55000
-#define WS_CLOSE_MS 3000
+#define WS_DEAD_MS     55000
+#define WS_CLOSE_MS    3000
 
 enum ws_code {
 	WS_NORMAL = 1000,

@@ -9,9 +9,9 @@
 
 #include "sha1.h"
 
-#define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define WS_GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define WS_NONCE_BYTES 16
-#define WS_KEY_LEN 24
+#define WS_KEY_LEN     24
 
 int ws_accept_key(const char *key, char out[WS_ACCEPT_SIZE])
 {

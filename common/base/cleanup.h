@@ -10,10 +10,10 @@
 
 #include <stddef.h>
 
-#define HALE_CLEANUP(fn) __attribute__((cleanup(fn)))
+#define HALE_CLEANUP(fn)       __attribute__((cleanup(fn)))
 #define HALE_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define HALE_NORETURN __attribute__((noreturn))
-#define HALE_UNUSED __attribute__((unused))
+#define HALE_NORETURN          __attribute__((noreturn))
+#define HALE_UNUSED            __attribute__((unused))
 
 #define TAKE_PTR(p)                                                                                \
 	({                                                                                         \
@@ -34,8 +34,7 @@
 #define HALE_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define HALE_MAX(a, b) ((a) > (b) ? (a) : (b))
 
-#define container_of(ptr, type, member)                                                            \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Our bug: log where, abort, core. */
 HALE_NORETURN void hale_panic(const char *file, int line, const char *what);

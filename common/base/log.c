@@ -154,7 +154,8 @@ void log_foreign(const char *program, int priority, const char *text)
 	if (self.style == LOG_STYLE_PRIORITY)
 		str_addf(&line, "<%d>%s: %s\n", levels[i].priority, program, text);
 	else
-		str_addf(&line, "%s %s %s %s\n", clock_now_text(now), levels[i].padded, program, text);
+		str_addf(&line, "%s %s %s %s\n", clock_now_text(now), levels[i].padded, program,
+			 text);
 	if (write(STDERR_FILENO, line.data, line.len) < 0)
 		return;
 }

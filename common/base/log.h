@@ -17,7 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_FATAL };
+enum log_level {
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_FATAL
+};
 
 enum log_style {
 	LOG_STYLE_PLAIN,    /* time level program message … */
@@ -51,10 +57,10 @@ void log_event(enum log_level level, const char *message, const struct log_kv *f
 /* A line that another program wrote, passed on under its name; priority as in syslog(3). */
 void log_foreign(const char *program, int priority, const char *text);
 
-#define LOG_FIELDS_(...) ((const struct log_kv[]){__VA_ARGS__ __VA_OPT__(, ) {.key = 0}})
+#define LOG_FIELDS_(...)    ((const struct log_kv[]){__VA_ARGS__ __VA_OPT__(, ){.key = 0}})
 #define log_debug(msg, ...) log_event(LOG_LEVEL_DEBUG, msg, LOG_FIELDS_(__VA_ARGS__))
-#define log_info(msg, ...) log_event(LOG_LEVEL_INFO, msg, LOG_FIELDS_(__VA_ARGS__))
-#define log_warn(msg, ...) log_event(LOG_LEVEL_WARN, msg, LOG_FIELDS_(__VA_ARGS__))
+#define log_info(msg, ...)  log_event(LOG_LEVEL_INFO, msg, LOG_FIELDS_(__VA_ARGS__))
+#define log_warn(msg, ...)  log_event(LOG_LEVEL_WARN, msg, LOG_FIELDS_(__VA_ARGS__))
 #define log_error(msg, ...) log_event(LOG_LEVEL_ERROR, msg, LOG_FIELDS_(__VA_ARGS__))
 #define log_fatal(msg, ...) log_event(LOG_LEVEL_FATAL, msg, LOG_FIELDS_(__VA_ARGS__))
 

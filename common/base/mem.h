@@ -11,10 +11,10 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size_bytes);              /* zeroed */
-void *mem_array(size_t count, size_t size_bytes); /* zeroed */
+void *mem_alloc(size_t size_bytes);                         /* zeroed */
+void *mem_array(size_t count, size_t size_bytes);           /* zeroed */
 void *mem_grow(void *old, size_t count, size_t size_bytes); /* new part not zeroed */
-char *mem_dup(const char *text);                 /* NULL gives NULL */
+char *mem_dup(const char *text);                            /* NULL gives NULL */
 char *mem_dupn(const char *text, size_t len);
 char *mem_printf(const char *fmt, ...) HALE_PRINTF(1, 2);
 

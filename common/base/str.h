@@ -20,7 +20,7 @@ struct str {
 };
 
 void str_done(struct str *s);
-void str_clear(struct str *s);                              /* keeps the memory */
+void str_clear(struct str *s); /* keeps the memory */
 void str_reserve(struct str *s, size_t more_bytes);
 void str_add(struct str *s, const char *text);
 void str_addn(struct str *s, const char *text, size_t len);
@@ -29,13 +29,13 @@ void str_addf(struct str *s, const char *fmt, ...) HALE_PRINTF(2, 3);
 void str_vaddf(struct str *s, const char *fmt, va_list args) HALE_PRINTF(2, 0);
 void str_drop_front(struct str *s, size_t len);
 void str_truncate(struct str *s, size_t len);
-const char *str_text(const struct str *s);                  /* never NULL */
-char *str_take(struct str *s);                              /* caller frees; s is empty after */
+const char *str_text(const struct str *s); /* never NULL */
+char *str_take(struct str *s);             /* caller frees; s is empty after */
 
 /* Plain helpers on C strings. */
 bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
-bool str_eq(const char *a, const char *b);                  /* NULL equals only NULL */
+bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 
 /* Copies text into dst (size bytes with its NUL) as one line of valid UTF-8: control characters
  * become blanks, bytes that are not UTF-8 become '?', and what does not fit is cut between two

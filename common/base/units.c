@@ -14,7 +14,7 @@
 #define DURATION_MAX_MS (INT64_C(1000) * 365 * 86400 * 1000)
 
 /* A double holds every whole number up to here (2^53). */
-#define NUMBER_WHOLE_MAX 9007199254740992.0
+#define NUMBER_WHOLE_MAX      9007199254740992.0
 /* From here on six digits would lose whole units. */
 #define NUMBER_SIX_DIGITS_MAX 1e5
 
@@ -25,13 +25,20 @@ struct unit {
 
 /* Falling, so that "1h30m" is read in one pass and "30m1h" is refused. */
 static const struct unit time_units[] = {
-	{"w", INT64_C(7) * 86400000}, {"d", 86400000}, {"h", 3600000},
-	{"m", 60000},                 {"s", 1000},     {"ms", 1},
+	{"w", INT64_C(7) * 86400000},
+	{"d", 86400000},
+	{"h", 3600000},
+	{"m", 60000},
+	{"s", 1000},
+	{"ms", 1},
 };
 
 static const struct unit size_units[] = {
-	{"TB", INT64_C(1) << 40}, {"GB", INT64_C(1) << 30}, {"MB", INT64_C(1) << 20},
-	{"KB", INT64_C(1) << 10}, {"B", 1},
+	{"TB", INT64_C(1) << 40},
+	{"GB", INT64_C(1) << 30},
+	{"MB", INT64_C(1) << 20},
+	{"KB", INT64_C(1) << 10},
+	{"B", 1},
 };
 
 static int read_number(const char **p, int64_t *n_r)

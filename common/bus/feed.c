@@ -243,8 +243,7 @@ static bool take_replayed(struct feed *f, const json_t *frames)
 	const json_t *text;
 	size_t i;
 
-	json_array_foreach((json_t *)frames, i, text)
-	{
+	json_array_foreach ((json_t *)frames, i, text) {
 		struct frame frame;
 		uint64_t skip;
 

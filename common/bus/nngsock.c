@@ -91,22 +91,22 @@ int nngsock_errno(int rv)
 		int nng;
 		int sys;
 	} table[] = {
-		{NNG_ENOMEM,       ENOMEM      },
-		{NNG_EINVAL,       EINVAL      },
-		{NNG_EBUSY,        EBUSY       },
-		{NNG_ETIMEDOUT,    ETIMEDOUT   },
+		{NNG_ENOMEM, ENOMEM},
+		{NNG_EINVAL, EINVAL},
+		{NNG_EBUSY, EBUSY},
+		{NNG_ETIMEDOUT, ETIMEDOUT},
 		{NNG_ECONNREFUSED, ECONNREFUSED},
-		{NNG_ECLOSED,      ESHUTDOWN   },
-		{NNG_EAGAIN,       EAGAIN      },
-		{NNG_ENOTSUP,      ENOTSUP     },
-		{NNG_EADDRINUSE,   EADDRINUSE  },
-		{NNG_ENOENT,       ENOENT      },
-		{NNG_EPERM,        EACCES      },
-		{NNG_EMSGSIZE,     EMSGSIZE    },
-		{NNG_ENOFILES,     EMFILE      },
-		{NNG_ENOSPC,       ENOSPC      },
-		{NNG_EADDRINVAL,   EINVAL      },
-		{NNG_EEXIST,       EEXIST      },
+		{NNG_ECLOSED, ESHUTDOWN},
+		{NNG_EAGAIN, EAGAIN},
+		{NNG_ENOTSUP, ENOTSUP},
+		{NNG_EADDRINUSE, EADDRINUSE},
+		{NNG_ENOENT, ENOENT},
+		{NNG_EPERM, EACCES},
+		{NNG_EMSGSIZE, EMSGSIZE},
+		{NNG_ENOFILES, EMFILE},
+		{NNG_ENOSPC, ENOSPC},
+		{NNG_EADDRINVAL, EINVAL},
+		{NNG_EEXIST, EEXIST},
 	};
 
 	if ((rv & NNG_ESYSERR) != 0)

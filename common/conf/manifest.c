@@ -181,8 +181,7 @@ static bool is_list_of_text(const json_t *list)
 	size_t i;
 	json_t *entry;
 
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach (list, i, entry) {
 		if (!json_is_string(entry))
 			return false;
 	}
@@ -219,8 +218,7 @@ static int check_options(const json_t *options, struct err *err)
 
 	if (!json_is_object(options))
 		return err_set(err, -EINVAL, "options must be an object");
-	json_object_foreach((json_t *)options, name, option)
-	{
+	json_object_foreach ((json_t *)options, name, option) {
 		int rc = check_option(option, err);
 
 		if (rc < 0) {
@@ -236,8 +234,7 @@ static int check_sections(const json_t *sections, struct err *err)
 	const char *name;
 	json_t *section;
 
-	json_object_foreach((json_t *)sections, name, section)
-	{
+	json_object_foreach ((json_t *)sections, name, section) {
 		const char *shape = json_string_value(json_object_get(section, "shape"));
 		int rc;
 
@@ -292,8 +289,7 @@ static int check_against(const struct manifest_set *set, const json_t *m, struct
 	if (other != NULL)
 		return err_set(err, -EEXIST, "kind '%s' is already that of %s", kind,
 			       json_string_value(json_object_get(other, "program")));
-	json_object_foreach(json_object_get(m, "sections"), name, section)
-	{
+	json_object_foreach (json_object_get(m, "sections"), name, section) {
 		other = manifest_for_section(set, name);
 		if (other != NULL)
 			return err_set(err, -EEXIST, "section '%s' is already that of %s", name,

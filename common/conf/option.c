@@ -218,8 +218,7 @@ static int decode_list(const struct conf_item *item, const json_t *value, struct
 	}
 	if (!json_is_array(value))
 		return wrong_type("a list", value, err);
-	json_array_foreach(value, i, entry)
-	{
+	json_array_foreach (value, i, entry) {
 		if (!json_is_string(entry)) {
 			wrong_type("text", entry, err);
 			err_prefix(err, "[%zu]", i);
@@ -243,8 +242,7 @@ static int decode_strmap(const json_t *value, json_t **field, struct err *err)
 
 	if (!json_is_object(value))
 		return wrong_type("a mapping", value, err);
-	json_object_foreach((json_t *)value, key, entry)
-	{
+	json_object_foreach ((json_t *)value, key, entry) {
 		if (!json_is_string(entry)) {
 			wrong_type("text", entry, err);
 			err_prefix(err, "%s", key);
@@ -264,8 +262,7 @@ static int decode_dict(const struct conf_item *item, const json_t *value, struct
 	if (!json_is_object(value))
 		return wrong_type("a mapping", value, err);
 	field->v = mem_array(json_object_size(value) + 1, item->item_size);
-	json_object_foreach((json_t *)value, key, entry)
-	{
+	json_object_foreach ((json_t *)value, key, entry) {
 		char *element = (char *)field->v + field->n * item->item_size;
 		int rc;
 
@@ -290,8 +287,7 @@ static int decode_array(const struct conf_item *item, const json_t *value, struc
 	if (!json_is_array(value))
 		return wrong_type("a list", value, err);
 	field->v = mem_array(json_array_size(value) + 1, item->item_size);
-	json_array_foreach(value, i, entry)
-	{
+	json_array_foreach (value, i, entry) {
 		int rc;
 
 		field->n++;
@@ -392,8 +388,7 @@ static int decode_items(const struct conf_item *items, const json_t *object, cha
 
 	if (!json_is_object(object))
 		return wrong_type("a mapping", object, err);
-	json_object_foreach((json_t *)object, key, value)
-	{
+	json_object_foreach ((json_t *)object, key, value) {
 		if (find_item(items, key) == NULL)
 			return err_set(err, -EINVAL, "unknown option '%s'", key);
 	}

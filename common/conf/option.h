@@ -73,9 +73,9 @@ struct conf_item {
 	const char *def;  /* default as YAML text ("30s", "true", "[a, b]"), or NULL */
 	const char *help; /* one sentence, no full stop needed */
 	unsigned flags;
-	double min, max;            /* INT NUM PORT DURATION(ms) SIZE(bytes); both 0: no range */
-	const char *choices;        /* ENUM, and LIST of enums: "a|b|c" */
-	const char *ref;            /* REF, LIST of refs: where the name must exist, "alerts.channels" */
+	double min, max;     /* INT NUM PORT DURATION(ms) SIZE(bytes); both 0: no range */
+	const char *choices; /* ENUM, and LIST of enums: "a|b|c" */
+	const char *ref;     /* REF, LIST of refs: where the name must exist, "alerts.channels" */
 	const struct conf_item *items; /* MAP DICT ARRAY */
 	size_t item_size;              /* DICT ARRAY: sizeof one element */
 };
@@ -84,26 +84,32 @@ struct conf_item {
  * what they are for, so the warning about it is off wherever tables are written. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
-#define CONF_END {.type = CONF_T_END}
+#define CONF_END                                                                                   \
+	{                                                                                          \
+		.type = CONF_T_END                                                                 \
+	}
 /* CONF_STR(struct x, field, .flags = CONF_F_REQUIRED, .help = "…"): the option is named like the
  * field; name one differently with .name = "…" among the designators. */
-#define CONF_ITEM_(t, s, f, ...) {.name = #f, .offset = offsetof(s, f), .type = (t), __VA_ARGS__}
-#define CONF_STR(s, f, ...) CONF_ITEM_(CONF_T_STR, s, f, __VA_ARGS__)
-#define CONF_INT(s, f, ...) CONF_ITEM_(CONF_T_INT, s, f, __VA_ARGS__)
-#define CONF_NUM(s, f, ...) CONF_ITEM_(CONF_T_NUM, s, f, __VA_ARGS__)
-#define CONF_BOOL(s, f, ...) CONF_ITEM_(CONF_T_BOOL, s, f, __VA_ARGS__)
-#define CONF_DURATION(s, f, ...) CONF_ITEM_(CONF_T_DURATION, s, f, __VA_ARGS__)
-#define CONF_SIZE(s, f, ...) CONF_ITEM_(CONF_T_SIZE, s, f, __VA_ARGS__)
-#define CONF_PORT(s, f, ...) CONF_ITEM_(CONF_T_PORT, s, f, .min = 1, .max = 65535, __VA_ARGS__)
-#define CONF_ENUM(s, f, ...) CONF_ITEM_(CONF_T_ENUM, s, f, __VA_ARGS__)
-#define CONF_CRON(s, f, ...) CONF_ITEM_(CONF_T_CRON, s, f, __VA_ARGS__)
-#define CONF_JQ(s, f, ...) CONF_ITEM_(CONF_T_JQ, s, f, __VA_ARGS__)
+#define CONF_ITEM_(t, s, f, ...)                                                                   \
+	{                                                                                          \
+		.name = #f, .offset = offsetof(s, f), .type = (t), __VA_ARGS__                     \
+	}
+#define CONF_STR(s, f, ...)       CONF_ITEM_(CONF_T_STR, s, f, __VA_ARGS__)
+#define CONF_INT(s, f, ...)       CONF_ITEM_(CONF_T_INT, s, f, __VA_ARGS__)
+#define CONF_NUM(s, f, ...)       CONF_ITEM_(CONF_T_NUM, s, f, __VA_ARGS__)
+#define CONF_BOOL(s, f, ...)      CONF_ITEM_(CONF_T_BOOL, s, f, __VA_ARGS__)
+#define CONF_DURATION(s, f, ...)  CONF_ITEM_(CONF_T_DURATION, s, f, __VA_ARGS__)
+#define CONF_SIZE(s, f, ...)      CONF_ITEM_(CONF_T_SIZE, s, f, __VA_ARGS__)
+#define CONF_PORT(s, f, ...)      CONF_ITEM_(CONF_T_PORT, s, f, .min = 1, .max = 65535, __VA_ARGS__)
+#define CONF_ENUM(s, f, ...)      CONF_ITEM_(CONF_T_ENUM, s, f, __VA_ARGS__)
+#define CONF_CRON(s, f, ...)      CONF_ITEM_(CONF_T_CRON, s, f, __VA_ARGS__)
+#define CONF_JQ(s, f, ...)        CONF_ITEM_(CONF_T_JQ, s, f, __VA_ARGS__)
 #define CONF_THRESHOLD(s, f, ...) CONF_ITEM_(CONF_T_THRESHOLD, s, f, __VA_ARGS__)
-#define CONF_REF(s, f, ...) CONF_ITEM_(CONF_T_REF, s, f, __VA_ARGS__)
-#define CONF_LIST(s, f, ...) CONF_ITEM_(CONF_T_LIST, s, f, __VA_ARGS__)
-#define CONF_JSON(s, f, ...) CONF_ITEM_(CONF_T_JSON, s, f, __VA_ARGS__)
-#define CONF_STRMAP(s, f, ...) CONF_ITEM_(CONF_T_STRMAP, s, f, __VA_ARGS__)
-#define CONF_MAP(s, f, sub, ...) CONF_ITEM_(CONF_T_MAP, s, f, .items = (sub), __VA_ARGS__)
+#define CONF_REF(s, f, ...)       CONF_ITEM_(CONF_T_REF, s, f, __VA_ARGS__)
+#define CONF_LIST(s, f, ...)      CONF_ITEM_(CONF_T_LIST, s, f, __VA_ARGS__)
+#define CONF_JSON(s, f, ...)      CONF_ITEM_(CONF_T_JSON, s, f, __VA_ARGS__)
+#define CONF_STRMAP(s, f, ...)    CONF_ITEM_(CONF_T_STRMAP, s, f, __VA_ARGS__)
+#define CONF_MAP(s, f, sub, ...)  CONF_ITEM_(CONF_T_MAP, s, f, .items = (sub), __VA_ARGS__)
 #define CONF_DICT(s, f, sub, elem, ...)                                                            \
 	CONF_ITEM_(CONF_T_DICT, s, f, .items = (sub), .item_size = sizeof(elem), __VA_ARGS__)
 #define CONF_ARRAY(s, f, sub, elem, ...)                                                           \

@@ -315,10 +315,9 @@ static int on_key(struct reader *r, const yaml_event_t *e)
 	f->is_duplicate = first != NULL || (f->merged != NULL && strcmp(text, MERGE_KEY) == 0);
 	if (f->is_duplicate) {
 		HALE_CLEANUP(cleanup_free)
-		char *hint =
-			first != NULL
-				? mem_printf("it stands in line %zu already", first->key_mark.line)
-				: mem_dup("give it a list of aliases");
+		char *hint = first != NULL ? mem_printf("it stands in line %zu already",
+							first->key_mark.line)
+					   : mem_dup("give it a list of aliases");
 
 		complain(r, &mark, hint, "duplicate key '%s'", f->key);
 	}

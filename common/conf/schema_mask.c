@@ -61,10 +61,12 @@ static void mask_option(json_t *object, const struct spec_option *o)
 	if (o->type == CONF_T_MAP)
 		mask_table(value, o->table);
 	if (o->type == CONF_T_DICT) {
-		json_object_foreach(value, key, entry) mask_table(entry, o->table);
+		json_object_foreach (value, key, entry)
+			mask_table(entry, o->table);
 	}
 	if (o->type == CONF_T_ARRAY) {
-		json_array_foreach(value, i, entry) mask_table(entry, o->table);
+		json_array_foreach (value, i, entry)
+			mask_table(entry, o->table);
 	}
 }
 
@@ -81,8 +83,7 @@ static void mask_spec(json_t *out, const struct spec *spec)
 
 	for (size_t i = 0; i < spec->sections_n; i++)
 		mask_option(out, &spec->sections[i]);
-	json_object_foreach(json_object_get(out, "components"), id, component)
-	{
+	json_object_foreach (json_object_get(out, "components"), id, component) {
 		mask_table(component, spec->component);
 		for (size_t i = 0; i < spec->kinds_n; i++)
 			mask_option(component, &spec->kinds[i]);

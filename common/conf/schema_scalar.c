@@ -208,12 +208,8 @@ static json_t *read_bool(struct schema *s, const struct node *node)
 		const char *word;
 		const char *hint;
 	} words[] = {
-		{"yes", "write true" },
-                {"on",  "write true" },
-                {"y",   "write true" },
-		{"no",  "write false"},
-                {"off", "write false"},
-                {"n",   "write false"},
+		{"yes", "write true"}, {"on", "write true"},   {"y", "write true"},
+		{"no", "write false"}, {"off", "write false"}, {"n", "write false"},
 	};
 	const char *hint = NULL;
 	bool is_true = strcmp(node->text, "true") == 0;

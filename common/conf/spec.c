@@ -58,8 +58,7 @@ static struct spec_table *table_new(const json_t *options)
 
 	t->v = mem_array(json_object_size(options) + 1, sizeof(*t->v));
 	t->names = mem_array(json_object_size(options) + 1, sizeof(*t->names));
-	json_object_foreach((json_t *)options, name, option)
-	{
+	json_object_foreach ((json_t *)options, name, option) {
 		const char *type = json_string_value(json_object_get(option, "type"));
 
 		t->names[t->n] = name;
@@ -88,8 +87,7 @@ static void add_sections(struct spec *s, const json_t *sections)
 	const char *name;
 	json_t *section;
 
-	json_object_foreach((json_t *)sections, name, section)
-	{
+	json_object_foreach ((json_t *)sections, name, section) {
 		const char *shape = json_string_value(json_object_get(section, "shape"));
 		bool is_dict = str_eq(shape, "dict");
 

@@ -11,9 +11,9 @@
  * the main file itself) is taken once; a glob may match nothing, a plain name must exist.
  *
  * ${…} is expanded in values, quoted or not, never in keys: ${NAME} environment,
- * ${NAME:-default}, ${file:/path} (a regular file not readable by others, nor by a group that is not
- * ours; one trailing newline removed), ${cred:name} ($CREDENTIALS_DIRECTORY), $$ a dollar sign. A
- * missing one is an error at its place. Expanded text is never parsed as YAML again.
+ * ${NAME:-default}, ${file:/path} (a regular file not readable by others, nor by a group that is
+ * not ours; one trailing newline removed), ${cred:name} ($CREDENTIALS_DIRECTORY), $$ a dollar sign.
+ * A missing one is an error at its place. Expanded text is never parsed as YAML again.
  */
 #ifndef HALE_CONF_TREE_H
 #define HALE_CONF_TREE_H
@@ -31,15 +31,15 @@ enum node_type { NODE_SCALAR, NODE_LIST, NODE_MAP };
 struct node {
 	enum node_type type;
 	struct conf_mark mark;
-	char *text;       /* SCALAR: after expansion */
-	bool is_quoted;   /* SCALAR: "10" is text, 10 may be a number */
-	bool is_secret;   /* SCALAR: came from ${…} */
-	bool is_broken;   /* SCALAR: a ${…} failed and is reported; judge it no further */
+	char *text;        /* SCALAR: after expansion */
+	bool is_quoted;    /* SCALAR: "10" is text, 10 may be a number */
+	bool is_secret;    /* SCALAR: came from ${…} */
+	bool is_broken;    /* SCALAR: a ${…} failed and is reported; judge it no further */
 	struct node_pair { /* MAP: key and value; LIST: value only */
 		char *key;
 		struct conf_mark key_mark;
 		struct node *value;
-	} *items;
+	} * items;
 	size_t n;
 };
 
@@ -57,7 +57,7 @@ bool tree_is_complete(const struct tree *t);
 /* The text of the line a mark points to, or NULL. Borrowed until the tree goes; NUL-terminated. */
 const char *tree_source_line(struct tree *t, const struct conf_mark *mark);
 
-const struct node *node_get(const struct node *map, const char *key); /* NULL if not there */
+const struct node *node_get(const struct node *map, const char *key);       /* NULL if not there */
 const struct node_pair *node_pair(const struct node *map, const char *key); /* the same, with key */
 /* A plain empty value, ~ or null: a key that was left open. */
 bool node_is_null(const struct node *node);

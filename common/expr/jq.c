@@ -145,8 +145,7 @@ static int bind_vars(const json_t *vars, struct str *out, struct err *err)
 	if (vars == NULL || json_object_size(vars) == 0)
 		return 0;
 	str_add(out, " . as [$__input, {");
-	json_object_foreach((json_t *)vars, name, value)
-	{
+	json_object_foreach ((json_t *)vars, name, value) {
 		if (!is_var_name(name))
 			return err_set(err, -EINVAL, "'%s' is no name for a variable", name);
 		str_addf(out, "%s%s: $%s", separator, name, name);

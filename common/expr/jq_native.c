@@ -215,12 +215,8 @@ static enum comparison parse_comparison(struct parser *p)
 		const char *text;
 		enum comparison cmp;
 	} ops[] = {
-		{"==", CMP_EQ},
-                {"!=", CMP_NE},
-                {"<=", CMP_LE},
-		{">=", CMP_GE},
-                {"<",  CMP_LT},
-                {">",  CMP_GT},
+		{"==", CMP_EQ}, {"!=", CMP_NE}, {"<=", CMP_LE},
+		{">=", CMP_GE}, {"<", CMP_LT},  {">", CMP_GT},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {

@@ -49,15 +49,13 @@ static bool is_normal(const json_t *value)
 	case JSON_REAL:
 		return is_normal_number(value);
 	case JSON_ARRAY:
-		json_array_foreach(value, i, member)
-		{
+		json_array_foreach (value, i, member) {
 			if (!is_normal(member))
 				return false;
 		}
 		return true;
 	case JSON_OBJECT:
-		json_object_foreach((json_t *)value, key, member)
-		{
+		json_object_foreach ((json_t *)value, key, member) {
 			if (!is_normal(member))
 				return false;
 		}
@@ -75,8 +73,7 @@ static void normalise_members(json_t *value)
 	size_t i;
 
 	if (json_is_array(value)) {
-		json_array_foreach(value, i, member)
-		{
+		json_array_foreach (value, i, member) {
 			if (json_is_number(member))
 				(void)json_array_set_new(value, i, jq_value_normal(member));
 			else

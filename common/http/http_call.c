@@ -172,8 +172,7 @@ static void setup_headers(struct http_call *call, const struct http_request *rq)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)rq->headers, name, value)
-	{
+	json_object_foreach ((json_t *)rq->headers, name, value) {
 		const char *text = json_string_value(value);
 		HALE_CLEANUP(str_done) struct str line = {0};
 
@@ -325,18 +324,18 @@ static const struct {
 	CURLcode code;
 	enum reason reason;
 } plain_codes[] = {
-	{CURLE_OK,		    REASON_OK         },
-	{CURLE_COULDNT_RESOLVE_HOST,  REASON_DNS_FAILED },
-	{CURLE_GOT_NOTHING,           REASON_CONN_CLOSED},
-	{CURLE_SSL_CONNECT_ERROR,     REASON_TLS_FAILED },
-	{CURLE_SSL_CIPHER,            REASON_TLS_FAILED },
-	{CURLE_SSL_ISSUER_ERROR,      REASON_TLS_CERT   },
-	{CURLE_SSL_INVALIDCERTSTATUS, REASON_TLS_CERT   },
-	{CURLE_SSL_CACERT_BADFILE,    REASON_CONFIG     },
-	{CURLE_SSL_ENGINE_NOTFOUND,   REASON_INTERNAL   },
-	{CURLE_FAILED_INIT,           REASON_INTERNAL   },
-	{CURLE_OUT_OF_MEMORY,         REASON_INTERNAL   },
-	{CURLE_TOO_MANY_REDIRECTS,    REASON_PROTOCOL   },
+	{CURLE_OK, REASON_OK},
+	{CURLE_COULDNT_RESOLVE_HOST, REASON_DNS_FAILED},
+	{CURLE_GOT_NOTHING, REASON_CONN_CLOSED},
+	{CURLE_SSL_CONNECT_ERROR, REASON_TLS_FAILED},
+	{CURLE_SSL_CIPHER, REASON_TLS_FAILED},
+	{CURLE_SSL_ISSUER_ERROR, REASON_TLS_CERT},
+	{CURLE_SSL_INVALIDCERTSTATUS, REASON_TLS_CERT},
+	{CURLE_SSL_CACERT_BADFILE, REASON_CONFIG},
+	{CURLE_SSL_ENGINE_NOTFOUND, REASON_INTERNAL},
+	{CURLE_FAILED_INIT, REASON_INTERNAL},
+	{CURLE_OUT_OF_MEMORY, REASON_INTERNAL},
+	{CURLE_TOO_MANY_REDIRECTS, REASON_PROTOCOL},
 };
 
 static enum reason reason_of_code(struct http_call *call, CURLcode code)

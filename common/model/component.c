@@ -87,28 +87,18 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:o, s:s, s:s, s:s?, s:o, s:I, s:o, s:o, s:I,"
 		" s:s, s:b, s:o, s:s?, s:o, s:o, s:o}",
-		"id", spec->id,
-		"label", spec->label == NULL ? spec->id : spec->label,
-		"kind", spec->kind,
-		"process", spec->process,
-		"node", spec->node,
-		"status", status_name(state->status),
-		"since", time_or_null(state->since_ms),
-		"message", state->message,
-		"reason", state->reason,
-		"outcome", outcome,
-		"took_ms", number_or_null(has, state->last.took_ms),
-		"consecutive_failures", (json_int_t)state->failures,
-		"last_check", time_or_null(state->last_check_ms),
-		"last_success", time_or_null(state->last_success_ms),
-		"interval_ms", (json_int_t)spec->interval_ms,
-		"impact", impact_name(spec->impact),
-		"enabled", (int)spec->is_enabled,
-		"depends_on", encode_list(&spec->depends_on),
-		"blocked_by", blocked_by,
-		"labels", object_or_empty(spec->labels),
-		"metrics", object_or_empty(has ? state->last.metrics : NULL),
-		"details", object_or_empty(has ? state->last.details : NULL));
+		"id", spec->id, "label", spec->label == NULL ? spec->id : spec->label, "kind",
+		spec->kind, "process", spec->process, "node", spec->node, "status",
+		status_name(state->status), "since", time_or_null(state->since_ms), "message",
+		state->message, "reason", state->reason, "outcome", outcome, "took_ms",
+		number_or_null(has, state->last.took_ms), "consecutive_failures",
+		(json_int_t)state->failures, "last_check", time_or_null(state->last_check_ms),
+		"last_success", time_or_null(state->last_success_ms), "interval_ms",
+		(json_int_t)spec->interval_ms, "impact", impact_name(spec->impact), "enabled",
+		(int)spec->is_enabled, "depends_on", encode_list(&spec->depends_on), "blocked_by",
+		blocked_by, "labels", object_or_empty(spec->labels), "metrics",
+		object_or_empty(has ? state->last.metrics : NULL), "details",
+		object_or_empty(has ? state->last.details : NULL));
 
 	HALE_ASSERT(o != NULL);
 	return o;
@@ -116,15 +106,12 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 
 json_t *component_state_save(const struct component_state *state)
 {
-	json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:s, s:s}",
-			      "status", status_name(state->status),
-			      "verdict", status_name(state->verdict),
-			      "since", time_or_null(state->since_ms),
-			      "failures", (json_int_t)state->failures,
-			      "passes", (json_int_t)state->passes,
-			      "last_check", time_or_null(state->last_check_ms),
-			      "last_success", time_or_null(state->last_success_ms),
-			      "message", state->message,
+	json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:s, s:s}", "status",
+			      status_name(state->status), "verdict", status_name(state->verdict),
+			      "since", time_or_null(state->since_ms), "failures",
+			      (json_int_t)state->failures, "passes", (json_int_t)state->passes,
+			      "last_check", time_or_null(state->last_check_ms), "last_success",
+			      time_or_null(state->last_success_ms), "message", state->message,
 			      "reason", state->reason);
 
 	HALE_ASSERT(o != NULL);

@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 /* The total of all components is told under this id; it is reserved. */
-#define COMPONENT_OVERALL "overall"
-#define COMPONENT_ID_MAX 128 /* bytes, its NUL included */
+#define COMPONENT_OVERALL           "overall"
+#define COMPONENT_ID_MAX            128 /* bytes, its NUL included */
 /* So many intervals (and one timeout) without an observation are "no data" (DESIGN section 6). */
 #define COMPONENT_NO_DATA_INTERVALS 3
 
@@ -52,13 +52,13 @@ struct component_spec {
 
 struct component_state {
 	enum status status;
-	enum status verdict;    /* the last status that was not unknown; unknown if none ever was */
-	int64_t since_ms;       /* wall: when this status began */
-	uint32_t failures;      /* consecutive observations that were not passes */
-	uint32_t passes;        /* consecutive passes */
-	int64_t last_check_ms;  /* wall; 0 never */
+	enum status verdict;   /* the last status that was not unknown; unknown if none ever was */
+	int64_t since_ms;      /* wall: when this status began */
+	uint32_t failures;     /* consecutive observations that were not passes */
+	uint32_t passes;       /* consecutive passes */
+	int64_t last_check_ms; /* wall; 0 never */
 	int64_t last_success_ms;
-	int64_t due_ms;         /* wall: no observation by then makes it unknown; 0 not armed */
+	int64_t due_ms; /* wall: no observation by then makes it unknown; 0 not armed */
 	bool has_observation;
 	struct observation last; /* valid if has_observation */
 	enum reason_source { REASON_OF_OBSERVATION, REASON_OF_THRESHOLD, REASON_OF_NO_DATA } why;

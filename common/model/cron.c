@@ -11,15 +11,15 @@
 
 #include "base/str.h"
 
-#define MINUTE_S 60
-#define HOURS_ALL ((UINT32_C(1) << 24) - 1)
+#define MINUTE_S         60
+#define HOURS_ALL        ((UINT32_C(1) << 24) - 1)
 /* Long enough for 29 February after 29 February, short enough to give up quickly. */
-#define SEARCH_S (INT64_C(5) * 366 * 86400)
+#define SEARCH_S         (INT64_C(5) * 366 * 86400)
 /* Clocks have gone back by 20 minutes to 2 hours; a change further back is not ours to undo. */
 #define TWIN_LOOK_BACK_S 10800
-#define FIELD_TEXT_MAX 256
+#define FIELD_TEXT_MAX   256
 /* The end of the year 9999: what is later is no time of ours, and would overflow on the way. */
-#define TIME_MAX_S INT64_C(253402300799)
+#define TIME_MAX_S       INT64_C(253402300799)
 
 static const char *const month_names[] = {"jan", "feb", "mar", "apr", "may", "jun", "jul",
 					  "aug", "sep", "oct", "nov", "dec", NULL};
@@ -42,15 +42,16 @@ static const struct field {
 static const struct nickname {
 	const char *name, *meaning;
 } nicknames[] = {
-	{"@hourly", "0 * * * *"},  {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"},
-	{"@weekly", "0 0 * * 0"},  {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"},
+	{"@hourly", "0 * * * *"},   {"@daily", "0 0 * * *"},   {"@midnight", "0 0 * * *"},
+	{"@weekly", "0 0 * * 0"},   {"@monthly", "0 0 1 * *"}, {"@yearly", "0 0 1 1 *"},
 	{"@annually", "0 0 1 1 *"},
 };
 
 static int field_error(const struct field *f, const char *item, struct err *err)
 {
-	return err_set(err, -EINVAL, "%s \"%s\": must be %d to %d%s, a range, a list, or *", f->name,
-		       item, f->min, f->max, f->names == NULL ? "" : " or a name like mon, jan");
+	return err_set(err, -EINVAL, "%s \"%s\": must be %d to %d%s, a range, a list, or *",
+		       f->name, item, f->min, f->max,
+		       f->names == NULL ? "" : " or a name like mon, jan");
 }
 
 /* Reads a number or a name; -1 if it is neither, or out of range. */
@@ -107,8 +108,9 @@ static int parse_item(const struct field *f, const char *item, uint64_t *bits, s
 	if (*p == '/') {
 		p++;
 		if (!is_range)
-			return err_set(err, -EINVAL, "%s \"%s\": a step needs a range or *, as in */5",
-				       f->name, item);
+			return err_set(err, -EINVAL,
+				       "%s \"%s\": a step needs a range or *, as in */5", f->name,
+				       item);
 		step = take_step(&p);
 		if (step < 0)
 			return err_set(err, -EINVAL, "%s \"%s\": the step must be 1 to 999",

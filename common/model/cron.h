@@ -20,11 +20,11 @@
 #include <stdint.h>
 
 struct cron {
-	uint64_t minutes;  /* bit per value */
+	uint64_t minutes; /* bit per value */
 	uint32_t hours;
-	uint32_t days;     /* 1..31 */
-	uint32_t months;   /* 1..12 */
-	uint32_t weekdays; /* 0..6, 0 Sunday */
+	uint32_t days;           /* 1..31 */
+	uint32_t months;         /* 1..12 */
+	uint32_t weekdays;       /* 0..6, 0 Sunday */
 	uint32_t is_any_day;     /* bool: day-of-month was "*" */
 	uint32_t is_any_weekday; /* bool: day-of-week was "*" */
 };

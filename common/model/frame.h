@@ -21,24 +21,24 @@
 #include <stdint.h>
 
 #define TOPIC_OBSERVATION "observation" /* child -> haled only */
-#define TOPIC_HEALTH "health"
-#define TOPIC_PROCESS "process"
-#define TOPIC_ALERT "alert"
-#define TOPIC_RECONCILE "reconcile"
-#define TOPIC_ACTION "action"
-#define TOPIC_EVENT "event"
-#define TOPIC_SYNC "sync"
+#define TOPIC_HEALTH      "health"
+#define TOPIC_PROCESS     "process"
+#define TOPIC_ALERT       "alert"
+#define TOPIC_RECONCILE   "reconcile"
+#define TOPIC_ACTION      "action"
+#define TOPIC_EVENT       "event"
+#define TOPIC_SYNC        "sync"
 
 /* How JSON is written for machines, everywhere: fifteen digits are what a double holds of a decimal
  * number, so 0.007 stays 0.007. */
 #define JSON_WIRE_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
-#define FRAME_TOPIC_MAX 32
-#define FRAME_EPOCH_MAX 64
+#define FRAME_TOPIC_MAX   32
+#define FRAME_EPOCH_MAX   64
 /* A frame is flushed before it grows beyond this; a single longer line travels alone. */
 #define FRAME_FLUSH_BYTES 65536
 /* Nothing longer is accepted from the bus: a full result of the largest check is far below. */
-#define FRAME_MAX_BYTES (4u << 20)
+#define FRAME_MAX_BYTES   (4u << 20)
 
 struct frame {
 	char topic[FRAME_TOPIC_MAX];

@@ -34,8 +34,7 @@ static void raise_to(struct verdict *v, enum status status, const struct metric_
 {
 	if (status <= v->asked || !threshold_crossed(t, value))
 		return;
-	*v = (struct verdict){
-		.asked = status, .raised_by = m, .threshold = t, .value = value};
+	*v = (struct verdict){.asked = status, .raised_by = m, .threshold = t, .value = value};
 }
 
 static enum status outcome_status(const struct component_spec *spec, enum outcome o)
@@ -87,8 +86,8 @@ static enum status after_pass(const struct component_spec *spec, const struct co
 	return STATUS_HEALTHY;
 }
 
-static enum status after_failure(const struct component_spec *spec,
-				 const struct component_state *s, enum status asked)
+static enum status after_failure(const struct component_spec *spec, const struct component_state *s,
+				 enum status asked)
 {
 	if (s->failures >= spec->critical_after)
 		return asked;

@@ -31,16 +31,11 @@ json_t *observation_encode(const struct observation *o, const char *component, c
 	char at[CLOCK_TEXT_MAX];
 	/* JSON has no NaN; a time that was not measured reads as none. */
 	double took_ms = isfinite(o->took_ms) && o->took_ms > 0 ? o->took_ms : 0;
-	json_t *line = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:s, s:f, s:o, s:o}",
-				 "at", clock_format(o->at_ms, at),
-				 "node", node,
-				 "component", component,
-				 "outcome", outcome_name(o->outcome),
-				 "reason", o->reason,
-				 "message", o->message,
-				 "took_ms", took_ms,
-				 "metrics", object_or_empty(o->metrics),
-				 "details", object_or_empty(o->details));
+	json_t *line = json_pack(
+		"{s:s, s:s?, s:s, s:s, s:s, s:s, s:f, s:o, s:o}", "at", clock_format(o->at_ms, at),
+		"node", node, "component", component, "outcome", outcome_name(o->outcome), "reason",
+		o->reason, "message", o->message, "took_ms", took_ms, "metrics",
+		object_or_empty(o->metrics), "details", object_or_empty(o->details));
 
 	HALE_ASSERT(line != NULL);
 	return line;
@@ -54,7 +49,7 @@ static bool is_made_of(const char *text, const char *set, size_t max)
 }
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
+#define DIGITS  "0123456789"
 
 static int decode_words(const json_t *line, const char **component_r, struct observation *o,
 			struct err *err)
@@ -96,7 +91,7 @@ static int decode_metrics(json_t *from, json_t **metrics_r, struct err *err)
 	if (!json_is_object(from))
 		return err_set(err, -EINVAL, "metrics: must be an object of numbers");
 	metrics = json_object();
-	json_object_foreach(from, name, value) {
+	json_object_foreach (from, name, value) {
 		if (!json_is_number(value) || !isfinite(json_number_value(value))) {
 			json_decref(metrics);
 			return err_set(err, -EINVAL, "metrics.%s: must be a number", name);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define OBSERVATION_MESSAGE_MAX 512 /* bytes; longer texts are cut at a character's edge */
-#define OBSERVATION_REASON_MAX 48
+#define OBSERVATION_REASON_MAX  48
 
 struct observation {
 	int64_t at_ms; /* wall clock, end of the check */

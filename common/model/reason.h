@@ -60,7 +60,7 @@ enum reason {
 #define REASON_ENUM(name, code, outcome, text) REASON_##name,
 	REASON_TABLE(REASON_ENUM)
 #undef REASON_ENUM
-	REASON_MAX
+		REASON_MAX
 };
 
 const char *reason_code(enum reason r);

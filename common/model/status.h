@@ -35,7 +35,7 @@ const char *status_name(enum status s);
 bool status_from_name(const char *name, enum status *s_r);
 const char *status_colour(enum status s); /* "green", "grey", "yellow", "red", "darkred" */
 int status_exit_code(enum status s); /* Nagios: 0 healthy 1 degraded 2 critical/down 3 unknown */
-double status_gauge(enum status s);       /* 1, 0.5, 0, 0, -1 (unknown) */
+double status_gauge(enum status s);  /* 1, 0.5, 0, 0, -1 (unknown) */
 const char *outcome_name(enum outcome o);
 bool outcome_from_name(const char *name, enum outcome *o_r);
 const char *impact_name(enum impact i);

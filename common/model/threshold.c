@@ -48,7 +48,8 @@ int threshold_parse(const char *text, struct threshold *t_r, struct err *err)
 			       "as in \"> 2000\"",
 			       text);
 	p += strspn(p, " ");
-	/* strtod() alone would take "inf", "nan" and hexadecimal, which are typing mistakes here. */
+	/* strtod() alone would take "inf", "nan" and hexadecimal, which are typing mistakes here.
+	 */
 	if (*p == '\0' || strspn(p, "0123456789+-.eE ") != strlen(p))
 		return err_set(err, -EINVAL, "\"%s\" is not a threshold: \"%s\" is not a number",
 			       text, p);

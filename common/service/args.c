@@ -39,8 +39,8 @@ static int take_option(int option, struct args *a, struct err *err)
 		a->log_level = optarg;
 		if (log_level_parse(optarg, &level))
 			return 0;
-		return err_set(err, -EINVAL,
-			       "--log-level %s: expected debug, info, warn or error", optarg);
+		return err_set(err, -EINVAL, "--log-level %s: expected debug, info, warn or error",
+			       optarg);
 	case OPT_CHECK:
 		a->action = ARGS_CHECK;
 		return 0;
@@ -88,7 +88,8 @@ void args_help(const char *program, const char *summary, struct str *out)
 		"  --run-dir DIR      where haled's sockets are (HALE_RUN_DIR, /run/hale)\n"
 		"  --state-dir DIR    where files are kept (HALE_STATE_DIR, /var/lib/hale)\n"
 		"  --log-level LEVEL  debug, info, warn or error (HALE_LOG_LEVEL, info)\n"
-		"  --check            read a configuration (--slice, fd 3 or stdin), print what is\n"
+		"  --check            read a configuration (--slice, fd 3 or stdin), print what "
+		"is\n"
 		"                     wrong with it as JSON lines, exit 0 or 78\n"
 		"  --describe         print what this program is and which options it knows\n");
 }

@@ -13,8 +13,8 @@ enum args_action { ARGS_RUN, ARGS_HELP, ARGS_VERSION, ARGS_DESCRIBE, ARGS_CHECK 
 
 struct args {
 	enum args_action action;
-	const char *slice;     /* file; NULL: CHILD_SLICE_FD */
-	const char *run_dir;   /* NULL: not given */
+	const char *slice;   /* file; NULL: CHILD_SLICE_FD */
+	const char *run_dir; /* NULL: not given */
 	const char *state_dir;
 	const char *log_level; /* a valid name, or NULL */
 };

@@ -18,9 +18,9 @@
  * slice: {"service", "node", "instance": {…}, "components": [{"id","label","interval","timeout",
  *         "options": {…}}] (checkers), "<section>": {…} for each section owned or read}
  *
- * results.ipc: PUB, dial, frames "observation <service>:<generation> <first-seq> <count>" (frame.h).
- * bus.ipc:     SUB, dial; its "sync" frames acknowledge what arrived.
- * <service>.ipc: a Unix stream socket, listen: JSON-RPC 2.0 commands, one object per line.
+ * results.ipc: PUB, dial, frames "observation <service>:<generation> <first-seq> <count>"
+ * (frame.h). bus.ipc:     SUB, dial; its "sync" frames acknowledge what arrived. <service>.ipc: a
+ * Unix stream socket, listen: JSON-RPC 2.0 commands, one object per line.
  *
  * PROGRAM --describe prints its manifest, PROGRAM --check reads a slice from CHILD_SLICE_FD (or
  * stdin) and prints what is wrong with it, one JSON object per line {"path","message"}, where path
@@ -29,18 +29,18 @@
 #ifndef HALE_SERVICE_CHILD_PROTO_H
 #define HALE_SERVICE_CHILD_PROTO_H
 
-#define CHILD_ENV_SERVICE "HALE_SERVICE"
+#define CHILD_ENV_SERVICE    "HALE_SERVICE"
 #define CHILD_ENV_GENERATION "HALE_GENERATION"
-#define CHILD_ENV_RUN_DIR "HALE_RUN_DIR"
-#define CHILD_ENV_STATE_DIR "HALE_STATE_DIR"
-#define CHILD_ENV_NODE "HALE_NODE"
+#define CHILD_ENV_RUN_DIR    "HALE_RUN_DIR"
+#define CHILD_ENV_STATE_DIR  "HALE_STATE_DIR"
+#define CHILD_ENV_NODE       "HALE_NODE"
 
-#define CHILD_SLICE_FD 3
+#define CHILD_SLICE_FD  3
 #define CHILD_SLICE_MAX (64u << 20)
 
 #define CHILD_SOCKET_RESULTS "results.ipc"
-#define CHILD_SOCKET_BUS "bus.ipc"
-#define CHILD_SOCKET_HALED "haled.ipc"
+#define CHILD_SOCKET_BUS     "bus.ipc"
+#define CHILD_SOCKET_HALED   "haled.ipc"
 
 enum child_exit {
 	CHILD_EXIT_DONE = 0,

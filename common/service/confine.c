@@ -28,10 +28,10 @@
 /* The first row whose pattern fits (fnmatch) holds; the last one fits everything. */
 static const struct confine_row {
 	const char *service;
-	rlim_t nofile;          /* open files; checks and clients are connections */
-	rlim_t data_bytes;      /* a leak ends here, in a restart, and not in the machine's swap */
-	bool no_new_privs;      /* no setuid program may be started from here */
-	bool is_secret_holder;  /* not dumpable: no core, no ptrace, closed /proc/<pid> */
+	rlim_t nofile;         /* open files; checks and clients are connections */
+	rlim_t data_bytes;     /* a leak ends here, in a restart, and not in the machine's swap */
+	bool no_new_privs;     /* no setuid program may be started from here */
+	bool is_secret_holder; /* not dumpable: no core, no ptrace, closed /proc/<pid> */
 } rows[] = {
 	/* Nagios plugins may be setuid (check_icmp), call sudo, or be a whole JVM. */
 	{"check.exec*", 8192, RLIM_INFINITY, false, false},

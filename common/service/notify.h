@@ -21,8 +21,8 @@
 #define NOTIFY_STATUS_MAX 256
 
 struct notify {
-	int fd;               /* -1: nobody listens */
-	uint64_t watchdog_us; /* promised interval of WATCHDOG=1; 0 none */
+	int fd;                         /* -1: nobody listens */
+	uint64_t watchdog_us;           /* promised interval of WATCHDOG=1; 0 none */
 	char status[NOTIFY_STATUS_MAX]; /* the last one sent: an equal one is not sent again */
 };
 

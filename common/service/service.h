@@ -40,7 +40,8 @@ struct service_ops {
 	const char *summary; /* one line for --help */
 	/* New reference: the manifest (manifest.h). */
 	json_t *(*describe)(void);
-	/* The sections this program owns: --check decodes each one that the slice has. May be NULL. */
+	/* The sections this program owns: --check decodes each one that the slice has. May be NULL.
+	 */
 	const struct conf_section *sections;
 	/* What validation by table cannot see (jq programs …). The slice has its shape checked. May
 	 * be NULL. */
@@ -53,19 +54,20 @@ struct service_ops {
 	/* After the loop ended: free everything. */
 	void (*done)(void *state);
 	const struct command_method *methods; /* ctx is state; NULL: only the common ones */
-	bool has_feed;                  /* wants service_feed_open(); else only acks are followed */
-	bool (*is_alive)(void *state);  /* progress since last asked; NULL: a turning loop is enough */
+	bool has_feed; /* wants service_feed_open(); else only acks are followed */
+	bool (*is_alive)(
+		void *state); /* progress since last asked; NULL: a turning loop is enough */
 };
 
 int service_main(int argc, char **argv, const struct service_ops *ops);
 
 uv_loop_t *service_loop(struct service *s);
-const char *service_name(const struct service *s);    /* "notifier" */
+const char *service_name(const struct service *s); /* "notifier" */
 const char *service_node(const struct service *s);
 const char *service_run_dir(const struct service *s);
 const char *service_state_dir(const struct service *s);
 uint64_t service_generation(const struct service *s);
-struct http_client *service_http(struct service *s);  /* made at first use */
+struct http_client *service_http(struct service *s); /* made at first use */
 
 void service_ready(struct service *s);   /* READY=1; more than once is fine */
 void service_stopped(struct service *s); /* what stop began is finished */

@@ -20,7 +20,7 @@
 #include "service/service_private.h"
 #include "service/slice.h"
 
-#define RUN_DIR_DEFAULT "/run/hale"
+#define RUN_DIR_DEFAULT   "/run/hale"
 #define STATE_DIR_DEFAULT "/var/lib/hale"
 
 /* With ":<generation>" it must fit into an epoch, with ".ipc" into the name of a socket. */
@@ -61,8 +61,8 @@ static const char *setting(const char *option, const char *env, const char *fall
 
 static char *node_name(const json_t *slice)
 {
-	const char *node = setting(NULL, CHILD_ENV_NODE,
-				   json_string_value(json_object_get(slice, "node")));
+	const char *node =
+		setting(NULL, CHILD_ENV_NODE, json_string_value(json_object_get(slice, "node")));
 	char host[256] = "localhost";
 
 	if (node != NULL)

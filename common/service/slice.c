@@ -18,8 +18,8 @@ int slice_parse(const char *text, size_t len, json_t **slice_r, struct err *err)
 	json_t *slice = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
 
 	if (slice == NULL)
-		return err_set(err, -EINVAL, "slice is not JSON: line %d, column %d: %s", where.line,
-			       where.column, where.text);
+		return err_set(err, -EINVAL, "slice is not JSON: line %d, column %d: %s",
+			       where.line, where.column, where.text);
 	if (!json_is_object(slice)) {
 		json_decref(slice);
 		return err_set(err, -EINVAL, "slice is not a JSON object");
@@ -56,7 +56,8 @@ int slice_read(const char *file, int fallback_fd, json_t **slice_r, struct err *
 	} else if (fallback_fd >= 0) {
 		rc = read_fd(fallback_fd, &text, err);
 	} else {
-		rc = err_set(err, -ENOENT, "no configuration: fd %d is not open and no --slice FILE given",
+		rc = err_set(err, -ENOENT,
+			     "no configuration: fd %d is not open and no --slice FILE given",
 			     CHILD_SLICE_FD);
 	}
 	if (rc < 0)
@@ -133,8 +134,7 @@ static void check_section(const struct conf_section *section, const json_t *valu
 		return;
 	}
 	base = path.len;
-	json_object_foreach((json_t *)value, name, element)
-	{
+	json_object_foreach ((json_t *)value, name, element) {
 		str_truncate(&path, base);
 		add_pointer_part(&path, name);
 		check_mapping(section->items, element, str_text(&path), problem, ctx);

@@ -32,10 +32,10 @@ enum db_engine { DB_SQLITE, DB_POSTGRES };
 
 struct db_target {
 	enum db_engine engine;
-	const char *where;      /* SQLite: path. PostgreSQL: conninfo string or postgresql:// URI */
-	int64_t timeout_ms;     /* connect, busy and statement timeout; 0: 5 s */
+	const char *where;  /* SQLite: path. PostgreSQL: conninfo string or postgresql:// URI */
+	int64_t timeout_ms; /* connect, busy and statement timeout; 0: 5 s */
 	bool is_read_only;
-	bool must_exist;        /* SQLite: do not create */
+	bool must_exist; /* SQLite: do not create */
 };
 
 enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT };
@@ -48,8 +48,8 @@ struct db_value {
 	size_t len;       /* of text */
 };
 
-#define DB_V_NULL ((struct db_value){.type = DB_NULL})
-#define DB_V_INT(n) ((struct db_value){.type = DB_INT, .integer = (n)})
+#define DB_V_NULL    ((struct db_value){.type = DB_NULL})
+#define DB_V_INT(n)  ((struct db_value){.type = DB_INT, .integer = (n)})
 #define DB_V_REAL(x) ((struct db_value){.type = DB_REAL, .real = (x)})
 struct db_value db_v_text(const char *text); /* NULL gives NULL */
 

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 /* How often a long statement looks at the clock: some hundred microseconds of work. */
-#define PROGRESS_OPS 4000
+#define PROGRESS_OPS     4000
 /* Pause between two tries at a locked database: short against a commit, long against a spin. */
 #define BUSY_WAIT_MIN_MS 1
 #define BUSY_WAIT_MAX_MS 25
@@ -274,9 +274,9 @@ static bool give_row(sqlite3_stmt *stmt, const struct db_call *call, struct row_
 	}
 	for (size_t i = 0; i < b->columns; i++)
 		b->values[i] = value_of(stmt, (int)i);
-	return call->on_row(call->ctx, &(struct db_row){.columns = b->columns,
-							.names = b->names,
-							.values = b->values});
+	return call->on_row(
+		call->ctx,
+		&(struct db_row){.columns = b->columns, .names = b->names, .values = b->values});
 }
 
 static int step_all(struct sqlite_db *s, sqlite3_stmt *stmt, const struct db_call *call,
@@ -313,9 +313,8 @@ static int sqlite_exec(struct db *db, const struct db_call *call, struct err *er
 	(void)sqlite3_clear_bindings(st->stmt);
 	/* sqlite3_changes() still tells of the statement before if this one changed nothing. */
 	if (rc == 0 && call->changed_r != NULL)
-		*call->changed_r = sqlite3_total_changes64(s->conn) == before
-					   ? 0
-					   : sqlite3_changes64(s->conn);
+		*call->changed_r =
+			sqlite3_total_changes64(s->conn) == before ? 0 : sqlite3_changes64(s->conn);
 	return rc;
 }
 

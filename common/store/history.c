@@ -184,8 +184,9 @@ int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *
 	int rc;
 
 	epoch[0] = '\0';
-	rc = db_query(h->db, "SELECT key, value FROM meta"
-			     " WHERE key IN ('cursor_epoch', 'cursor_seq')",
+	rc = db_query(h->db,
+		      "SELECT key, value FROM meta"
+		      " WHERE key IN ('cursor_epoch', 'cursor_seq')",
 		      NULL, 0, on_cursor, &c, err);
 	if (rc == 0)
 		*seq_r = c.seq;
@@ -200,7 +201,8 @@ int history_cursor_put(struct history *h, const char *epoch, uint64_t seq, struc
 	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)seq);
 	args[0] = db_v_text(epoch);
 	args[1] = db_v_text(number);
-	return db_run(h->db, "INSERT OR REPLACE INTO meta (key, value)"
-			     " VALUES ('cursor_epoch', $1), ('cursor_seq', $2)",
+	return db_run(h->db,
+		      "INSERT OR REPLACE INTO meta (key, value)"
+		      " VALUES ('cursor_epoch', $1), ('cursor_seq', $2)",
 		      args, ARRAY_LEN(args), NULL, err);
 }

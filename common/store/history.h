@@ -59,8 +59,8 @@ struct history_line {
 };
 /* All lines and the cursor in one transaction. Lines whose shape is not understood are counted in
  * *skipped_r and passed over. */
-int history_write(struct history *h, const struct history_line *lines, size_t n,
-		  const char *epoch, uint64_t seq, size_t *skipped_r, struct err *err);
+int history_write(struct history *h, const struct history_line *lines, size_t n, const char *epoch,
+		  uint64_t seq, size_t *skipped_r, struct err *err);
 /* Deletes up to `rows_max` rows older than retention says; *deleted_r < rows_max means done. */
 int history_purge(struct history *h, const struct history_options *o, int64_t now_ms,
 		  size_t rows_max, size_t *deleted_r, struct err *err);
@@ -69,14 +69,13 @@ enum history_what { HISTORY_RESULTS, HISTORY_TRANSITIONS, HISTORY_EVENTS, HISTOR
 
 struct history_query {
 	enum history_what what;
-	const char *component; /* or process; NULL all */
+	const char *component;  /* or process; NULL all */
 	int64_t from_ms, to_ms; /* [from, to); 0: open */
 	size_t limit;           /* 0: HISTORY_ROWS_MAX */
 	const char *cursor;     /* from a former answer, or NULL */
 };
 /* {"rows": [newest first], "truncated": bool, "cursor": text or null}. Row shapes are documented
  * in docs/store.md. -EINVAL for a bad cursor. */
-int history_read(struct history *h, const struct history_query *q, json_t **out_r,
-		 struct err *err);
+int history_read(struct history *h, const struct history_query *q, json_t **out_r, struct err *err);
 
 #endif

@@ -2,9 +2,9 @@
 #include "history_store.h"
 
 /* Used where the configuration says nothing (a reader run by hand); as in history_items. */
-#define DAY_MS ((int64_t)86400000)
+#define DAY_MS             ((int64_t)86400000)
 #define RESULTS_DEFAULT_MS (7 * DAY_MS + 3600000)
-#define OTHERS_DEFAULT_MS (400 * DAY_MS)
+#define OTHERS_DEFAULT_MS  (400 * DAY_MS)
 
 static int delete_some(struct history *h, const char *sql, int64_t before_ms, size_t *left,
 		       struct err *err)

@@ -13,7 +13,7 @@
 /* More rows than this in one answer would fill the reader's memory; the cursor gives the rest. */
 #define READ_ROWS_MAX 10000
 /* Every statement begins with the three columns of the key. */
-#define KEY_COLUMNS 3
+#define KEY_COLUMNS   3
 
 /* Where the next page begins: rows strictly before this key, newest first. */
 struct key {
@@ -101,7 +101,7 @@ static void encode_process(json_t *out, const struct db_value *v)
 
 /* $1 and $2 bound the time on both sides, so that a page begins with a look-up and not with a scan
  * of all pages before it; the key's tuple then cuts exactly. */
-#define WHERE(t, key) " WHERE " t ".at >= $1 AND " t ".at <= $2 AND (" key ") < ($3, $4, $5)"
+#define WHERE(t, key)     " WHERE " t ".at >= $1 AND " t ".at <= $2 AND (" key ") < ($3, $4, $5)"
 #define WORD(table, code) "(SELECT name FROM " table " WHERE code = " code ")"
 
 /* clang-format off */
@@ -214,9 +214,9 @@ static int run(struct history *h, const struct history_query *q, struct reader *
 	HALE_CLEANUP(str_done) struct str sql = {0};
 	int64_t to = q->to_ms > 0 ? q->to_ms - 1 : INT64_MAX;
 	struct db_value args[] = {
-		DB_V_INT(q->from_ms),	  DB_V_INT(HALE_MIN(to, before->at)),
-		DB_V_INT(before->at),	  DB_V_INT(before->a),
-		DB_V_INT(before->b),	  DB_V_INT((int64_t)r->limit + 1),
+		DB_V_INT(q->from_ms),    DB_V_INT(HALE_MIN(to, before->at)),
+		DB_V_INT(before->at),    DB_V_INT(before->a),
+		DB_V_INT(before->b),     DB_V_INT((int64_t)r->limit + 1),
 		db_v_text(q->component),
 	};
 
@@ -240,8 +240,7 @@ static json_t *answer(struct reader *r)
 	return out;
 }
 
-int history_read(struct history *h, const struct history_query *q, json_t **out_r,
-		 struct err *err)
+int history_read(struct history *h, const struct history_query *q, json_t **out_r, struct err *err)
 {
 	size_t limit = q->limit > 0 ? q->limit : HISTORY_ROWS_MAX;
 	struct key before = {INT64_MAX, INT64_MAX, INT64_MAX};

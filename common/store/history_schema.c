@@ -34,8 +34,9 @@ static int64_t newest_known(void)
 static int read_version(struct db *db, int64_t *version_r, struct err *err)
 {
 	int64_t has_table = 0, tables = 0;
-	int rc = query_int(db, "SELECT count(*) FROM sqlite_master"
-			       " WHERE type = 'table' AND name = 'schema_migrations'",
+	int rc = query_int(db,
+			   "SELECT count(*) FROM sqlite_master"
+			   " WHERE type = 'table' AND name = 'schema_migrations'",
 			   &has_table, err);
 
 	*version_r = 0;
@@ -78,8 +79,9 @@ static int apply_in_transaction(struct db *db, const struct history_migration *m
 		return rc;
 	rc = db_script(db, m->sql, err);
 	if (rc == 0)
-		rc = db_run(db, "INSERT INTO schema_migrations (version, name, applied_at)"
-				" VALUES ($1, $2, $3)",
+		rc = db_run(db,
+			    "INSERT INTO schema_migrations (version, name, applied_at)"
+			    " VALUES ($1, $2, $3)",
 			    args, ARRAY_LEN(args), NULL, err);
 	return rc;
 }

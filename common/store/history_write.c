@@ -15,9 +15,9 @@
 #include "model/reason.h"
 
 /* A line that is not understood is not an error of the store. */
-#define NOT_UNDERSTOOD (-EBADMSG)
+#define NOT_UNDERSTOOD    (-EBADMSG)
 /* Names longer than this are nobody's; they would only fill the name tables. */
-#define NAME_MAX_BYTES 255
+#define NAME_MAX_BYTES    255
 /* Details of one row, as JSON text: enough for a crash report's last lines or a command's output,
  * little enough that a year of events stays a small file. */
 #define DETAILS_MAX_BYTES 16384
@@ -227,9 +227,14 @@ static int write_transition(struct writing *w, int64_t component_id, int64_t fro
 			    struct db_value reason, struct db_value message)
 {
 	struct db_value args[] = {
-		DB_V_INT(w->at), DB_V_INT(w->epoch_id), DB_V_INT((int64_t)w->line->seq),
-		DB_V_INT(component_id), from >= 0 ? DB_V_INT(from) : DB_V_NULL,
-		DB_V_INT(to), reason, message,
+		DB_V_INT(w->at),
+		DB_V_INT(w->epoch_id),
+		DB_V_INT((int64_t)w->line->seq),
+		DB_V_INT(component_id),
+		from >= 0 ? DB_V_INT(from) : DB_V_NULL,
+		DB_V_INT(to),
+		reason,
+		message,
 	};
 
 	return db_run(
@@ -267,8 +272,8 @@ static int write_health(struct writing *w)
 	int64_t outcome = code_of(&w->h->outcomes, text_of(state, "outcome"));
 	bool is_removed = json_is_true(json_object_get(w->object, "removed"));
 	/* Without a new observation the state repeats the last one, which has its row already. */
-	bool has_result = outcome >= 0 && !is_removed &&
-			  !json_is_true(json_object_get(w->object, "no_data"));
+	bool has_result =
+		outcome >= 0 && !is_removed && !json_is_true(json_object_get(w->object, "no_data"));
 	struct component_ref *ref = NULL;
 	int rc;
 
@@ -465,8 +470,7 @@ static int write_snapshot(struct writing *w)
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach((json_t *)components, i, state)
-	{
+	json_array_foreach ((json_t *)components, i, state) {
 		/* The change happened when the status began, not when we heard of it. */
 		if (clock_parse(text_of(state, "since") != NULL ? text_of(state, "since") : "",
 				&w->at) != 0)
@@ -485,9 +489,12 @@ static const struct {
 	const char *topic;
 	int (*write)(struct writing *w);
 } topics[] = {
-	{TOPIC_HEALTH, write_health},	     {TOPIC_PROCESS, write_process},
-	{TOPIC_EVENT, write_event},	     {TOPIC_ALERT, write_alert},
-	{TOPIC_RECONCILE, write_reconcile},  {TOPIC_ACTION, write_action},
+	{TOPIC_HEALTH, write_health},
+	{TOPIC_PROCESS, write_process},
+	{TOPIC_EVENT, write_event},
+	{TOPIC_ALERT, write_alert},
+	{TOPIC_RECONCILE, write_reconcile},
+	{TOPIC_ACTION, write_action},
 	{HISTORY_TOPIC_SNAPSHOT, write_snapshot},
 };
 
@@ -525,8 +532,8 @@ static int write_lines(struct history *h, const struct history_line *lines, size
 	return 0;
 }
 
-int history_write(struct history *h, const struct history_line *lines, size_t n,
-		  const char *epoch, uint64_t seq, size_t *skipped_r, struct err *err)
+int history_write(struct history *h, const struct history_line *lines, size_t n, const char *epoch,
+		  uint64_t seq, size_t *skipped_r, struct err *err)
 {
 	size_t skipped = 0;
 	int rc;

@@ -199,17 +199,17 @@ static const struct {
 	const char *prefix;
 	int code;
 } sqlstates[] = {
-	{"23505", -EEXIST},  /* unique_violation */
-	{"40001", -EBUSY},   /* serialization_failure */
-	{"40P01", -EBUSY},   /* deadlock_detected */
-	{"55P03", -EBUSY},   /* lock_not_available */
-	{"57014", -EINTR},   /* query_canceled, statement_timeout too */
-	{"25P03", -EIO},     /* idle_in_transaction_session_timeout */
-	{"57P0", -EIO},      /* the server is going away */
-	{"08P01", -EINVAL},  /* protocol_violation: wrong number of values */
-	{"08", -EIO},        /* connection exceptions */
-	{"28", -EACCES},     /* login refused */
-	{"53", -ENOSPC},     /* insufficient resources: disk, memory, connections */
+	{"23505", -EEXIST}, /* unique_violation */
+	{"40001", -EBUSY},  /* serialization_failure */
+	{"40P01", -EBUSY},  /* deadlock_detected */
+	{"55P03", -EBUSY},  /* lock_not_available */
+	{"57014", -EINTR},  /* query_canceled, statement_timeout too */
+	{"25P03", -EIO},    /* idle_in_transaction_session_timeout */
+	{"57P0", -EIO},     /* the server is going away */
+	{"08P01", -EINVAL}, /* protocol_violation: wrong number of values */
+	{"08", -EIO},       /* connection exceptions */
+	{"28", -EACCES},    /* login refused */
+	{"53", -ENOSPC},    /* insufficient resources: disk, memory, connections */
 };
 
 int pg_errno(const char *code)

@@ -16,14 +16,21 @@
 #include <stdint.h>
 
 /* Keywords libpq 15 knows: 45; plus our own. */
-#define PG_PARAMS_MAX 64
+#define PG_PARAMS_MAX  64
 /* Cancels under way in this process. Each is a thread that may hang with its server; beyond this
  * the server's own statement_timeout must do. */
 #define PG_CANCELS_MAX 8
 
 /* Types by OID, as pg_type.h fixes them for ever. */
-enum { PG_INT8 = 20, PG_INT2 = 21, PG_INT4 = 23, PG_OID = 26, PG_FLOAT4 = 700, PG_FLOAT8 = 701,
-       PG_NUMERIC = 1700 };
+enum {
+	PG_INT8 = 20,
+	PG_INT2 = 21,
+	PG_INT4 = 23,
+	PG_OID = 26,
+	PG_FLOAT4 = 700,
+	PG_FLOAT8 = 701,
+	PG_NUMERIC = 1700
+};
 
 struct pg_target {
 	PQconninfoOption *options; /* as parsed */

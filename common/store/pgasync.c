@@ -13,7 +13,7 @@
 
 /* Addresses tried for all hosts together; libpq tries them in turn within the one timeout. */
 #define ADDRESSES_MAX 16
-#define PORT_DEFAULT "5432"
+#define PORT_DEFAULT  "5432"
 
 enum stage { STAGE_RESOLVE, STAGE_CONNECT, STAGE_BEGIN, STAGE_QUERY };
 
@@ -141,8 +141,7 @@ static void tell(struct pg_call *call)
 		names[i] = PQfname(call->first, (int)i);
 		values[i] = value_of(call->first, (int)i);
 	}
-	call->result.first =
-		(struct db_row){.columns = columns, .names = names, .values = values};
+	call->result.first = (struct db_row){.columns = columns, .names = names, .values = values};
 	call->on_done(call->ctx, &call->result);
 	free(names);
 	free(values);
@@ -433,7 +432,7 @@ static void add_part(struct str *list, bool is_first, const char *part)
 static void add_address(struct pg_call *call, const char *host, const char *address)
 {
 	size_t i = call->next_host;
-	const char *port = i < call->ports.n     ? call->ports.v[i]
+	const char *port = i < call->ports.n    ? call->ports.v[i]
 			   : call->ports.n == 1 ? call->ports.v[0]
 						: "";
 	bool is_first = call->addresses == 0;
@@ -503,8 +502,8 @@ static void resolve_next(struct pg_call *call)
 			continue;
 		}
 		call->resolver.data = call;
-		if (uv_getaddrinfo(call->loop, &call->resolver, on_resolved, host, NULL,
-				   &hints) == 0) {
+		if (uv_getaddrinfo(call->loop, &call->resolver, on_resolved, host, NULL, &hints) ==
+		    0) {
 			call->is_resolving = true;
 			call->handles++;
 			return;

@@ -23,7 +23,7 @@ struct pg_result {
 	char error[512];
 	double connect_ms; /* 0 if never connected */
 	double query_ms;
-	size_t rows;       /* all of them */
+	size_t rows; /* all of them */
 	/* columns 0 if there was none; valid during the callback. Unlike in db.h, numeric is
 	 * DB_REAL, and every value that is not NULL has the server's text too. */
 	struct db_row first;

@@ -11,7 +11,7 @@
 #include "base/backoff.h"
 
 #define POLICIES 2000
-#define TRIES 40
+#define TRIES    40
 
 static uint32_t random_u32(void)
 {

@@ -124,7 +124,10 @@ static void directories_are_made_with_their_parents(void **state)
 static void paths_join_with_one_slash(void **state)
 {
 	static const char *const rows[][3] = {
-		{"/a", "b", "/a/b"}, {"/a/", "b", "/a/b"}, {"/a", "/b", "/b"}, {".", "b", "./b"},
+		{"/a", "b", "/a/b"},
+		{"/a/", "b", "/a/b"},
+		{"/a", "/b", "/b"},
+		{".", "b", "./b"},
 	};
 
 	(void)state;

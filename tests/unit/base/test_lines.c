@@ -79,7 +79,8 @@ static void random_bytes_never_exceed_the_bound(void **state)
 	for (int i = 0; i < 2000; i++) {
 		char data[200];
 		struct str seen = {0};
-		struct lines l = {.max = 1 + (size_t)random() % 20, .on_line = collect, .ctx = &seen};
+		struct lines l = {
+			.max = 1 + (size_t)random() % 20, .on_line = collect, .ctx = &seen};
 
 		for (size_t k = 0; k < sizeof(data); k++)
 			data[k] = (char)random();

@@ -13,7 +13,7 @@
 
 #include "base/map.h"
 
-#define KEYS 200
+#define KEYS  200
 #define STEPS 200000
 
 static void an_empty_map_has_nothing(void **state)

@@ -107,10 +107,10 @@ static void cleaning_leaves_one_line_of_utf8(void **state)
 		{"\xf0\x9f\x92\xa5!", "\xf0\x9f\x92\xa5!"},
 		{"caf\xe9", "caf?"},
 		{"\x80\xbf", "??"},
-		{"\xc0\xaf", "??"},         /* overlong */
-		{"\xed\xa0\x80", "???"},    /* surrogate */
+		{"\xc0\xaf", "??"},           /* overlong */
+		{"\xed\xa0\x80", "???"},      /* surrogate */
 		{"\xf4\x90\x80\x80", "????"}, /* above U+10FFFF */
-		{"\xe2\x82", "??"},         /* ends inside a character */
+		{"\xe2\x82", "??"},           /* ends inside a character */
 		{"\xe2(\xa1", "?(?"},
 	};
 	char buf[32];
@@ -131,7 +131,8 @@ static void cleaning_twice_changes_nothing(void **state)
 		size_t n = (size_t)random() % sizeof(dirty);
 
 		for (size_t k = 0; k < n; k++)
-			dirty[k] = (char)(random() % 2 ? random() % 255 + 1 : 0x80 + random() % 128);
+			dirty[k] =
+				(char)(random() % 2 ? random() % 255 + 1 : 0x80 + random() % 128);
 		dirty[HALE_MIN(n, sizeof(dirty) - 1)] = '\0';
 		assert_true(str_clean(once, sizeof(once), dirty) < sizeof(once));
 		(void)str_clean(twice, sizeof(twice), once);

@@ -8,8 +8,8 @@
 
 #include "base/strlist.h"
 
-static const char *const options[] = {"interval", "timeout", "url", "thresholds", "depends_on",
-				      NULL};
+static const char *const options[] = {"interval",   "timeout",    "url",
+				      "thresholds", "depends_on", NULL};
 
 static void a_list_owns_what_it_was_given(void **state)
 {

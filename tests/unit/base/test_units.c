@@ -18,8 +18,10 @@ static void durations_are_read(void **state)
 		const char *text;
 		int64_t ms;
 	} good[] = {
-		{"0", 0}, {"500ms", 500}, {"30s", 30000}, {"5m", 300000}, {"1h30m", 5400000},
-		{"7d", 604800000}, {"2w", 1209600000}, {"1d1h1m1s1ms", 90061001},
+		{"0", 0},           {"500ms", 500},
+		{"30s", 30000},     {"5m", 300000},
+		{"1h30m", 5400000}, {"7d", 604800000},
+		{"2w", 1209600000}, {"1d1h1m1s1ms", 90061001},
 	};
 
 	(void)state;
@@ -34,8 +36,20 @@ static void durations_are_read(void **state)
 static void doubtful_durations_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "30", "s", "-5s", "1.5s", "30m1h", "1h1h", "1h 30m", "30S", "5min", "0x5s",
-		"5s ", "9999999999999999999s", "1001w1000000d",
+		"",
+		"30",
+		"s",
+		"-5s",
+		"1.5s",
+		"30m1h",
+		"1h1h",
+		"1h 30m",
+		"30S",
+		"5min",
+		"0x5s",
+		"5s ",
+		"9999999999999999999s",
+		"1001w1000000d",
 	};
 
 	(void)state;
@@ -83,8 +97,15 @@ static void sizes_are_read(void **state)
 		const char *text;
 		int64_t bytes;
 	} good[] = {
-		{"0", 0}, {"512", 512}, {"512B", 512}, {"64K", 65536}, {"64KB", 65536},
-		{"64KiB", 65536}, {"64kb", 65536}, {"64MB", 67108864}, {"2GiB", 2147483648},
+		{"0", 0},
+		{"512", 512},
+		{"512B", 512},
+		{"64K", 65536},
+		{"64KB", 65536},
+		{"64KiB", 65536},
+		{"64kb", 65536},
+		{"64MB", 67108864},
+		{"2GiB", 2147483648},
 		{"1T", INT64_C(1) << 40},
 	};
 
@@ -100,8 +121,8 @@ static void sizes_are_read(void **state)
 
 static void doubtful_sizes_are_refused(void **state)
 {
-	static const char *const bad[] = {"", "MB", "-1", "1.5MB", "64 MB", "64XB", "64MBB",
-					  "10000000TB"};
+	static const char *const bad[] = {"",      "MB",   "-1",    "1.5MB",
+					  "64 MB", "64XB", "64MBB", "10000000TB"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -133,9 +154,16 @@ static void numbers_are_short_and_keep_whole_units(void **state)
 		double n;
 		const char *text;
 	} rows[] = {
-		{0, "0"}, {-0.0, "0"}, {2310, "2310"}, {123456789, "123456789"}, {-7, "-7"},
-		{0.031, "0.031"}, {99.95, "99.95"}, {1234.56789, "1234.57"},
-		{1234567.8, "1234568"}, {1e300, "1e+300"},
+		{0, "0"},
+		{-0.0, "0"},
+		{2310, "2310"},
+		{123456789, "123456789"},
+		{-7, "-7"},
+		{0.031, "0.031"},
+		{99.95, "99.95"},
+		{1234.56789, "1234.57"},
+		{1234567.8, "1234568"},
+		{1e300, "1e+300"},
 	};
 	char buf[UNITS_TEXT_MAX];
 

@@ -68,11 +68,11 @@ static void method_huge(void *ctx, struct command_request *rq, const json_t *par
 }
 
 static const struct command_method methods[] = {
-	{"test.echo",		       method_echo, "echoes n"},
-	{"test.hold",		       method_hold, "answers when the test wants it"},
-	{"test.fail",		       method_fail, "fails"},
+	{"test.echo", method_echo, "echoes n"},
+	{"test.hold", method_hold, "answers when the test wants it"},
+	{"test.fail", method_fail, "fails"},
 	{"test.huge", method_huge, "tries to answer too much"},
-	{0		      },
+	{0},
 };
 
 static int setup(void **state)
@@ -545,7 +545,8 @@ static void two_thousand_callers_that_come_and_go_leave_it_answering(void **stat
 			harness_turn(&x.f->h);
 	}
 	connect_foreign(&x);
-	assert_answered(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.echo\"}", "\"result\":0");
+	assert_answered(&x, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test.echo\"}",
+			"\"result\":0");
 	(void)close(x.fd);
 }
 

@@ -64,7 +64,7 @@ static void method_replay(void *ctx, struct command_request *rq, const json_t *p
 }
 
 static const struct command_method methods[] = {
-	{"bus.replay",			 method_replay, "what was published after a cursor"},
+	{"bus.replay", method_replay, "what was published after a cursor"},
 	{0},
 };
 

@@ -28,20 +28,13 @@ static void every_position_of_a_frame_has_its_verdict(void **state)
 		enum feed_verdict verdict;
 		uint64_t skip;
 	} rows[] = {
-		{"health", "e", 11, 1,  FEED_NEXT, 0},
-                {"health", "e", 11, 5,  FEED_NEXT, 0},
-		{"health", "e", 9,  3,  FEED_NEXT, 2},
-                {"health", "e", 10, 2,  FEED_NEXT, 1},
-		{"health", "e", 9,  2,  FEED_OLD,  0},
-                {"health", "e", 1,  10, FEED_OLD,  0},
-		{"health", "e", 11, 0,  FEED_OLD,  0},
-                {"health", "e", 12, 1,  FEED_GAP,  0},
-		{"health", "f", 11, 1,  FEED_GAP,  0},
-                {"health", "f", 1,  1,  FEED_GAP,  0},
-		{"sync",   "e", 10, 1,  FEED_OLD,  0},
-                {"sync",   "e", 9,  1,  FEED_OLD,  0},
-		{"sync",   "e", 11, 1,  FEED_GAP,  0},
-                {"sync",   "f", 0,  1,  FEED_GAP,  0},
+		{"health", "e", 11, 1, FEED_NEXT, 0}, {"health", "e", 11, 5, FEED_NEXT, 0},
+		{"health", "e", 9, 3, FEED_NEXT, 2},  {"health", "e", 10, 2, FEED_NEXT, 1},
+		{"health", "e", 9, 2, FEED_OLD, 0},   {"health", "e", 1, 10, FEED_OLD, 0},
+		{"health", "e", 11, 0, FEED_OLD, 0},  {"health", "e", 12, 1, FEED_GAP, 0},
+		{"health", "f", 11, 1, FEED_GAP, 0},  {"health", "f", 1, 1, FEED_GAP, 0},
+		{"sync", "e", 10, 1, FEED_OLD, 0},    {"sync", "e", 9, 1, FEED_OLD, 0},
+		{"sync", "e", 11, 1, FEED_GAP, 0},    {"sync", "f", 0, 1, FEED_GAP, 0},
 	};
 	const struct feed_cursor cursor = {.epoch = "e", .seq = 10};
 

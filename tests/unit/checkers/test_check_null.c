@@ -138,8 +138,8 @@ static void a_file_tells_outcome_and_message(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		assert_int_equal(file_write_atomic(path, table[i].content,
-						   strlen(table[i].content), 0600, NULL),
+		assert_int_equal(file_write_atomic(path, table[i].content, strlen(table[i].content),
+						   0600, NULL),
 				 0);
 		expect(options, table[i].outcome, table[i].reason, table[i].message);
 	}
@@ -152,8 +152,8 @@ static void a_file_that_is_not_there_is_an_error(void **state)
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(o, "reason")), "config_error");
-	assert_non_null(strstr(json_string_value(json_object_get(o, "message")),
-			       "/nonexistent/flip"));
+	assert_non_null(
+		strstr(json_string_value(json_object_get(o, "message")), "/nonexistent/flip"));
 	json_decref(o);
 }
 

@@ -92,8 +92,7 @@ static json_t *with(json_t *options, const char *key, json_t *value)
 }
 
 /* `message` is a part of the message. */
-static json_t *expect(json_t *options, const char *outcome, const char *reason,
-		      const char *message)
+static json_t *expect(json_t *options, const char *outcome, const char *reason, const char *message)
 {
 	json_t *o = ask(options);
 	const char *told = json_string_value(json_object_get(o, "message"));
@@ -133,7 +132,8 @@ static const engine_fn engines[] = {on_sqlite, on_postgres};
 static void a_query_passes_with_its_times(void **state)
 {
 	(void)state;
-	EACH_ENGINE(e) {
+	EACH_ENGINE(e)
+	{
 		json_t *o = expect(engines[e]("SELECT 1"), "pass", "ok", "1 row in ");
 
 		assert_true(metric(o, "connect_ms") > 0);
@@ -154,7 +154,8 @@ static void the_query_may_be_left_out(void **state)
 static void numeric_columns_are_metrics(void **state)
 {
 	(void)state;
-	EACH_ENGINE(e) {
+	EACH_ENGINE(e)
+	{
 		json_t *o =
 			expect(engines[e]("SELECT 3 AS \"Open Orders\", 2.5 AS lag_ms, 'x' AS name,"
 					  " NULL AS missing, 9 AS rows, 7 AS \"9 lives!\""),
@@ -175,7 +176,8 @@ static void numeric_columns_are_metrics(void **state)
 static void listed_columns_alone_are_metrics(void **state)
 {
 	(void)state;
-	EACH_ENGINE(e) {
+	EACH_ENGINE(e)
+	{
 		json_t *o = expect(with(engines[e]("SELECT 3 AS a, '4.5' AS b, 5 AS c"), "metrics",
 					json_pack("[s, s]", "a", "b")),
 				   "pass", "ok", "1 row");
@@ -194,7 +196,8 @@ static void listed_columns_alone_are_metrics(void **state)
 static void the_first_value_is_compared_as_text(void **state)
 {
 	(void)state;
-	EACH_ENGINE(e) {
+	EACH_ENGINE(e)
+	{
 		expect_only(with(engines[e]("SELECT 42, 1"), "expect", json_string("42")), "pass",
 			    "ok", "1 row");
 		expect_only(with(engines[e]("SELECT 'on'"), "expect", json_string("on")), "pass",
@@ -211,7 +214,8 @@ static void the_first_value_is_compared_as_text(void **state)
 static void the_number_of_rows_is_compared(void **state)
 {
 	(void)state;
-	EACH_ENGINE(e) {
+	EACH_ENGINE(e)
+	{
 		expect_only(
 			with(engines[e]("SELECT 1 WHERE 1 = 0"), "expect_rows", json_integer(0)),
 			"pass", "ok", "0 rows");
@@ -227,8 +231,8 @@ static void an_error_is_told_in_the_databases_words(void **state)
 {
 	(void)state;
 	EACH_ENGINE(e)
-		expect_only(engines[e]("SELECT * FROM no_such_thing"), "fail", "sql_error",
-			    "no_such_thing");
+	expect_only(engines[e]("SELECT * FROM no_such_thing"), "fail", "sql_error",
+		    "no_such_thing");
 	expect_only(on_postgres("SELECT 1/0"), "fail", "sql_error", "division by zero");
 }
 

@@ -41,7 +41,7 @@ struct fake_run {
 static struct {
 	size_t started;
 	size_t cancelled;
-	size_t now;  /* running at the moment */
+	size_t now; /* running at the moment */
 	size_t peak;
 	uv_sem_t release; /* of deaf threads */
 } kind;
@@ -211,7 +211,7 @@ static size_t count_of(const struct world *w, const char *id)
 	size_t i;
 	json_t *o;
 
-	json_array_foreach(w->published, i, o)
+	json_array_foreach (w->published, i, o)
 		n += str_eq(json_string_value(json_object_get(o, "component")), id);
 	return n;
 }
@@ -227,8 +227,7 @@ static const json_t *nth_of(const struct world *w, const char *id, size_t n)
 	size_t i;
 	json_t *o;
 
-	json_array_foreach(w->published, i, o)
-	{
+	json_array_foreach (w->published, i, o) {
 		if (str_eq(json_string_value(json_object_get(o, "component")), id) && n-- == 0)
 			return o;
 	}
@@ -326,7 +325,8 @@ static void at_the_deadline_the_stage_is_told_and_the_kind_cancelled(void **stat
 	assert_string_equal(text_of(o, "outcome"), "down");
 	assert_string_equal(text_of(o, "reason"), "timeout_connect");
 	assert_string_equal(text_of(o, "message"), "Timed out connecting (after 30ms)");
-	assert_true(json_number_value(json_object_get(o, "took_ms")) >= 29); /* timers count whole ms */
+	assert_true(json_number_value(json_object_get(o, "took_ms")) >=
+		    29); /* timers count whole ms */
 	assert_int_equal(kind.cancelled, 1);
 	assert_int_equal(runner_stats_get(w.runner).timeouts, 1);
 	world_done(&w);

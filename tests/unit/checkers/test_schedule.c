@@ -313,7 +313,8 @@ int main(void)
 		cmocka_unit_test(an_empty_schedule_is_never_due),
 		cmocka_unit_test(first_runs_are_soon_and_spread),
 		cmocka_unit_test(ten_thousand_components_are_spread_over_their_interval),
-		cmocka_unit_test(the_second_run_comes_half_to_one_and_a_half_intervals_after_the_first),
+		cmocka_unit_test(
+			the_second_run_comes_half_to_one_and_a_half_intervals_after_the_first),
 		cmocka_unit_test(lateness_does_not_move_the_grid),
 		cmocka_unit_test(an_interval_of_no_whole_slots_does_not_drift),
 		cmocka_unit_test(a_tick_while_busy_is_told_and_counted),

@@ -10,11 +10,11 @@
 #include "args.h"
 
 static const struct flag flags[] = {
-	{"follow",     'f', FLAG_SWITCH, NULL, "go on"},
+	{"follow", 'f', FLAG_SWITCH, NULL, "go on"},
 	{"lines", 'n', FLAG_COUNT, "N", "how many"},
-	{"topic",     't', FLAG_TEXT, "TOPIC", "only this"},
-	{"since",      0, FLAG_DURATION, "TIME", "how far back"},
-	{0 },
+	{"topic", 't', FLAG_TEXT, "TOPIC", "only this"},
+	{"since", 0, FLAG_DURATION, "TIME", "how far back"},
+	{0},
 };
 
 static struct err err;

@@ -20,18 +20,18 @@
 static const struct stored {
 	const char *topic, *json;
 } lines[] = {
-	{"health",   HEALTH("01:00:00.000", "api", "unknown", "healthy", "HTTP 200")},
-	{"health", HEALTH("01:10:00.000",             "api", "healthy", "degraded", "slow")},
-	{"health",          HEALTH("01:10:00.000",                        "db", "unknown", "healthy", "ok")},
-	{"process",     "{\"at\": \"2026-11-22T01:20:00.000Z\", \"node\": \"web1\", \"process\": "
+	{"health", HEALTH("01:00:00.000", "api", "unknown", "healthy", "HTTP 200")},
+	{"health", HEALTH("01:10:00.000", "api", "healthy", "degraded", "slow")},
+	{"health", HEALTH("01:10:00.000", "db", "unknown", "healthy", "ok")},
+	{"process", "{\"at\": \"2026-11-22T01:20:00.000Z\", \"node\": \"web1\", \"process\": "
 		    "\"web\", \"event\": \"exit\","
 		    " \"state\": {\"name\": \"web\", \"state\": \"backoff\", \"pid\": null, "
 		    "\"generation\": 1, \"restarts\": 0,"
-		    " \"last_exit\": {\"signal\": \"SIGKILL\", \"expected\": false}}}"    },
+		    " \"last_exit\": {\"signal\": \"SIGKILL\", \"expected\": false}}}"},
 	{"event",
 	 "{\"at\": \"2026-11-22T01:30:00.000Z\", \"node\": \"web1\", \"kind\": \"reload\", "
 	 "\"severity\": \"info\","
-	 " \"subject\": \"config\", \"message\": \"configuration reloaded\", \"details\": {}}"                       },
+	 " \"subject\": \"config\", \"message\": \"configuration reloaded\", \"details\": {}}"},
 };
 
 static char *store_path(struct fake *f)

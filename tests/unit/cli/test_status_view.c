@@ -129,15 +129,15 @@ static void the_exit_code_is_the_overall_status(void **state)
 		const char *json;
 		int code;
 	} rows[] = {
-		{"{\"status\": \"healthy\"}",  0},
+		{"{\"status\": \"healthy\"}", 0},
 		{"{\"status\": \"degraded\"}", 1},
 		{"{\"status\": \"critical\"}", 2},
-		{"{\"status\": \"down\"}",     2},
-		{"{\"status\": \"unknown\"}",  3},
+		{"{\"status\": \"down\"}", 2},
+		{"{\"status\": \"unknown\"}", 3},
 		{"{\"status\": \"splendid\"}", 3},
-		{"{\"status\": null}",         3},
-		{"{}",			 3},
-		{"[]",			 3},
+		{"{\"status\": null}", 3},
+		{"{}", 3},
+		{"[]", 3},
 	};
 
 	(void)state;

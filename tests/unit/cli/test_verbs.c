@@ -145,13 +145,13 @@ static void check_exits_by_outcome(void **state)
 		const char *answer;
 		int code;
 	} rows[] = {
-		{"{\"observation\": {\"outcome\": \"pass\"}}",  0},
-		{"{\"observation\": {\"outcome\": \"warn\"}}",  1},
-		{"{\"observation\": {\"outcome\": \"fail\"}}",  2},
-		{"{\"observation\": {\"outcome\": \"down\"}}",  2},
+		{"{\"observation\": {\"outcome\": \"pass\"}}", 0},
+		{"{\"observation\": {\"outcome\": \"warn\"}}", 1},
+		{"{\"observation\": {\"outcome\": \"fail\"}}", 2},
+		{"{\"observation\": {\"outcome\": \"down\"}}", 2},
 		{"{\"observation\": {\"outcome\": \"error\"}}", 3},
-		{"{\"observation\": {\"outcome\": \"new\"}}",   3},
-		{"{}",					  3},
+		{"{\"observation\": {\"outcome\": \"new\"}}", 3},
+		{"{}", 3},
 	};
 	struct fake *f = *state;
 

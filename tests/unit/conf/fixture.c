@@ -19,7 +19,10 @@ struct none {
 	int64_t x;
 };
 
-#define OPTION(t, n, ...) {.name = (n), .type = (t), __VA_ARGS__}
+#define OPTION(t, n, ...)                                                                          \
+	{                                                                                          \
+		.name = (n), .type = (t), __VA_ARGS__                                              \
+	}
 
 static const struct conf_item http_items[] = {
 	OPTION(CONF_T_STR, "url", .flags = CONF_F_REQUIRED, .help = "address to ask"),
@@ -112,7 +115,8 @@ static json_t *core_manifest(void)
 
 	return json_pack("{s:i,s:s,s:s,s:{s:o,s:o},s:o}", "manifest", 1, "program", "haled", "role",
 			 "core", "sections", "instance", manifest_section(&instance), "programs",
-			 manifest_section(&programs), "component", manifest_options(component_items));
+			 manifest_section(&programs), "component",
+			 manifest_options(component_items));
 }
 
 void world_init(struct world *w)
@@ -124,12 +128,16 @@ void world_init(struct world *w)
 	};
 
 	*w = (struct world){.core = core_manifest()};
-	manifest_set_add(&w->manifests, manifest_check("hale-check-http", "http", "asks by HTTP",
-						       http_items, NULL), NULL);
-	manifest_set_add(&w->manifests, manifest_check("hale-check-tcp", "tcp", "connects", tcp_items,
-						       NULL), NULL);
-	manifest_set_add(&w->manifests, manifest_service("hale-notifier", "notifier", "tells people",
-							 "always", sections, NULL), NULL);
+	manifest_set_add(
+		&w->manifests,
+		manifest_check("hale-check-http", "http", "asks by HTTP", http_items, NULL), NULL);
+	manifest_set_add(&w->manifests,
+			 manifest_check("hale-check-tcp", "tcp", "connects", tcp_items, NULL),
+			 NULL);
+	manifest_set_add(&w->manifests,
+			 manifest_service("hale-notifier", "notifier", "tells people", "always",
+					  sections, NULL),
+			 NULL);
 }
 
 void world_done(struct world *w)

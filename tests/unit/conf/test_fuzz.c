@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "fixture.h"
 
-#define MUTATIONS 20000
+#define MUTATIONS   20000
 #define CHANGES_MAX 4
 
 static const char sample[] =
@@ -25,7 +25,8 @@ static const char sample[] =
 	"components:\n"
 	"  base: &d {interval: 30s, timeout: 5s, tcp: {port: 80}}\n"
 	"  api:\n"
-	"    label: 'Gr\xc3\xb6\xc3\x9f" "e'\n"
+	"    label: 'Gr\xc3\xb6\xc3\x9f"
+	"e'\n"
 	"    http:\n"
 	"      url: http://127.0.0.1:80/x\n"
 	"      headers: {X-A: 1, X-B: \"two\\n\"}\n"
@@ -66,11 +67,57 @@ static uint32_t next(uint32_t *seed)
 }
 
 static const char *const tokens[] = {
-	"{",  "}", "[",  "]",  ":",   ": ",  "- ",   "\n",   "\t",       "\"",     "'",    "&a ",
-	"*a", "|", ">",  "<<", "!!x", "---", "...",  "${",   "}",        "$$",     "#",    "%",
-	"\\", ",", "? ", "@",  "`",   "\xff", "\xc3", "null", "9999999999999999999", "-1", "30", "\x01",
-	"\xe2\x80\xa8", "\xef\xbb\xbf", "${HALE_TEST_NONE}", "${cred:x}", "include: x\n", "\r",
-	"  ", "&d ", "*d", "api", "db", "depends_on: [api]\n", "true", "components", "~",
+	"{",
+	"}",
+	"[",
+	"]",
+	":",
+	": ",
+	"- ",
+	"\n",
+	"\t",
+	"\"",
+	"'",
+	"&a ",
+	"*a",
+	"|",
+	">",
+	"<<",
+	"!!x",
+	"---",
+	"...",
+	"${",
+	"}",
+	"$$",
+	"#",
+	"%",
+	"\\",
+	",",
+	"? ",
+	"@",
+	"`",
+	"\xff",
+	"\xc3",
+	"null",
+	"9999999999999999999",
+	"-1",
+	"30",
+	"\x01",
+	"\xe2\x80\xa8",
+	"\xef\xbb\xbf",
+	"${HALE_TEST_NONE}",
+	"${cred:x}",
+	"include: x\n",
+	"\r",
+	"  ",
+	"&d ",
+	"*d",
+	"api",
+	"db",
+	"depends_on: [api]\n",
+	"true",
+	"components",
+	"~",
 };
 
 static void mutate(struct str *text, uint32_t *seed)
@@ -174,9 +221,11 @@ static void ten_thousand_components_hold(void **state)
 	(void)state;
 	str_add(&yaml, "components:\n");
 	for (int i = 0; i < 10000; i++) {
-		str_addf(&yaml, "  c%d:\n    label: Component %d\n    interval: 30s\n"
-				"    http: {url: \"http://127.0.0.1:%d/\", status: [200, 204]}\n"
-				"    thresholds: {took_ms: {degraded: \"> 100\"}}\n", i, i, i);
+		str_addf(&yaml,
+			 "  c%d:\n    label: Component %d\n    interval: 30s\n"
+			 "    http: {url: \"http://127.0.0.1:%d/\", status: [200, 204]}\n"
+			 "    thresholds: {took_ms: {degraded: \"> 100\"}}\n",
+			 i, i, i);
 		/* One chain through all of them. */
 		if (i > 0)
 			str_addf(&yaml, "    depends_on: [c%d]\n", i - 1);

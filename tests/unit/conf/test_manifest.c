@@ -57,7 +57,8 @@ static void options_keep_their_order_and_everything_said_of_them(void **state)
 {
 	(void)state;
 	is_json(manifest_options(items),
-		"{\"url\":{\"type\":\"string\",\"help\":\"where\",\"required\":true,\"secret\":true},"
+		"{\"url\":{\"type\":\"string\",\"help\":\"where\",\"required\":true,\"secret\":"
+		"true},"
 		"\"method\":{\"type\":\"enum\",\"default\":\"GET\",\"choices\":[\"GET\",\"POST\"]},"
 		"\"count\":{\"type\":\"int\",\"min\":0.5},"
 		"\"sub\":{\"type\":\"map\",\"options\":{\"every\":{\"type\":\"duration\","
@@ -73,9 +74,12 @@ static void a_check_says_its_kind_and_metrics(void **state)
 
 	(void)state;
 	is_json(manifest_check("hale-check-x", "x", "looks", sub_items, metrics),
-		"{\"manifest\":1,\"program\":\"hale-check-x\",\"service\":\"check.x\",\"role\":\"check\","
-		"\"summary\":\"looks\",\"run\":\"when_configured\",\"kind\":\"x\",\"options\":{\"every\":"
-		"{\"type\":\"duration\",\"default\":\"30s\",\"min\":1000,\"max\":60000}},\"metrics\":["
+		"{\"manifest\":1,\"program\":\"hale-check-x\",\"service\":\"check.x\",\"role\":"
+		"\"check\","
+		"\"summary\":\"looks\",\"run\":\"when_configured\",\"kind\":\"x\",\"options\":{"
+		"\"every\":"
+		"{\"type\":\"duration\",\"default\":\"30s\",\"min\":1000,\"max\":60000}},"
+		"\"metrics\":["
 		"{\"name\":\"connect_ms\",\"unit\":\"ms\",\"help\":\"time to connect\"},"
 		"{\"name\":\"rows\",\"unit\":\"\",\"help\":\"rows read\"}]}");
 }
@@ -92,7 +96,8 @@ static void a_service_says_its_sections_and_what_it_reads(void **state)
 	(void)state;
 	is_json(manifest_service("hale-x", "x", "does", "always", sections, reads),
 		"{\"manifest\":1,\"program\":\"hale-x\",\"service\":\"x\",\"role\":\"service\","
-		"\"summary\":\"does\",\"run\":\"always\",\"sections\":{\"alerts\":{\"shape\":\"map\","
+		"\"summary\":\"does\",\"run\":\"always\",\"sections\":{\"alerts\":{\"shape\":"
+		"\"map\","
 		"\"help\":\"who is told\",\"options\":{\"every\":{\"type\":\"duration\","
 		"\"default\":\"30s\",\"min\":1000,\"max\":60000}}},\"jobs\":{\"shape\":\"dict\","
 		"\"options\":{\"every\":{\"type\":\"duration\",\"default\":\"30s\",\"min\":1000,"
@@ -147,7 +152,8 @@ static void put_json(const char *folder, const char *name, json_t *json /* taken
 
 static void manifests_find_their_programs(void **state)
 {
-	static const struct conf_section sections[] = {{"alerts", sub_items, CONF_T_MAP, NULL}, {0}};
+	static const struct conf_section sections[] = {{"alerts", sub_items, CONF_T_MAP, NULL},
+						       {0}};
 	struct manifest_set set = {0};
 	char *folder = sub_dir("good");
 	char *bin = sub_dir("bin");
@@ -202,19 +208,26 @@ static void broken_manifests_are_named(void **state)
 		 ": role must be check or service"},
 		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\"}",
 		 ": kind is missing"},
-		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":\"x\"}",
+		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":"
+		 "\"x\"}",
 		 ": options must be an object"},
-		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":\"x\","
+		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":"
+		 "\"x\","
 		 "\"options\":{\"a\":{\"type\":\"map\",\"options\":{\"b\":{\"type\":\"float\"}}}}}",
 		 ": option 'a': option 'b': its type 'float' is none"},
-		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":\"x\","
-		 "\"options\":{\"a\":{\"type\":\"enum\"}}}", ": option 'a': an enum needs choices"},
-		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":\"x\","
+		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":"
+		 "\"x\","
+		 "\"options\":{\"a\":{\"type\":\"enum\"}}}",
+		 ": option 'a': an enum needs choices"},
+		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"check\",\"kind\":"
+		 "\"x\","
 		 "\"options\":{\"a\":{\"type\":\"int\",\"default\":3}}}",
 		 ": option 'a': default must be text, as written in YAML"},
 		{"{\"manifest\":1,\"program\":\"x\",\"service\":\"x\",\"role\":\"service\","
-		 "\"sections\":{\"s\":{}}}", ": section 's': shape must be map or dict"},
-		{"{\"manifest\":1,\n \"manifest\":1}", ":2:11: duplicate object key near '\"manifest\"'"},
+		 "\"sections\":{\"s\":{}}}",
+		 ": section 's': shape must be map or dict"},
+		{"{\"manifest\":1,\n \"manifest\":1}",
+		 ":2:11: duplicate object key near '\"manifest\"'"},
 	};
 	char *folder = sub_dir("broken");
 
@@ -231,7 +244,8 @@ static void broken_manifests_are_named(void **state)
 
 static void a_kind_or_section_belongs_to_one_program(void **state)
 {
-	static const struct conf_section sections[] = {{"alerts", sub_items, CONF_T_MAP, NULL}, {0}};
+	static const struct conf_section sections[] = {{"alerts", sub_items, CONF_T_MAP, NULL},
+						       {0}};
 	char *kinds = sub_dir("kinds");
 	char *both = sub_dir("sections");
 

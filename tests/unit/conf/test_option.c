@@ -109,14 +109,15 @@ static void every_type_reaches_its_field(void **state)
 	const struct route *routes;
 
 	(void)state;
-	assert_int_equal(decode("{\"text\":\"t\",\"mode\":\"slow\",\"at\":\"@daily\",\"count\":3,"
-				"\"port\":8080,\"ratio\":2,\"on\":false,\"every\":1500,\"size\":10,"
-				"\"tags\":[\"x\",\"y\"],\"any\":{\"k\":[1,null]},\"env\":{\"A\":\"1\"},"
-				"\"limits\":{\"burst\":7,\"window\":100},"
-				"\"users\":{\"ann\":{\"role\":\"admin\"},\"bob\":{}},"
-				"\"routes\":[{\"path\":\"/a\",\"limits\":{}},{\"path\":\"/b\"}]}",
-				&out, NULL),
-			 0);
+	assert_int_equal(
+		decode("{\"text\":\"t\",\"mode\":\"slow\",\"at\":\"@daily\",\"count\":3,"
+		       "\"port\":8080,\"ratio\":2,\"on\":false,\"every\":1500,\"size\":10,"
+		       "\"tags\":[\"x\",\"y\"],\"any\":{\"k\":[1,null]},\"env\":{\"A\":\"1\"},"
+		       "\"limits\":{\"burst\":7,\"window\":100},"
+		       "\"users\":{\"ann\":{\"role\":\"admin\"},\"bob\":{}},"
+		       "\"routes\":[{\"path\":\"/a\",\"limits\":{}},{\"path\":\"/b\"}]}",
+		       &out, NULL),
+		0);
 	assert_string_equal(out.text, "t");
 	assert_string_equal(out.mode, "slow");
 	assert_string_equal(out.at, "@daily");

@@ -57,22 +57,23 @@ static void http_refused(const char *text, const char *report)
 static void a_component_is_laid_out_flat_with_its_defaults(void **state)
 {
 	(void)state;
-	expect_json("components:\n  api:\n    label: API\n    interval: 5s\n"
-		     "    http: {url: \"http://x\"}\n",
-		     "components",
-		     "{\"api\":{\"label\":\"API\",\"interval\":5000,\"timeout\":10000,\"weight\":1.0,"
-		     "\"enabled\":true,\"kind\":\"http\",\"http\":{\"url\":\"http://x\","
-		     "\"method\":\"GET\",\"status\":[\"200\"],\"retries\":0,\"verify\":true,"
-		     "\"max_body\":1048576}}}");
+	expect_json(
+		"components:\n  api:\n    label: API\n    interval: 5s\n"
+		"    http: {url: \"http://x\"}\n",
+		"components",
+		"{\"api\":{\"label\":\"API\",\"interval\":5000,\"timeout\":10000,\"weight\":1.0,"
+		"\"enabled\":true,\"kind\":\"http\",\"http\":{\"url\":\"http://x\","
+		"\"method\":\"GET\",\"status\":[\"200\"],\"retries\":0,\"verify\":true,"
+		"\"max_body\":1048576}}}");
 }
 
 static void absent_sections_come_with_their_defaults(void **state)
 {
 	(void)state;
 	expect_json("", "",
-		     "{\"instance\":{\"name\":\"hale\"},\"programs\":{},"
-		     "\"alerts\":{\"cooldown\":300000,\"quiet\":{\"for\":28800000}},"
-		     "\"components\":{}}");
+		    "{\"instance\":{\"name\":\"hale\"},\"programs\":{},"
+		    "\"alerts\":{\"cooldown\":300000,\"quiet\":{\"for\":28800000}},"
+		    "\"components\":{}}");
 	expect_json("components:\nalerts:\ninstance: ~\n", "alerts.cooldown", "300000");
 	expect_json("store: {path: /x}\n", "store", "{\"path\":\"/x\"}");
 }
@@ -118,7 +119,8 @@ static void values_are_normalised(void **state)
 static void json_options_take_any_shape(void **state)
 {
 	(void)state;
-	http_is("body: {a: 1, b: \"1\", c: 1.5, d: true, e: ~, f: [x, {}], g: -2, h: .inf, i: 1.2.3}",
+	http_is("body: {a: 1, b: \"1\", c: 1.5, d: true, e: ~, f: [x, {}], g: -2, h: .inf, i: "
+		"1.2.3}",
 		"body",
 		"{\"a\":1,\"b\":\"1\",\"c\":1.5,\"d\":true,\"e\":null,\"f\":[\"x\",{}],\"g\":-2,"
 		"\"h\":\".inf\",\"i\":\"1.2.3\"}");
@@ -131,7 +133,7 @@ static void expanded_values_are_typed_by_their_option(void **state)
 	(void)state;
 	setenv("HALE_TEST_PORT", "8080", 1);
 	expect_json("components:\n  a: {tcp: {port: \"${HALE_TEST_PORT}\"}}\n",
-		     "components.a.tcp.port", "8080");
+		    "components.a.tcp.port", "8080");
 	http_is("body: {p: \"${HALE_TEST_PORT}\"}", "body.p", "\"8080\"");
 }
 
@@ -178,20 +180,22 @@ static void a_misspelt_kind_is_told_once(void **state)
 static void a_component_needs_one_kind(void **state)
 {
 	(void)state;
-	expect_report("components:\n  api:\n    label: x\n  db:\n",
-		      "hale.yaml:2:3: component 'api' says not what to check: add one of http, tcp\n"
-		      "    2 |   api:\n"
-		      "      |   ^^^\n"
-		      "hale.yaml:4:3: component 'db' says not what to check: add one of http, tcp\n"
-		      "    4 |   db:\n"
-		      "      |   ^^\n"
-		      "2 errors\n");
-	option_refused("tcp: {port: 80}", "hale.yaml:4:5: component 'api' has two kinds, 'http' and "
-					  "'tcp'\n"
-					  "    4 |     tcp: {port: 80}\n"
-					  "      |     ^^^\n"
-					  "      = make a component of each\n"
-					  "1 error\n");
+	expect_report(
+		"components:\n  api:\n    label: x\n  db:\n",
+		"hale.yaml:2:3: component 'api' says not what to check: add one of http, tcp\n"
+		"    2 |   api:\n"
+		"      |   ^^^\n"
+		"hale.yaml:4:3: component 'db' says not what to check: add one of http, tcp\n"
+		"    4 |   db:\n"
+		"      |   ^^\n"
+		"2 errors\n");
+	option_refused("tcp: {port: 80}",
+		       "hale.yaml:4:5: component 'api' has two kinds, 'http' and "
+		       "'tcp'\n"
+		       "    4 |     tcp: {port: 80}\n"
+		       "      |     ^^^\n"
+		       "      = make a component of each\n"
+		       "1 error\n");
 }
 
 static void a_kind_is_a_mapping(void **state)
@@ -273,13 +277,14 @@ static void wrong_durations_and_sizes(void **state)
 				       "      |               ^^\n"
 				       "      = write 30s or 30ms\n"
 				       "1 error\n");
-	option_refused("interval: 30 sec",
-		       "hale.yaml:4:15: '30 sec' is not a duration\n"
-		       "    4 |     interval: 30 sec\n"
-		       "      |               ^^^^^^\n"
-		       "      = write it like 500ms, 30s or 1h30m; units are w d h m s ms, the largest "
-		       "first\n"
-		       "1 error\n");
+	option_refused(
+		"interval: 30 sec",
+		"hale.yaml:4:15: '30 sec' is not a duration\n"
+		"    4 |     interval: 30 sec\n"
+		"      |               ^^^^^^\n"
+		"      = write it like 500ms, 30s or 1h30m; units are w d h m s ms, the largest "
+		"first\n"
+		"1 error\n");
 	option_refused("interval: 100ms", "hale.yaml:4:15: '100ms' is not between 1s and 1d\n"
 					  "    4 |     interval: 100ms\n"
 					  "      |               ^^^^^\n"
@@ -387,7 +392,8 @@ static void wrong_schedules_and_thresholds(void **state)
 
 	(void)state;
 	json_decref(apply(API "    window: \"61 * * * *\"\n"
-			  "    thresholds: {took_ms: {degraded: 90, critcal: \"> 1\"}}\n", &r));
+			      "    thresholds: {took_ms: {degraded: 90, critcal: \"> 1\"}}\n",
+			  &r));
 	assert_int_equal(r.errors, 3);
 	assert_true(str_starts(r.v[0].message, "not a schedule: minute "));
 	assert_string_equal(r.v[0].hint, "five fields: minute hour day month weekday, such as "
@@ -420,36 +426,39 @@ static void required_options_are_missed(void **state)
 static void ids_are_checked(void **state)
 {
 	(void)state;
-	expect_report("components:\n  IB Gateway: {tcp: {port: 1}}\n  overall: {tcp: {port: 1}}\n"
-		      "  hale.web: {tcp: {port: 1}}\n  history: {tcp: {prt: 1}}\n",
-		      "hale.yaml:2:3: component id 'IB Gateway' holds other characters than a-z 0-9 _ . "
-		      "-\n"
-		      "    2 |   IB Gateway: {tcp: {port: 1}}\n"
-		      "      |   ^^^^^^^^^^\n"
-		      "      = write 'ib_gateway', and label: for the name people read\n"
-		      "hale.yaml:3:3: component id 'overall' is reserved\n"
-		      "    3 |   overall: {tcp: {port: 1}}\n"
-		      "      |   ^^^^^^^\n"
-		      "      = choose another id\n"
-		      "hale.yaml:4:3: component ids that begin with 'hale.' are hale's own processes\n"
-		      "    4 |   hale.web: {tcp: {port: 1}}\n"
-		      "      |   ^^^^^^^^\n"
-		      "      = choose another id\n"
-		      "hale.yaml:5:3: component id 'history' is reserved\n"
-		      "    5 |   history: {tcp: {prt: 1}}\n"
-		      "      |   ^^^^^^^\n"
-		      "      = choose another id\n"
-		      "hale.yaml:5:13: required option 'port' is missing\n"
-		      "    5 |   history: {tcp: {prt: 1}}\n"
-		      "      |             ^^^\n"
-		      "hale.yaml:5:19: unknown key 'prt'\n"
-		      "    5 |   history: {tcp: {prt: 1}}\n"
-		      "      |                   ^^^\n"
-		      "      = did you mean 'port'?\n"
-		      "6 errors\n");
-	expect_json("components:\n  a-b_c.9: {tcp: {port: 1}}\n", "components", /* a dot in the key */
-		     "{\"a-b_c.9\":{\"interval\":30000,\"timeout\":10000,\"weight\":1.0,\"enabled\":true,"
-		     "\"kind\":\"tcp\",\"tcp\":{\"host\":\"127.0.0.1\",\"port\":1}}}");
+	expect_report(
+		"components:\n  IB Gateway: {tcp: {port: 1}}\n  overall: {tcp: {port: 1}}\n"
+		"  hale.web: {tcp: {port: 1}}\n  history: {tcp: {prt: 1}}\n",
+		"hale.yaml:2:3: component id 'IB Gateway' holds other characters than a-z 0-9 _ . "
+		"-\n"
+		"    2 |   IB Gateway: {tcp: {port: 1}}\n"
+		"      |   ^^^^^^^^^^\n"
+		"      = write 'ib_gateway', and label: for the name people read\n"
+		"hale.yaml:3:3: component id 'overall' is reserved\n"
+		"    3 |   overall: {tcp: {port: 1}}\n"
+		"      |   ^^^^^^^\n"
+		"      = choose another id\n"
+		"hale.yaml:4:3: component ids that begin with 'hale.' are hale's own processes\n"
+		"    4 |   hale.web: {tcp: {port: 1}}\n"
+		"      |   ^^^^^^^^\n"
+		"      = choose another id\n"
+		"hale.yaml:5:3: component id 'history' is reserved\n"
+		"    5 |   history: {tcp: {prt: 1}}\n"
+		"      |   ^^^^^^^\n"
+		"      = choose another id\n"
+		"hale.yaml:5:13: required option 'port' is missing\n"
+		"    5 |   history: {tcp: {prt: 1}}\n"
+		"      |             ^^^\n"
+		"hale.yaml:5:19: unknown key 'prt'\n"
+		"    5 |   history: {tcp: {prt: 1}}\n"
+		"      |                   ^^^\n"
+		"      = did you mean 'port'?\n"
+		"6 errors\n");
+	expect_json("components:\n  a-b_c.9: {tcp: {port: 1}}\n",
+		    "components", /* a dot in the key */
+		    "{\"a-b_c.9\":{\"interval\":30000,\"timeout\":10000,\"weight\":1.0,\"enabled\":"
+		    "true,"
+		    "\"kind\":\"tcp\",\"tcp\":{\"host\":\"127.0.0.1\",\"port\":1}}}");
 }
 
 /* ---- References ---- */
@@ -480,7 +489,7 @@ static void unknown_names_are_refused(void **state)
 		      "      = there is nothing in alerts.channels\n"
 		      "1 error\n");
 	expect_json("alerts: {channels: {ops: {}}, rules: [{name: a, channels: ops}]}\n",
-		     "alerts.rules.0.channels", "[\"ops\"]");
+		    "alerts.rules.0.channels", "[\"ops\"]");
 }
 
 static void circles_of_dependencies_are_shown_whole(void **state)
@@ -500,15 +509,16 @@ static void circles_of_dependencies_are_shown_whole(void **state)
 		      "      = remove one of these dependencies\n"
 		      "2 errors\n");
 	expect_json("components:\n  a: {tcp: {port: 1}, depends_on: [b, c]}\n"
-		     "  b: {tcp: {port: 1}, depends_on: [c]}\n  c: {tcp: {port: 1}}\n",
-		     "components.a.depends_on", "[\"b\",\"c\"]");
+		    "  b: {tcp: {port: 1}, depends_on: [c]}\n  c: {tcp: {port: 1}}\n",
+		    "components.a.depends_on", "[\"b\",\"c\"]");
 }
 
 static void a_name_listed_twice_is_a_warning(void **state)
 {
 	struct report r = {0};
 	json_t *out = apply("components:\n  a: {tcp: {port: 1}}\n"
-			    "  b: {tcp: {port: 1}, depends_on: [a, a]}\n", &r);
+			    "  b: {tcp: {port: 1}, depends_on: [a, a]}\n",
+			    &r);
 
 	(void)state;
 	assert_non_null(out);
@@ -537,40 +547,42 @@ static void all_errors_are_told_in_file_order(void **state)
 {
 	(void)state;
 	unsetenv("TELEGRAM_TOKEN");
-	expect_report("alerts:\n"
-		      "  cooldown: 5\n"
-		      "  channels: {ops: {telegram: {token: \"${TELEGRAM_TOKEN}\", chat: 1}}}\n"
-		      "  cooldown: 5m\n"
-		      "components:\n"
-		      "  api: {http: {url: x, verify: no}}\n",
-		      "hale.yaml:2:13: 5 has no unit\n"
-		      "    2 |   cooldown: 5\n"
-		      "      |             ^\n"
-		      "      = write 5s or 5ms\n"
-		      "hale.yaml:3:39: environment variable TELEGRAM_TOKEN is not set\n"
-		      "    3 |   channels: {ops: {telegram: {token: \"${TELEGRAM_TOKEN}\", chat: 1}}}\n"
-		      "      |                                       ^^^^^^^^^^^^^^^^^\n"
-		      "      = set it, or give a default: ${NAME:-default}\n"
-		      "hale.yaml:4:3: duplicate key 'cooldown'\n"
-		      "    4 |   cooldown: 5m\n"
-		      "      |   ^^^^^^^^\n"
-		      "      = it stands in line 2 already\n"
-		      "hale.yaml:6:32: expected true or false, found 'no'\n"
-		      "    6 |   api: {http: {url: x, verify: no}}\n"
-		      "      |                                ^^\n"
-		      "      = write false\n"
-		      "4 errors\n");
+	expect_report(
+		"alerts:\n"
+		"  cooldown: 5\n"
+		"  channels: {ops: {telegram: {token: \"${TELEGRAM_TOKEN}\", chat: 1}}}\n"
+		"  cooldown: 5m\n"
+		"components:\n"
+		"  api: {http: {url: x, verify: no}}\n",
+		"hale.yaml:2:13: 5 has no unit\n"
+		"    2 |   cooldown: 5\n"
+		"      |             ^\n"
+		"      = write 5s or 5ms\n"
+		"hale.yaml:3:39: environment variable TELEGRAM_TOKEN is not set\n"
+		"    3 |   channels: {ops: {telegram: {token: \"${TELEGRAM_TOKEN}\", chat: 1}}}\n"
+		"      |                                       ^^^^^^^^^^^^^^^^^\n"
+		"      = set it, or give a default: ${NAME:-default}\n"
+		"hale.yaml:4:3: duplicate key 'cooldown'\n"
+		"    4 |   cooldown: 5m\n"
+		"      |   ^^^^^^^^\n"
+		"      = it stands in line 2 already\n"
+		"hale.yaml:6:32: expected true or false, found 'no'\n"
+		"    6 |   api: {http: {url: x, verify: no}}\n"
+		"      |                                ^^\n"
+		"      = write false\n"
+		"4 errors\n");
 }
 
 static void after_a_syntax_error_nothing_is_missed(void **state)
 {
 	(void)state;
-	expect_report("store: {path: x\n", "hale.yaml:1:8: expected ',' or '}'\n"
-					   "    1 | store: {path: x\n"
-					   "      |        ^\n"
-					   "      = close the '{' or put a ',' between its entries; quote a "
-					   "text that holds brackets\n"
-					   "1 error\n");
+	expect_report("store: {path: x\n",
+		      "hale.yaml:1:8: expected ',' or '}'\n"
+		      "    1 | store: {path: x\n"
+		      "      |        ^\n"
+		      "      = close the '{' or put a ',' between its entries; quote a "
+		      "text that holds brackets\n"
+		      "1 error\n");
 }
 
 /* ---- Secrets ---- */
@@ -580,13 +592,14 @@ static void errors_in_secrets_do_not_show_them(void **state)
 	(void)state;
 	http_refused("token: [hunter2]", "hale.yaml:5:14: expected text, found a list\n1 error\n");
 	setenv("HALE_TEST_SECRET", "hunter2", 1);
-	option_refused("interval: ${HALE_TEST_SECRET}",
-		       "hale.yaml:4:15: this value is not a duration\n"
-		       "    4 |     interval: ${HALE_TEST_SECRET}\n"
-		       "      |               ^^^^^^^^^^^^^^^^^^^\n"
-		       "      = write it like 500ms, 30s or 1h30m; units are w d h m s ms, the largest "
-		       "first\n"
-		       "1 error\n");
+	option_refused(
+		"interval: ${HALE_TEST_SECRET}",
+		"hale.yaml:4:15: this value is not a duration\n"
+		"    4 |     interval: ${HALE_TEST_SECRET}\n"
+		"      |               ^^^^^^^^^^^^^^^^^^^\n"
+		"      = write it like 500ms, 30s or 1h30m; units are w d h m s ms, the largest "
+		"first\n"
+		"1 error\n");
 	option_refused("weight: ${HALE_TEST_SECRET}",
 		       "hale.yaml:4:13: expected a number, found something else (not shown, it is "
 		       "secret)\n"
@@ -598,7 +611,8 @@ static void errors_in_secrets_do_not_show_them(void **state)
 static void secrets_are_masked(void **state)
 {
 	static const char yaml[] =
-		"alerts: {channels: {ops: {telegram: {token: abc, chat: \"${HALE_TEST_SECRET}\"}}}}\n"
+		"alerts: {channels: {ops: {telegram: {token: abc, chat: "
+		"\"${HALE_TEST_SECRET}\"}}}}\n"
 		"components:\n"
 		"  api:\n"
 		"    interval: ${HALE_TEST_TIME}\n"
@@ -669,8 +683,10 @@ static void the_json_schema_knows_every_option(void **state)
 	text = json_dumps(json_at(component, "oneOf"), JSON_COMPACT);
 	assert_string_equal(text, "[{\"required\":[\"http\"]},{\"required\":[\"tcp\"]}]");
 	free(text);
-	assert_string_equal(json_string_value(json_at(schema, "properties.alerts.properties.cooldown."
-							      "default")), "5m");
+	assert_string_equal(
+		json_string_value(json_at(schema, "properties.alerts.properties.cooldown."
+						  "default")),
+		"5m");
 	assert_true(json_is_true(json_at(component, "properties.enabled.default")));
 	assert_true(json_is_false(json_at(schema, "additionalProperties")));
 	json_decref(schema);

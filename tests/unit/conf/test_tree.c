@@ -149,7 +149,8 @@ static void nodes_know_where_they_stand(void **state)
 
 static void columns_are_bytes_after_wide_characters(void **state)
 {
-	struct tree *t = reads("\xef\xbb\xbf# gr\xc3\xb6\xc3\x9f""e\n{\"\xc3\xb6\": 1, b: 2}\n");
+	struct tree *t = reads("\xef\xbb\xbf# gr\xc3\xb6\xc3\x9f"
+			       "e\n{\"\xc3\xb6\": 1, b: 2}\n");
 	const struct node_pair *b = node_pair(tree_root(t), "b");
 
 	(void)state;
@@ -232,16 +233,15 @@ static void tabs_are_refused(void **state)
 static void duplicate_keys_are_refused(void **state)
 {
 	(void)state;
-	refuses("a: 1\nb: {x: 1, x: {y: 2}}\na: 2\n",
-		"a.yaml:2:11: duplicate key 'x'\n"
-		"    2 | b: {x: 1, x: {y: 2}}\n"
-		"      |           ^\n"
-		"      = it stands in line 2 already\n"
-		"a.yaml:3:1: duplicate key 'a'\n"
-		"    3 | a: 2\n"
-		"      | ^\n"
-		"      = it stands in line 1 already\n"
-		"2 errors\n");
+	refuses("a: 1\nb: {x: 1, x: {y: 2}}\na: 2\n", "a.yaml:2:11: duplicate key 'x'\n"
+						      "    2 | b: {x: 1, x: {y: 2}}\n"
+						      "      |           ^\n"
+						      "      = it stands in line 2 already\n"
+						      "a.yaml:3:1: duplicate key 'a'\n"
+						      "    3 | a: 2\n"
+						      "      | ^\n"
+						      "      = it stands in line 1 already\n"
+						      "2 errors\n");
 }
 
 static void syntax_errors_say_what_to_do(void **state)
@@ -494,18 +494,18 @@ static void a_missing_variable_is_an_error_at_its_place(void **state)
 static void malformed_expansions_are_refused(void **state)
 {
 	(void)state;
-	refuses("a: ${no name}\n",
-		"a.yaml:1:4: '${no name}' names no environment variable\n"
-		"    1 | a: ${no name}\n"
-		"      |    ^^^^^^^^^^\n"
-		"      = write ${NAME}, ${NAME:-default}, ${file:/path} or ${cred:name}; $$ is a dollar "
-		"sign\n"
-		"1 error\n");
+	refuses("a: ${no name}\n", "a.yaml:1:4: '${no name}' names no environment variable\n"
+				   "    1 | a: ${no name}\n"
+				   "      |    ^^^^^^^^^^\n"
+				   "      = write ${NAME}, ${NAME:-default}, ${file:/path} or "
+				   "${cred:name}; $$ is a dollar "
+				   "sign\n"
+				   "1 error\n");
 	refuses("a: \"x ${HOME\"\n", "a.yaml:1:7: '${' has no closing '}'\n"
-				    "    1 | a: \"x ${HOME\"\n"
-				    "      |       ^^^^^^\n"
-				    "      = write $${ for a dollar sign and a brace\n"
-				    "1 error\n");
+				     "    1 | a: \"x ${HOME\"\n"
+				     "      |       ^^^^^^\n"
+				     "      = write $${ for a dollar sign and a brace\n"
+				     "1 error\n");
 	setenv("HALE_TEST_WORD", "\xff\xfe", 1);
 	refuses("a: ${HALE_TEST_WORD}\n",
 		"a.yaml:1:4: the value of ${HALE_TEST_WORD} is not UTF-8 text\n"
@@ -580,7 +580,8 @@ static void missing_and_odd_secret_files_are_refused(void **state)
 {
 	struct report r = {0};
 	char *fifo = in_dir("fifo");
-	char *yaml = mem_printf("a: ${file:%s/none}\nb: ${file:relative}\nc: ${file:%s}\n", dir, fifo);
+	char *yaml =
+		mem_printf("a: ${file:%s/none}\nb: ${file:relative}\nc: ${file:%s}\n", dir, fifo);
 	char *message = mem_printf("cannot read %s/none: No such file or directory", dir);
 	struct tree *t;
 
@@ -608,11 +609,12 @@ static void credentials_come_from_their_directory(void **state)
 	t = reads("a: ${cred:cred}\n");
 	has_text(t, "/a", "s3cret");
 	tree_free(t);
-	refuses("a: ${cred:../x}\n", "a.yaml:1:4: '../x' is not the name of a credential\n"
-				     "    1 | a: ${cred:../x}\n"
-				     "      |    ^^^^^^^^^^^^\n"
-				     "      = write ${cred:name}, with the name given to LoadCredential=\n"
-				     "1 error\n");
+	refuses("a: ${cred:../x}\n",
+		"a.yaml:1:4: '../x' is not the name of a credential\n"
+		"    1 | a: ${cred:../x}\n"
+		"      |    ^^^^^^^^^^^^\n"
+		"      = write ${cred:name}, with the name given to LoadCredential=\n"
+		"1 error\n");
 	unsetenv("CREDENTIALS_DIRECTORY");
 	refuses("a: ${cred:x}\n",
 		"a.yaml:1:4: credential x cannot be had: CREDENTIALS_DIRECTORY is not set\n"
@@ -630,8 +632,10 @@ static void includes_are_merged(void **state)
 	char *report;
 
 	(void)state;
-	write_file("main.yaml", "include: [part-*.yaml, main.yaml, none-*.yaml]\n"
-				"a: {x: 1}\nlist: [1]\nempty:\n", 0600);
+	write_file("main.yaml",
+		   "include: [part-*.yaml, main.yaml, none-*.yaml]\n"
+		   "a: {x: 1}\nlist: [1]\nempty:\n",
+		   0600);
 	write_file("part-1.yaml", "a: {y: {z: 2}}\nlist: [2, 3]\n", 0600);
 	write_file("part-2.yaml", "a: {y: {w: 3}}\nempty: {k: v}\nlist:\nnew: text\n", 0600);
 	report = load_said("main.yaml", &t);
@@ -667,12 +671,13 @@ static void errors_in_includes_are_told_with_their_file(void **state)
 	(void)state;
 	write_file("outer.yaml", "include: inner.yaml\n", 0600);
 	write_file("inner.yaml", "x: [1\n", 0600);
-	load_refuses("outer.yaml", "inner.yaml:1:4: expected ',' or ']'\n"
-				   "    1 | x: [1\n"
-				   "      |    ^\n"
-				   "      = close the '[' or put a ',' between its entries; quote a text that "
-				   "holds brackets\n"
-				   "1 error\n");
+	load_refuses("outer.yaml",
+		     "inner.yaml:1:4: expected ',' or ']'\n"
+		     "    1 | x: [1\n"
+		     "      |    ^\n"
+		     "      = close the '[' or put a ',' between its entries; quote a text that "
+		     "holds brackets\n"
+		     "1 error\n");
 	write_file("inner.yaml", "include: [more.yaml]\n", 0600);
 	load_refuses("outer.yaml", "inner.yaml:1:1: only the main file may include others\n"
 				   "    1 | include: [more.yaml]\n"
@@ -685,10 +690,11 @@ static void a_named_include_must_exist(void **state)
 {
 	(void)state;
 	write_file("lost.yaml", "include: [gone.yaml]\n", 0600);
-	load_refuses("lost.yaml", "lost.yaml:1:11: cannot read gone.yaml: No such file or directory\n"
-				  "    1 | include: [gone.yaml]\n"
-				  "      |           ^^^^^^^^^\n"
-				  "1 error\n");
+	load_refuses("lost.yaml",
+		     "lost.yaml:1:11: cannot read gone.yaml: No such file or directory\n"
+		     "    1 | include: [gone.yaml]\n"
+		     "      |           ^^^^^^^^^\n"
+		     "1 error\n");
 	write_file("odd.yaml", "include: {a: b}\n", 0600);
 	load_refuses("odd.yaml", "odd.yaml:1:10: expected names of files\n"
 				 "    1 | include: {a: b}\n"

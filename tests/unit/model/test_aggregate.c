@@ -12,7 +12,7 @@
 #include "model/judge.h"
 
 #define MEMBERS_MAX 4
-#define KINDS (STATUS_MAX * IMPACT_MAX * 2)
+#define KINDS       (STATUS_MAX * IMPACT_MAX * 2)
 
 static const struct aggregate_rule worst = {AGGREGATE_WORST_OF, 30, 50};
 static const struct aggregate_rule shares = {AGGREGATE_RATIO, 30, 50};
@@ -31,7 +31,8 @@ static enum status total_of(const struct aggregate_rule *rule, size_t healthy, s
 
 	for (int s = 0; s < STATUS_MAX; s++) {
 		for (size_t i = 0; i < counts[s]; i++)
-			m[n++] = (struct aggregate_member){(enum status)s, IMPACT_CRITICAL, 1, true};
+			m[n++] =
+				(struct aggregate_member){(enum status)s, IMPACT_CRITICAL, 1, true};
 	}
 	return health_aggregate(rule, m, n).status;
 }
@@ -169,9 +170,11 @@ static void the_complete_truth_table_holds(void **state)
 					.weight = 1,
 				};
 			}
-			if (health_aggregate(&worst, m, (size_t)n).status != naive_total(false, m, n))
+			if (health_aggregate(&worst, m, (size_t)n).status !=
+			    naive_total(false, m, n))
 				fail_msg("worst_of: %d members, row %d", n, row);
-			if (health_aggregate(&shares, m, (size_t)n).status != naive_total(true, m, n))
+			if (health_aggregate(&shares, m, (size_t)n).status !=
+			    naive_total(true, m, n))
 				fail_msg("ratio: %d members, row %d", n, row);
 		}
 	}

@@ -149,8 +149,9 @@ static void a_saved_state_is_restored(void **state)
 
 static void a_broken_saved_state_changes_nothing(void **state)
 {
-	static const char *const keys[] = {"status", "verdict", "since", "failures", "passes",
-					   "last_check", "last_success", "message", "reason"};
+	static const char *const keys[] = {"status",       "verdict", "since",
+					   "failures",     "passes",  "last_check",
+					   "last_success", "message", "reason"};
 	struct component_spec spec = a_spec();
 	struct component_state s, before;
 

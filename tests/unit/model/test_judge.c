@@ -13,7 +13,7 @@
 
 #include "model/judge.h"
 
-#define NOW INT64_C(1795311037123)
+#define NOW       INT64_C(1795311037123)
 #define SEQUENCES 100000
 #define STEPS_MAX 24
 
@@ -44,7 +44,8 @@ static struct component_spec a_spec(void)
 static bool judge(const struct component_spec *spec, struct component_state *s,
 		  enum outcome outcome, double took)
 {
-	struct observation o = {.at_ms = NOW, .outcome = outcome, .reason = "told", .took_ms = took};
+	struct observation o = {
+		.at_ms = NOW, .outcome = outcome, .reason = "told", .took_ms = took};
 
 	return health_judge(spec, s, &o, NOW, NULL);
 }
@@ -179,7 +180,8 @@ static void rule_3_a_failure_is_never_an_improvement(void **state)
 	(void)state;
 	spec.critical_after = 3;
 	spec.recover_after = 3;
-	/* One pass resets the counter but does not recover; the next failures keep it critical... */
+	/* One pass resets the counter but does not recover; the next failures keep it critical...
+	 */
 	expect(&spec, "fffpff", "ddcccc");
 	/* ...until something milder is really asked for. */
 	expect(&spec, "fffpw", "ddccd");
@@ -248,7 +250,7 @@ static void rule_5_a_component_never_seen_says_so_without_a_change(void **state)
 
 /* The naive judge: keeps all it ever saw and counts afresh each time. */
 struct history {
-	enum status asked[STEPS_MAX]; /* unknown for an error and for silence */
+	enum status asked[STEPS_MAX];      /* unknown for an error and for silence */
 	enum status status[STEPS_MAX + 1]; /* status[0]: before anything */
 	int n;
 };
@@ -339,8 +341,10 @@ static void random_sequence(void)
 		if (is_silent) {
 			changed = health_tick(&spec, &s, now, &from);
 		} else {
-			struct observation o = {
-				.at_ms = now, .outcome = outcome, .reason = "told", .took_ms = took};
+			struct observation o = {.at_ms = now,
+						.outcome = outcome,
+						.reason = "told",
+						.took_ms = took};
 
 			assert_false(now >= health_due(&spec, &s));
 			changed = health_judge(&spec, &s, &o, now, &from);

@@ -19,8 +19,8 @@ static void each_operator_has_its_own_boundary(void **state)
 		const char *text;
 		bool below, at, above; /* of 90 */
 	} rows[] = {
-		{"> 90", false, false, true}, {">= 90", false, true, true},
-		{"< 90", true, false, false}, {"<= 90", true, true, false},
+		{"> 90", false, false, true},  {">= 90", false, true, true},
+		{"< 90", true, false, false},  {"<= 90", true, true, false},
 		{"== 90", false, true, false}, {"!= 90", true, false, true},
 	};
 
@@ -48,9 +48,16 @@ static void an_unset_threshold_is_never_crossed(void **state)
 static void spelling_may_vary_and_is_written_one_way(void **state)
 {
 	static const char *const rows[][2] = {
-		{">2000", "> 2000"}, {"  >=  90 ", ">= 90"}, {"<.5", "< 0.5"}, {"!= -1", "!= -1"},
-		{"> 1e3", "> 1000"}, {"< 99.95", "< 99.95"}, {"> 1234567.5", "> 1234567.5"},
-		{"== 0", "== 0"}, {"> 5368709120", "> 5368709120"}, {"> 0.1234567891", "> 0.1234567891"},
+		{">2000", "> 2000"},
+		{"  >=  90 ", ">= 90"},
+		{"<.5", "< 0.5"},
+		{"!= -1", "!= -1"},
+		{"> 1e3", "> 1000"},
+		{"< 99.95", "< 99.95"},
+		{"> 1234567.5", "> 1234567.5"},
+		{"== 0", "== 0"},
+		{"> 5368709120", "> 5368709120"},
+		{"> 0.1234567891", "> 0.1234567891"},
 	};
 	char buf[48];
 
@@ -67,9 +74,9 @@ static void spelling_may_vary_and_is_written_one_way(void **state)
 
 static void what_is_no_threshold_is_told_why(void **state)
 {
-	static const char *const bad[] = {"", "2000", "=> 5", "= 5", ">", "> ", "> five", "> 5 ms",
-					  "> 5 6", "> nan", "> inf", "> 0x10", "> 1e999", "> 5e",
-					  ">> 5", "> -", "~ 3"};
+	static const char *const bad[] = {"",        "2000",   "=> 5",  "= 5",   ">",     "> ",
+					  "> five",  "> 5 ms", "> 5 6", "> nan", "> inf", "> 0x10",
+					  "> 1e999", "> 5e",   ">> 5",  "> -",   "~ 3"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -100,15 +100,17 @@ static void bad_configurations_are_refused(void **state)
 	static const struct {
 		const char *text, *why;
 	} bad[] = {
-		{"{\"channels\": {\"a\": {}}}",                                             "channels: a: has no type"},
-		{"{\"channels\": {\"a\": {\"log\": {}, \"null\": {}}}}",                    "more than one type"      },
-		{"{\"channels\": {\"a\": {\"log\": {}, \"x\": 1}}}",                        "unknown option 'x'"      },
-		{"{\"channels\": {\"a\": {\"webhook\": {}}}}",                              "'url' is missing"        },
+		{"{\"channels\": {\"a\": {}}}", "channels: a: has no type"},
+		{"{\"channels\": {\"a\": {\"log\": {}, \"null\": {}}}}", "more than one type"},
+		{"{\"channels\": {\"a\": {\"log\": {}, \"x\": 1}}}", "unknown option 'x'"},
+		{"{\"channels\": {\"a\": {\"webhook\": {}}}}", "'url' is missing"},
 		{"{\"channels\": {\"a\": {\"log\": {}}}, \"rules\": [{\"name\": \"r\","
-		 " \"type\": \"status_change\", \"channels\": [\"b\"]}]}", "no channel 'b'"          },
+		 " \"type\": \"status_change\", \"channels\": [\"b\"]}]}",
+		 "no channel 'b'"},
 		{"{\"rules\": [{\"name\": \"r\", \"type\": \"status_change\"},"
-		 " {\"name\": \"r\", \"type\": \"status_change\"}]}",      "'r' is there twice"      },
-		{"{\"rulez\": []}",							 "unknown option 'rulez'"  },
+		 " {\"name\": \"r\", \"type\": \"status_change\"}]}",
+		 "'r' is there twice"},
+		{"{\"rulez\": []}", "unknown option 'rulez'"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

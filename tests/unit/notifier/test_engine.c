@@ -426,11 +426,9 @@ static void say_snapshot(struct talk *t, int64_t second, const char *overall, co
 static void a_snapshot_tells_what_changed_meanwhile_and_nothing_old(void **state)
 {
 	(void)state;
-	struct word now[] = {
-		{.component = "api",         .status = STATUS_DOWN},
-		{		  .component = "web", .status = STATUS_CRITICAL                     },
-		{ .component = "new",      .status = STATUS_UNKNOWN,                           .is_unchecked = true}
-        };
+	struct word now[] = {{.component = "api", .status = STATUS_DOWN},
+			     {.component = "web", .status = STATUS_CRITICAL},
+			     {.component = "new", .status = STATUS_UNKNOWN, .is_unchecked = true}};
 
 	START(t, component_rule(0));
 	SAY(&t, 0, "api", STATUS_DOWN);
@@ -450,7 +448,7 @@ static void reload(struct talk *old, struct talk *t, const struct engine_rule *r
 	json_t *value;
 
 	talk_start(t, rule, 1);
-	json_object_foreach(saved, key, value)
+	json_object_foreach (saved, key, value)
 		assert_int_equal(engine_load(t->engine, key, value), 0);
 	engine_adopt(t->engine, T0 + 5000, &t->fx);
 	json_decref(saved);

@@ -189,7 +189,7 @@ static void restore(struct talk *t, const struct engine_rule *rules, size_t n, j
 
 	engine_free(t->engine);
 	talk_start(t, rules, n);
-	json_object_foreach(disk, key, value)
+	json_object_foreach (disk, key, value)
 		assert_int_equal(engine_load(t->engine, key, value), 0);
 	engine_adopt(t->engine, T0, &fx);
 	assert_int_equal(fx.n, 0);

@@ -51,8 +51,7 @@ static void merge(json_t *into, json_t *more)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(more, name, value)
-	{
+	json_object_foreach (more, name, value) {
 		json_t *old = json_object_get(into, name);
 
 		if (json_is_object(old) && json_is_object(value))
@@ -173,8 +172,7 @@ static bool on_row(void *ctx, const struct db_row *row)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(object, name, value)
-	{
+	json_object_foreach (object, name, value) {
 		if (i++ > 0)
 			str_addc(ctx, '|');
 		if (json_is_null(value))

@@ -39,16 +39,9 @@ static void what_is_written_counts_not_its_binary_neighbour(void **state)
 static void other_spellings_of_a_number_are_the_same_number(void **state)
 {
 	static const char *const pairs[][2] = {
-		{"10",      "10.000"},
-                {"1e1",     "10"    },
-                {"1E-2",    "0.01"  },
-                {"+5",      "5"     },
-		{" 7 ",     "7"     },
-                {".5",      "0.5"   },
-                {"5.",      "5"     },
-                {"-0",      "0"     },
-		{"0e300",   "0"     },
-                {"12.30e1", "123"   },
+		{"10", "10.000"}, {"1e1", "10"},      {"1E-2", "0.01"}, {"+5", "5"},
+		{" 7 ", "7"},     {".5", "0.5"},      {"5.", "5"},      {"-0", "0"},
+		{"0e300", "0"},   {"12.30e1", "123"},
 	};
 
 	(void)state;

@@ -424,11 +424,7 @@ static void kill_self(void *ctx, enum control_step step)
 static void killed_at_any_step_the_table_is_as_it_was(void **state)
 {
 	static const struct killing moments[] = {
-		{CONTROL_ROW,    1},
-                {CONTROL_ROW,    2},
-                {CONTROL_ROW,    3},
-                {CONTROL_COMMIT, 1}
-        };
+		{CONTROL_ROW, 1}, {CONTROL_ROW, 2}, {CONTROL_ROW, 3}, {CONTROL_COMMIT, 1}};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(moments); i++) {

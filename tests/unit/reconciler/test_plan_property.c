@@ -53,8 +53,7 @@ static json_t *in_scope(const json_t *table)
 	json_t *rows = json_array(), *row;
 	size_t i;
 
-	json_array_foreach(table, i, row)
-	{
+	json_array_foreach (table, i, row) {
 		if (strcmp(json_string_value(json_object_get(row, "status")), "open") == 0)
 			json_array_append(rows, row);
 	}
@@ -66,8 +65,7 @@ static json_t *find(const json_t *rows, const char *symbol)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		if (strcmp(json_string_value(json_object_get(row, "symbol")), symbol) == 0)
 			return row;
 	}
@@ -103,8 +101,7 @@ static bool agrees(const json_t *source, const json_t *scope)
 
 	if (json_array_size(source) != json_array_size(scope))
 		return false;
-	json_array_foreach(source, i, row)
-	{
+	json_array_foreach (source, i, row) {
 		const json_t *t = find(scope, json_string_value(json_object_get(row, "symbol")));
 
 		if (t == NULL || cents(row, "qty") != cents(t, "qty") ||

@@ -133,8 +133,7 @@ static void a_longer_line_weighs_more(void **state)
 
 	(void)state;
 	memset(text, 'x', 5000);
-	(void)json_object_set_new(line.object, "details",
-				  json_pack("{s:[s, i]}", "a", text, 7));
+	(void)json_object_set_new(line.object, "details", json_pack("{s:[s, i]}", "a", text, 7));
 	queue_push(&q, QUEUE_RESULT, &line);
 	assert_true(q.bytes > line_bytes() + 5000);
 	assert_true(q.bytes < line_bytes() + 6000);

@@ -41,8 +41,9 @@ static void what_it_answers_without_running(void **state)
 		const char *option;
 		enum args_action action;
 	} table[] = {
-		{"--check", ARGS_CHECK},     {"--describe", ARGS_DESCRIBE}, {"--help", ARGS_HELP},
-		{"--version", ARGS_VERSION}, {"-h", ARGS_HELP},             {"-V", ARGS_VERSION},
+		{"--check", ARGS_CHECK}, {"--describe", ARGS_DESCRIBE},
+		{"--help", ARGS_HELP},   {"--version", ARGS_VERSION},
+		{"-h", ARGS_HELP},       {"-V", ARGS_VERSION},
 	};
 	struct args a;
 

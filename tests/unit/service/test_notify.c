@@ -29,10 +29,10 @@ static void listen_here(struct listener *l)
 	memcpy(address.sun_path, l->name, strlen(l->name));
 	address.sun_path[0] = '\0';
 	l->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(l->fd, (struct sockaddr *)&address,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-					  strlen(l->name))),
-			 0);
+	assert_int_equal(
+		bind(l->fd, (struct sockaddr *)&address,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(l->name))),
+		0);
 	setenv("NOTIFY_SOCKET", l->name, 1);
 }
 

@@ -40,12 +40,12 @@ struct world {
 	struct sub *results;
 	struct pub *bus;
 	pid_t pid;
-	int output; /* the child's stdout and stderr */
-	struct str told;   /* what it notified, one a line */
-	struct str lines;  /* what it published, frame headers left out */
-	uint64_t seq;      /* newest seen */
+	int output;       /* the child's stdout and stderr */
+	struct str told;  /* what it notified, one a line */
+	struct str lines; /* what it published, frame headers left out */
+	uint64_t seq;     /* newest seen */
 	size_t watchdogs;
-	bool acks;         /* answer with sync frames */
+	bool acks; /* answer with sync frames */
 };
 
 /* ---- haled's side ---- */
@@ -603,8 +603,8 @@ int main(int argc, char **argv)
 			world_init, world_done),
 		cmocka_unit_test_setup_teardown(the_watchdog_beats_while_it_is_alive, world_init,
 						world_done),
-		cmocka_unit_test_setup_teardown(the_watchdog_is_silent_without_progress,
-						world_init, world_done),
+		cmocka_unit_test_setup_teardown(the_watchdog_is_silent_without_progress, world_init,
+						world_done),
 		cmocka_unit_test_setup_teardown(lines_have_a_time_and_a_node_and_arrive_once,
 						world_init, world_done),
 		cmocka_unit_test_setup_teardown(acknowledged_lines_do_not_delay_a_stop_others_do,

@@ -92,7 +92,8 @@ static void a_pipe_will_do_as_a_fallback(void **state)
 
 	(void)state;
 	close(CHILD_SLICE_FD);
-	assert_int_equal(open("/dev/null", O_RDONLY), CHILD_SLICE_FD); /* keep the pipe off that number */
+	assert_int_equal(open("/dev/null", O_RDONLY),
+			 CHILD_SLICE_FD); /* keep the pipe off that number */
 	assert_int_equal(pipe(fds), 0);
 	close(CHILD_SLICE_FD);
 	assert_int_equal(write(fds[1], "{}", 2), 2);
@@ -165,7 +166,8 @@ static void good_and_absent_sections_are_no_problem(void **state)
 
 	(void)state;
 	check("{}", &told);
-	check("{\"fake\": {\"title\": \"t\", \"limits\": {\"rate\": 1, \"burst\": 2}, \"last\": 3}, "
+	check("{\"fake\": {\"title\": \"t\", \"limits\": {\"rate\": 1, \"burst\": 2}, \"last\": "
+	      "3}, "
 	      "\"channels\": {\"ops\": {\"url\": \"u\"}}, \"other\": 5}",
 	      &told);
 	assert_string_equal(str_text(&told), "");

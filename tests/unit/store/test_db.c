@@ -583,7 +583,9 @@ static int teardown_all(void **state)
 
 #define BOTH(test)                                                                                 \
 	{#test " (sqlite)", test, setup_sqlite, teardown, NULL},                                   \
-	{#test " (postgres)", test, setup_postgres, teardown, NULL}
+	{                                                                                          \
+#test " (postgres)", test, setup_postgres, teardown, NULL                          \
+	}
 #define POSTGRES(test) cmocka_unit_test_setup_teardown(test, setup_postgres, teardown)
 
 int main(void)

@@ -150,9 +150,8 @@ static struct history_line make_line(const char *topic, uint64_t seq, const char
 	line.object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(line.object);
 	if (json_object_get(line.object, "at") == NULL)
-		(void)json_object_set_new(
-			line.object, "at",
-			json_string(clock_format(T0 + (int64_t)seq * 1000, at)));
+		(void)json_object_set_new(line.object, "at",
+					  json_string(clock_format(T0 + (int64_t)seq * 1000, at)));
 	if (json_object_get(line.object, "node") == NULL)
 		(void)json_object_set_new(line.object, "node", json_string("web1"));
 	return line;
@@ -733,10 +732,10 @@ static void pages_together_are_the_whole(void **state)
 				is_more = json_is_true(json_object_get(out, "truncated"));
 				assert_int_equal(is_more,
 						 json_is_string(json_object_get(out, "cursor")));
-				(void)snprintf(cursor, sizeof(cursor), "%s",
-					       is_more ? json_string_value(
-								 json_object_get(out, "cursor"))
-						       : "");
+				(void)snprintf(
+					cursor, sizeof(cursor), "%s",
+					is_more ? json_string_value(json_object_get(out, "cursor"))
+						: "");
 				json_decref(out);
 			} while (cursor[0] != '\0');
 			assert_true(json_equal(whole, pages));

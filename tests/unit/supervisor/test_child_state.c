@@ -11,7 +11,10 @@
 #include "child_state.h"
 
 static const struct child_policy policy = {
-	.backoff = {.base_ms = 100, .factor = 2, .cap_ms = 30000, .jitter_percent = 20,
+	.backoff = {.base_ms = 100,
+		    .factor = 2,
+		    .cap_ms = 30000,
+		    .jitter_percent = 20,
 		    .is_first_at_once = true},
 	.stable_after_ms = 60000,
 	.burst = 5,
@@ -194,8 +197,9 @@ static uint32_t next_random(uint32_t *x)
 	return *x;
 }
 
-/* What must hold whatever happens: a process is only ever spawned when there is none, signalled only
- * when there is one, every waiting state has a way out in time, and delays keep their bounds. */
+/* What must hold whatever happens: a process is only ever spawned when there is none, signalled
+ * only when there is one, every waiting state has a way out in time, and delays keep their bounds.
+ */
 static void random_events_keep_the_invariants(void **state)
 {
 	uint32_t x = 20261122;
@@ -231,11 +235,12 @@ static void random_events_keep_the_invariants(void **state)
 				assert_true(is_alive);
 			}
 			if (is_alive)
-				assert_true(m.state == PROCESS_STARTING || m.state == PROCESS_READY ||
+				assert_true(m.state == PROCESS_STARTING ||
+					    m.state == PROCESS_READY ||
 					    m.state == PROCESS_STOPPING);
 			else
-				assert_true(m.state == PROCESS_STOPPED || m.state == PROCESS_BACKOFF ||
-					    m.state == PROCESS_HELD);
+				assert_true(m.state == PROCESS_STOPPED ||
+					    m.state == PROCESS_BACKOFF || m.state == PROCESS_HELD);
 			if (m.state == PROCESS_STARTING || m.state == PROCESS_STOPPING ||
 			    m.state == PROCESS_BACKOFF)
 				assert_true(child_due(&m) < INT64_MAX);

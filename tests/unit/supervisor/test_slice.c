@@ -121,7 +121,7 @@ static json_t *ids_of(const struct process_spec *p)
 	json_t *component;
 	size_t i;
 
-	json_array_foreach(json_object_get(slice, "components"), i, component)
+	json_array_foreach (json_object_get(slice, "components"), i, component)
 		json_array_append(out, json_object_get(component, "id"));
 	json_decref(slice);
 	return out;

@@ -26,7 +26,7 @@ struct harness {
 	struct { /* the fake haled */
 		char *method;
 		json_t *params;
-		int code; /* what it answers */
+		int code;       /* what it answers */
 		bool is_silent; /* … or does not, until harness_haled_answers */
 		command_result_fn on_result;
 		void *arg;

@@ -66,7 +66,8 @@ static void an_address_that_cannot_be_is_refused_with_its_place(void **state)
 static void two_tokens_that_are_one_are_refused(void **state)
 {
 	(void)state;
-	refused("{\"tokens\": [{\"name\": \"a\", \"token\": \"x\"}, {\"name\": \"b\", \"token\": \"x\"}]}",
+	refused("{\"tokens\": [{\"name\": \"a\", \"token\": \"x\"}, {\"name\": \"b\", \"token\": "
+		"\"x\"}]}",
 		"'a' and 'b'");
 }
 
@@ -95,8 +96,7 @@ static void near_misses_are_nobody(void **state)
 	char longer[AUTH_TOKEN_MAX + 2];
 	memset(longer, 'a', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	const char *const wrong[] = {"",	  "view-m", "view-me ", "VIEW-ME",
-				     "view-mee", longer,   NULL};
+	const char *const wrong[] = {"", "view-m", "view-me ", "VIEW-ME", "view-mee", longer, NULL};
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_int_equal(auth_token(&o, wrong[i], NULL), ROLE_PUBLIC);
 	web_options_done(&o);

@@ -22,10 +22,10 @@ static void addresses_are_read_in_all_their_forms(void **state)
 		int family;
 		bool is_loopback;
 	} rows[] = {
-		{"127.0.0.1:5051", AF_INET, true}, {"localhost:1", AF_INET, true},
-		{"127.9.9.9:80", AF_INET, true},   {"0.0.0.0:80", AF_INET, false},
+		{"127.0.0.1:5051", AF_INET, true},  {"localhost:1", AF_INET, true},
+		{"127.9.9.9:80", AF_INET, true},    {"0.0.0.0:80", AF_INET, false},
 		{"10.0.0.1:65535", AF_INET, false}, {"[::1]:80", AF_INET6, true},
-		{"[::]:80", AF_INET6, false},	   {"*:80", AF_INET6, false},
+		{"[::]:80", AF_INET6, false},       {"*:80", AF_INET6, false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bind_address a;
@@ -40,9 +40,18 @@ static void addresses_are_read_in_all_their_forms(void **state)
 static void what_is_no_address_is_refused(void **state)
 {
 	(void)state;
-	static const char *const rows[] = {"",	     "127.0.0.1",  ":80",     "127.0.0.1:",
-					   "1.2.3:80", "::1:80",   "[::1:80", "127.0.0.1:65536",
-					   "host:80", "127.0.0.1:80x", "127.0.0.1:-1", "[]:80",
+	static const char *const rows[] = {"",
+					   "127.0.0.1",
+					   ":80",
+					   "127.0.0.1:",
+					   "1.2.3:80",
+					   "::1:80",
+					   "[::1:80",
+					   "127.0.0.1:65536",
+					   "host:80",
+					   "127.0.0.1:80x",
+					   "127.0.0.1:-1",
+					   "[]:80",
 					   "127.0.0.1: 80"};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bind_address a;
@@ -72,10 +81,15 @@ static void a_taken_port_is_told_as_such(void **state)
 static void only_this_machines_own_names_are_local(void **state)
 {
 	(void)state;
-	static const char *const ours[] = {"localhost", "localhost:5051", "127.0.0.1", "127.0.0.1:80",
-					   "[::1]:80", "[::1]"};
-	static const char *const others[] = {"evil.example",   "127.0.0.1.evil.example",
-					     "localhost.evil", "[::2]:80", "", "[::1]x", "10.0.0.1"};
+	static const char *const ours[] = {"localhost",    "localhost:5051", "127.0.0.1",
+					   "127.0.0.1:80", "[::1]:80",       "[::1]"};
+	static const char *const others[] = {"evil.example",
+					     "127.0.0.1.evil.example",
+					     "localhost.evil",
+					     "[::2]:80",
+					     "",
+					     "[::1]x",
+					     "10.0.0.1"};
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		assert_true(bind_host_is_loopback(ours[i]));
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)

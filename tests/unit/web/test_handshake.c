@@ -72,8 +72,12 @@ static void the_accept_key_is_the_standards_example(void **state)
 static void keys_that_are_not_sixteen_bytes_are_refused(void **state)
 {
 	(void)state;
-	static const char *const rows[] = {"", "dGhlIHNhbXBsZQ==", "dGhlIHNhbXBsZSBub25jZSE=",
-					   "!!!!IHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ", NULL};
+	static const char *const rows[] = {"",
+					   "dGhlIHNhbXBsZQ==",
+					   "dGhlIHNhbXBsZSBub25jZSE=",
+					   "!!!!IHNhbXBsZSBub25jZQ==",
+					   "dGhlIHNhbXBsZSBub25jZQ",
+					   NULL};
 	char out[WS_ACCEPT_SIZE];
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(ws_accept_key(rows[i], out), -EINVAL);

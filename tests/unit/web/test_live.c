@@ -10,7 +10,8 @@
 #include "live.h"
 
 static const char snapshot_text[] =
-	"{\"status\":\"healthy\",\"score\":100.0,\"node\":\"n1\",\"since\":\"2026-01-01T00:00:00.000Z\","
+	"{\"status\":\"healthy\",\"score\":100.0,\"node\":\"n1\",\"since\":\"2026-01-01T00:00:00."
+	"000Z\","
 	"\"epoch\":\"e1\",\"head\":10,\"config\":{\"last_reload_ok\":true},\"bus\":{\"lost\":0},"
 	"\"components\":[{\"id\":\"b\",\"status\":\"healthy\",\"enabled\":true},"
 	"{\"id\":\"a\",\"status\":\"degraded\",\"enabled\":true},"
@@ -86,8 +87,8 @@ static void a_health_line_replaces_its_component_in_place(void **state)
 	assert_int_equal(live_status(l), STATUS_CRITICAL);
 	assert_true(live_score(l) == 50.0);
 	json_t *doc = live_document(l);
-	assert_string_equal(text_of(json_array_get(json_object_get(doc, "components"), 0), "status"),
-			    "down");
+	assert_string_equal(
+		text_of(json_array_get(json_object_get(doc, "components"), 0), "status"), "down");
 	assert_string_equal(text_of(doc, "since"), "2026-01-02T00:00:00.000Z");
 	json_decref(doc);
 	live_free(l);
@@ -107,8 +108,10 @@ static void a_process_line_adds_or_replaces_its_process(void **state)
 {
 	(void)state;
 	struct live *l = with_snapshot();
-	line(l, "process", 11, "{\"event\":\"start\",\"state\":{\"name\":\"check.tcp\",\"state\":\"starting\"}}");
-	line(l, "process", 12, "{\"event\":\"ready\",\"state\":{\"name\":\"check.tcp\",\"state\":\"ready\"}}");
+	line(l, "process", 11,
+	     "{\"event\":\"start\",\"state\":{\"name\":\"check.tcp\",\"state\":\"starting\"}}");
+	line(l, "process", 12,
+	     "{\"event\":\"ready\",\"state\":{\"name\":\"check.tcp\",\"state\":\"ready\"}}");
 	assert_string_equal(text_of(live_process(l, "check.tcp"), "state"), "ready");
 	json_t *array = live_process_array(l);
 	assert_int_equal(json_array_size(array), 2);
@@ -120,13 +123,15 @@ static void only_transitions_are_remembered_and_only_so_many(void **state)
 {
 	(void)state;
 	struct live *l = with_snapshot();
-	line(l, "health", 11, "{\"transition\":false,\"state\":{\"id\":\"a\",\"status\":\"healthy\"}}");
+	line(l, "health", 11,
+	     "{\"transition\":false,\"state\":{\"id\":\"a\",\"status\":\"healthy\"}}");
 	assert_int_equal(json_array_size(live_recent(l)), 0);
 	for (uint64_t i = 0; i < LIVE_RECENT_MAX + 5; i++)
 		line(l, "event", 12 + i, "{\"kind\":\"start\"}");
 	assert_int_equal(json_array_size(live_recent(l)), LIVE_RECENT_MAX);
-	assert_int_equal(json_integer_value(json_object_get(json_array_get(live_recent(l), 0), "seq")),
-			 12 + 5);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(live_recent(l), 0), "seq")),
+		12 + 5);
 	live_free(l);
 }
 
@@ -194,9 +199,9 @@ static void an_old_status_answer_does_not_undo_newer_lines(void **state)
 	json_object_set_new(status, "bus", parse("{\"lost\":3}"));
 	live_refresh(l, status);
 	assert_string_equal(text_of(live_component(l, "a"), "status"), "down");
-	assert_int_equal(json_integer_value(json_object_get(
-				 json_object_get(live_base(l), "bus"), "lost")),
-			 3);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(live_base(l), "bus"), "lost")),
+		3);
 	json_object_set_new(status, "head", json_integer(12));
 	live_refresh(l, status);
 	assert_string_equal(text_of(live_component(l, "a"), "status"), "degraded");

@@ -31,9 +31,14 @@ static void numbers_are_written_as_the_format_wants(void **state)
 		double value;
 		const char *text;
 	} rows[] = {
-		{0, "x_n 0\n"},	      {-1, "x_n -1\n"},	  {0.5, "x_n 0.5\n"},
-		{INFINITY, "x_n +Inf\n"}, {-INFINITY, "x_n -Inf\n"}, {NAN, "x_n NaN\n"},
-		{1800000000.123, "x_n 1800000000.123\n"}, {1e20, "x_n 1e+20\n"},
+		{0, "x_n 0\n"},
+		{-1, "x_n -1\n"},
+		{0.5, "x_n 0.5\n"},
+		{INFINITY, "x_n +Inf\n"},
+		{-INFINITY, "x_n -Inf\n"},
+		{NAN, "x_n NaN\n"},
+		{1800000000.123, "x_n 1800000000.123\n"},
+		{1e20, "x_n 1e+20\n"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct prom p = {.prefix = "x", .family = "n"};
@@ -48,7 +53,8 @@ static const char snapshot_text[] =
 	"\"config\":{\"last_reload_ok\":false,\"loaded_at\":\"2026-01-01T00:00:00.000Z\"},"
 	"\"bus\":{\"lost\":2,\"ring_bytes\":4096},"
 	"\"components\":["
-	"{\"id\":\"ok\",\"label\":\"O \\\"K\\\"\",\"kind\":\"http\",\"status\":\"healthy\",\"took_ms\":1500,"
+	"{\"id\":\"ok\",\"label\":\"O "
+	"\\\"K\\\"\",\"kind\":\"http\",\"status\":\"healthy\",\"took_ms\":1500,"
 	"\"consecutive_failures\":0,\"last_check\":\"2026-01-01T00:00:00.500Z\","
 	"\"metrics\":{\"status_code\":200,\"cpu_percent\":12.5}},"
 	"{\"id\":\"soft\",\"status\":\"degraded\",\"consecutive_failures\":1},"
@@ -152,8 +158,8 @@ static void the_text_is_grouped_by_family(void **state)
 	for (char *l = strtok_r(out.data, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
 		if (!strncmp(l, "# HELP ", 7)) {
 			assert_true(n < ARRAY_LEN(families));
-			snprintf(families[n], sizeof(families[n]), "%.*s",
-				 (int)strcspn(l + 7, " "), l + 7);
+			snprintf(families[n], sizeof(families[n]), "%.*s", (int)strcspn(l + 7, " "),
+				 l + 7);
 			for (size_t i = 0; i < n; i++)
 				assert_string_not_equal(families[i], families[n]);
 			n++;

@@ -11,7 +11,7 @@
 
 #include "query.h"
 
-#define NOW INT64_C(1800000000000)
+#define NOW  INT64_C(1800000000000)
 #define HOUR INT64_C(3600000)
 
 static struct history_query good(const struct query_text *text)
@@ -53,8 +53,9 @@ static void hours_may_have_a_fraction(void **state)
 static void hours_that_are_none_are_refused(void **state)
 {
 	(void)state;
-	static const char *const rows[] = {"abc", "-1", "0",   "",	"1h", "nan", "inf", "1e3",
-					   "0x10", " 1", "1 ", "1.2.3", ".5", "999999", "+1"};
+	static const char *const rows[] = {"abc", "-1",    "0",   "",       "1h",
+					   "nan", "inf",   "1e3", "0x10",   " 1",
+					   "1 ",  "1.2.3", ".5",  "999999", "+1"};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		bad(&(struct query_text){.hours = rows[i]}, "hours");
 }

@@ -51,8 +51,8 @@ static void parameters_are_handed_over(void **state)
 static void nothing_but_names_is_a_parameter(void **state)
 {
 	(void)state;
-	static const char *const rows[] = {"/x/check.*", "/x/", "/x/a%2fb", "/x/a b", "/x/a/b",
-					   "/x/a?", "/x/\x01", "/x/é", "/x/a'"};
+	static const char *const rows[] = {"/x/check.*", "/x/",     "/x/a%2fb", "/x/a b", "/x/a/b",
+					   "/x/a?",      "/x/\x01", "/x/é",     "/x/a'"};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(doc_of("GET", rows[i]), "404") != 0)
 			fail_msg("'%s' matched", rows[i]);
@@ -66,8 +66,9 @@ static void nothing_but_names_is_a_parameter(void **state)
 static void paths_match_whole_or_not_at_all(void **state)
 {
 	(void)state;
-	static const char *const rows[] = {"", "/", "health", "/healthy", "/health/", "//health",
-					   "/health/a/b", "/x/a/stop/", "*"};
+	static const char *const rows[] = {"",         "/",        "health",      "/healthy",
+					   "/health/", "//health", "/health/a/b", "/x/a/stop/",
+					   "*"};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(doc_of("GET", rows[i]), "404") != 0)
 			fail_msg("'%s' matched", rows[i]);

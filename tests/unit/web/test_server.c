@@ -106,7 +106,8 @@ static void health_follows_a_change_at_once(void **state)
 	struct harness *h = *state;
 	assert_int_equal(status_of(h, "/health", NULL), 200);
 	harness_line(h, "health", 6,
-		     "{\"transition\":true,\"previous\":\"healthy\",\"state\":{\"id\":\"api\",\"status\":\"down\"},"
+		     "{\"transition\":true,\"previous\":\"healthy\",\"state\":{\"id\":\"api\","
+		     "\"status\":\"down\"},"
 		     "\"overall\":{\"status\":\"critical\",\"score\":0.0,\"transition\":true}}");
 	struct answer a = get(h, "/health", NULL);
 	assert_int_equal(a.status, 503);
@@ -194,7 +195,8 @@ static void reads_need_no_token_on_a_public_loopback_listener(void **state)
 
 static void a_foreign_host_name_is_not_local(void **state)
 {
-	struct answer a = ask(*state, "GET /api/v1/components HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	struct answer a =
+		ask(*state, "GET /api/v1/components HTTP/1.1\r\nHost: evil.example\r\n\r\n");
 	assert_int_equal(a.status, 401);
 	has(&a.head, "WWW-Authenticate: Bearer");
 	answer_done(&a);
@@ -239,14 +241,14 @@ static void changes_need_an_operator(void **state)
 	assert_int_equal(viewer.status, 403);
 	answer_done(&viewer);
 	assert_null(h->haled.method);
-	struct answer operator = post_restart(h, "Authorization: Bearer operate\r\n");
+	struct answer operator= post_restart(h, "Authorization: Bearer operate\r\n");
 	assert_int_equal(operator.status, 200);
 	has(&operator.body, "\"success\":true");
 	answer_done(&operator);
 	assert_string_equal(h->haled.method, "process.restart");
-	assert_string_equal(json_string_value(json_array_get(
-				    json_object_get(h->haled.params, "names"), 0)),
-			    "check.http");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(h->haled.params, "names"), 0)),
+		"check.http");
 }
 
 static void an_answer_may_come_later_while_others_are_served(void **state)
@@ -289,8 +291,9 @@ static void haleds_errors_have_their_http_status(void **state)
 	static const struct {
 		int code, status;
 	} rows[] = {
-		{COMMAND_E_NOT_FOUND, 404}, {COMMAND_E_REFUSED, 409}, {COMMAND_E_FAILED, 409},
-		{COMMAND_E_BUSY, 429},	    {COMMAND_E_TIMEOUT, 503}, {COMMAND_E_NO_PEER, 503},
+		{COMMAND_E_NOT_FOUND, 404}, {COMMAND_E_REFUSED, 409},
+		{COMMAND_E_FAILED, 409},    {COMMAND_E_BUSY, 429},
+		{COMMAND_E_TIMEOUT, 503},   {COMMAND_E_NO_PEER, 503},
 		{COMMAND_E_PARAMS, 400},    {-32603, 503},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -306,8 +309,9 @@ static void haleds_errors_have_their_http_status(void **state)
 static void a_process_that_is_not_there_is_404_without_asking_haled(void **state)
 {
 	struct harness *h = *state;
-	struct answer a = ask(h, "POST /api/v1/processes/check.other/stop HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-				 "Authorization: Bearer operate\r\nContent-Length: 0\r\n\r\n");
+	struct answer a =
+		ask(h, "POST /api/v1/processes/check.other/stop HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		       "Authorization: Bearer operate\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(a.status, 404);
 	assert_null(h->haled.method);
 	answer_done(&a);
@@ -342,13 +346,16 @@ static void refused_and_closed(struct harness *h, const char *request)
 
 static void doubtful_framing_is_refused(void **state)
 {
-	refused_and_closed(*state, "POST /api/v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-				   "Content-Length: 5\r\n\r\nhelloGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
-	refused_and_closed(*state, "POST /api/v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-				   "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n"
-				   "Host: a\r\n\r\n");
+	refused_and_closed(*state,
+			   "POST /api/v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+			   "Content-Length: 5\r\n\r\nhelloGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+	refused_and_closed(*state,
+			   "POST /api/v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+			   "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n"
+			   "Host: a\r\n\r\n");
 	refused_and_closed(*state, "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
-	refused_and_closed(*state, "POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n");
+	refused_and_closed(*state,
+			   "POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n");
 }
 
 static void a_missing_host_is_refused(void **state)
@@ -378,7 +385,8 @@ static void a_body_beyond_the_limit_is_413(void **state)
 	struct harness *h = *state;
 	int fd = client_open(h);
 	struct str in = {0};
-	client_text(fd, "POST /api/v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n");
+	client_text(fd,
+		    "POST /api/v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n");
 	client_read_until(h, fd, &in, "\r\n\r\n");
 	has(&in, "HTTP/1.1 413");
 	str_done(&in);
@@ -408,8 +416,9 @@ static void pipelined_requests_are_answered_in_order(void **state)
 	struct harness *h = *state;
 	int fd = client_open(h);
 	struct str in = {0};
-	client_text(fd, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /nope HTTP/1.1\r\nHost: a\r\n\r\n"
-			"GET /health/nobody HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	client_text(fd,
+		    "GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /nope HTTP/1.1\r\nHost: a\r\n\r\n"
+		    "GET /health/nobody HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	client_read_end(h, fd, &in);
 	const char *first = strstr(in.data, "\"status\":\"ok\"");
 	const char *second = strstr(in.data, "no such path");
@@ -451,8 +460,9 @@ static void only_the_named_files_are_served(void **state)
 
 static void bad_history_queries_are_400_and_say_why(void **state)
 {
-	static const char *const rows[] = {"hours=abc", "hours=-1", "limit=0",	"hour=1",
-					   "hours=1&hours=2", "component=A%20B", "what=all"};
+	static const char *const rows[] = {"hours=abc", "hours=-1",        "limit=0",
+					   "hour=1",    "hours=1&hours=2", "component=A%20B",
+					   "what=all"};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char path[128];
 		snprintf(path, sizeof(path), "/api/v1/health/history?%s", rows[i]);
@@ -489,10 +499,11 @@ static void history_is_read_from_the_store_in_threads(void **state)
 	if (history_open(&h->store, true, &writer, &err))
 		fail_msg("%s", err.text);
 	char at[CLOCK_TEXT_MAX];
-	json_t *line = json_pack(
-		"{s:s,s:s,s:s,s:b,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:f}}", "at", clock_now_text(at), "node",
-		"n1", "component", "api", "transition", 1, "previous", "unknown", "state", "id", "api",
-		"status", "healthy", "reason", "ok", "message", "OK", "outcome", "pass", "took_ms", 1.5);
+	json_t *line =
+		json_pack("{s:s,s:s,s:s,s:b,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:f}}", "at",
+			  clock_now_text(at), "node", "n1", "component", "api", "transition", 1,
+			  "previous", "unknown", "state", "id", "api", "status", "healthy",
+			  "reason", "ok", "message", "OK", "outcome", "pass", "took_ms", 1.5);
 	assert_non_null(line);
 	struct history_line lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line}};
 	size_t skipped = 0;
@@ -546,7 +557,7 @@ static void a_taken_address_is_told_and_taken_when_it_is_free(void **state)
 
 #define PUBLIC(f) cmocka_unit_test_setup_teardown(f, open_public, close_it)
 #define CLOSED(f) cmocka_unit_test_setup_teardown(f, open_closed, close_it)
-#define BARE(f) cmocka_unit_test_setup_teardown(f, open_bare, close_it)
+#define BARE(f)   cmocka_unit_test_setup_teardown(f, open_bare, close_it)
 
 int main(void)
 {

@@ -23,9 +23,9 @@ static const char public_conf[] =
 static const char closed_conf[] =
 	"{\"listen\":[{\"address\":\"127.0.0.1:0\"}],"
 	"\"tokens\":[{\"name\":\"wall\",\"token\":\"view\",\"role\":\"viewer\"}]}";
-static const char snapshot[] =
-	"{\"status\":\"healthy\",\"head\":5,\"components\":[{\"id\":\"api\",\"status\":\"healthy\"}],"
-	"\"processes\":[]}";
+static const char snapshot[] = "{\"status\":\"healthy\",\"head\":5,\"components\":[{\"id\":\"api\","
+			       "\"status\":\"healthy\"}],"
+			       "\"processes\":[]}";
 
 #define HANDSHAKE                                                                                  \
 	"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: keep-alive, Upgrade\r\n"    \
@@ -148,7 +148,8 @@ static void a_snapshot_comes_first_and_then_what_changes(void **state)
 	expect_text(&c, "{\"event\":\"snapshot\",\"seq\":5,\"data\":{\"status\":\"healthy\"");
 	harness_line(h, "health", 6, down_line);
 	expect_text(&c, "{\"event\":\"health:update\",\"seq\":6,\"data\":{\"at\":");
-	harness_line(h, "process", 7, "{\"event\":\"exit\",\"state\":{\"name\":\"web\",\"state\":\"backoff\"}}");
+	harness_line(h, "process", 7,
+		     "{\"event\":\"exit\",\"state\":{\"name\":\"web\",\"state\":\"backoff\"}}");
 	expect_text(&c, "{\"event\":\"process:update\",\"seq\":7");
 	harness_line(h, "alert", 8, "{\"event\":\"opened\"}");
 	expect_text(&c, "{\"event\":\"alert:update\",\"seq\":8");
@@ -307,7 +308,8 @@ static void a_flood_of_pings_that_are_never_read_is_ended(void **state)
 	int64_t until = clock_mono_ms() + 15000;
 	while (stream_clients(h->web->stream)) {
 		assert_true(clock_mono_ms() < until);
-		/* Whole frames or not does not matter: a cut one is an error just as well, later. */
+		/* Whole frames or not does not matter: a cut one is an error just as well, later.
+		 */
 		(void)send(c.fd, pings, sizeof(pings), MSG_DONTWAIT | MSG_NOSIGNAL);
 		uv_run(&h->loop, UV_RUN_NOWAIT);
 	}
