@@ -49,9 +49,23 @@ processes: {check.null: {watchdog: 10m}}
         os.kill(pid, signal.SIGCONT)
 
 
+def plugin(h, kind, script):
+    """A kind of check from outside: a program and its manifest in a folder."""
+    os.makedirs(f"{h.dir}/plugins")
+    program = f"{h.dir}/plugins/hale-check-{kind}"
+    with open(f"{program}.json", "w") as f:
+        json.dump({"manifest": 1, "program": f"hale-check-{kind}", "service": f"check.{kind}",
+                   "role": "check", "kind": kind, "summary": "a test's", "options": {},
+                   "metrics": []}, f)
+    with open(program, "w") as f:
+        f.write(f'#!/bin/sh\n[ "$1" = --check ] && exit 0\n{script}\n')
+    os.chmod(program, 0o755)
+
+
 def test_init_hears_of_a_start_that_one_process_does_not_manage(hale):
-    h = hale(many(1, "processes: {check.null: {start_timeout: 10ms}}\n"), start=False)
+    h = hale(many(1, "  lame: {lame: {}}\nplugins: {directories: ['@DIR@/plugins']}\n"), start=False)
     h.allow(*CRASH)
+    plugin(h, "lame", "exit 75")
     tell(h, 0, "pass")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as init:
         init.bind(f"{h.dir}/init")
@@ -59,7 +73,7 @@ def test_init_hears_of_a_start_that_one_process_does_not_manage(hale):
         h.env["NOTIFY_SOCKET"] = f"{h.dir}/init"
         h.start(ready=False)
         assert init.recv(4096) == b"READY=1"
-    assert h.process_of("check.null")["state"] != "ready"
+    assert h.process_of("check.lame")["state"] != "ready"
     assert h.process_of("recorder")["state"] == "ready"
 
 
