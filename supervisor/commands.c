@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/strlist.h"
 #include "tail.h"
 
 /* More lines than all tails of a large installation hold. */
@@ -26,6 +27,22 @@ static void call_status(void *ctx, struct command_request *rq, const json_t *par
 	command_reply(rq, haled_status(ctx));
 }
 
+/* Of a component or process; borrowed from them. */
+static const char *nearest_name(const struct haled *d, const char *name)
+{
+	size_t n = 0, parts = health_size(d->health);
+	const char **names = mem_array(parts + d->children_n + 1, sizeof(*names));
+	const char *near;
+
+	for (size_t i = 0; i < parts; i++)
+		names[n++] = health_id(d->health, i);
+	for (size_t i = 0; i < d->children_n; i++)
+		names[n++] = child_name(d->children[i]);
+	near = suggest_nearest(name, names);
+	free(names);
+	return near;
+}
+
 static void call_show(void *ctx, struct command_request *rq, const json_t *params)
 {
 	struct haled *d = ctx;
@@ -40,8 +57,16 @@ static void call_show(void *ctx, struct command_request *rq, const json_t *param
 	child = roster_find(d, str_starts(name, "hale.") ? name + strlen("hale.") : name);
 	component = health_component(d->health, name);
 	if (component == NULL && child == NULL) {
-		command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
-			     "no component or process is named '%s' (see: hale status)", name);
+		const char *near = nearest_name(d, name);
+
+		if (near != NULL)
+			command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
+				     "no component or process is named '%s' (did you mean '%s'?)",
+				     name, near);
+		else
+			command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
+				     "no component or process is named '%s' (see: hale status)",
+				     name);
 		return;
 	}
 	result = json_object();

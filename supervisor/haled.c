@@ -25,6 +25,9 @@
 /* Counters and times that are not transitions may be this old after a crash of haled. */
 #define STATE_SAVE_MS 5000
 
+/* Less is how clocks are kept right all the time; this is a clock being set. */
+#define CLOCK_STEP_MS 1000
+
 /* ---- health ---- */
 
 static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
@@ -42,10 +45,26 @@ static void on_health(void *ctx, const char *component, const json_t *line, cons
 			 KV_S("message", json_string_value(json_object_get(state, "message"))));
 }
 
+/* Due times are wall times; when the clock is set (or the machine slept) they go with it, so that
+ * nothing is overdue, and nothing looks alive, because of a clock. */
+static void follow_clock(struct haled *d)
+{
+	int64_t offset = clock_wall_ms() - clock_mono_ms();
+	int64_t step = offset - d->clock_offset_ms;
+
+	if (step > -CLOCK_STEP_MS && step < CLOCK_STEP_MS)
+		return;
+	d->clock_offset_ms = offset;
+	log_info("the clock was set", KV_I("by_ms", step));
+	health_shift(d->health, step);
+	haled_arm_due(d);
+}
+
 static void on_due(uv_timer_t *timer)
 {
 	struct haled *d = timer->data;
 
+	follow_clock(d);
 	health_expire(d->health, clock_wall_ms());
 	haled_arm_due(d);
 }
@@ -162,6 +181,7 @@ static void on_save(uv_timer_t *timer)
 {
 	struct haled *d = timer->data;
 
+	follow_clock(d);
 	if (d->is_state_dirty)
 		statefile_save(d);
 }
@@ -279,6 +299,7 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	d->lock_fd = d->state_lock_fd = -1;
 	d->stop_stage = -1;
 	d->started_ms = d->loaded_ms = clock_wall_ms();
+	d->clock_offset_ms = d->started_ms - clock_mono_ms();
 	d->home = (struct child_home){.run_dir = d->options.run_dir,
 				      .state_dir = d->options.state_dir,
 				      .node = config->node,

@@ -45,9 +45,10 @@ struct haled {
 	uv_timer_t save_timer;   /* state file */
 	uv_timer_t notify_timer; /* systemd's watchdog */
 	int lock_fd, state_lock_fd;
-	int64_t started_ms;   /* wall */
-	int64_t loaded_ms;    /* wall: configuration in force since */
-	int64_t due_armed_ms; /* wall: what due_timer was last set to */
+	int64_t clock_offset_ms; /* wall less monotonic, when due times were last in step */
+	int64_t started_ms;      /* wall */
+	int64_t loaded_ms;       /* wall: configuration in force since */
+	int64_t due_armed_ms;    /* wall: what due_timer was last set to */
 	struct {
 		char epoch[FRAME_EPOCH_MAX]; /* "": there was none */
 		uint64_t seq;

@@ -289,6 +289,16 @@ void health_expire(struct health *h, int64_t now_ms)
 	}
 }
 
+void health_shift(struct health *h, int64_t by_ms)
+{
+	h->next_due_ms = INT64_MAX;
+	for (size_t i = 0; i < h->n; i++) {
+		if (h->v[i]->state.due_ms != 0)
+			h->v[i]->state.due_ms += by_ms;
+		note_due(h, h->v[i]);
+	}
+}
+
 int64_t health_next_due(const struct health *h)
 {
 	return h->next_due_ms;
@@ -378,6 +388,16 @@ json_t *health_component(const struct health *h, const char *id)
 	const struct entry *e = map_get(&h->by_id, id);
 
 	return e == NULL ? NULL : encode_entry(h, e);
+}
+
+size_t health_size(const struct health *h)
+{
+	return h->n;
+}
+
+const char *health_id(const struct health *h, size_t i)
+{
+	return h->v[i]->spec.id;
 }
 
 json_t *health_counts(const struct health *h)

@@ -44,12 +44,17 @@ void health_silence(struct health *h, const char *process, const char *message, 
 void health_set_counted(struct health *h, const char *component, bool is_counted);
 /* Components whose observations are overdue. */
 void health_expire(struct health *h, int64_t now_ms);
+/* The wall clock was set by so much: what was due then is due as long from now. */
+void health_shift(struct health *h, int64_t by_ms);
 int64_t health_next_due(const struct health *h); /* wall ms; INT64_MAX never */
 
 /* New references. */
 json_t *health_components(const struct health *h);
 json_t *health_component(const struct health *h, const char *id); /* NULL if unknown */
-json_t *health_counts(const struct health *h);                    /* {"total", "healthy", …} */
+/* How many there are, and the id of each (borrowed until the next configure). */
+size_t health_size(const struct health *h);
+const char *health_id(const struct health *h, size_t i);
+json_t *health_counts(const struct health *h); /* {"total", "healthy", …} */
 enum status health_overall(const struct health *h);
 int64_t health_overall_since(const struct health *h);
 double health_score(const struct health *h); /* NAN: none */

@@ -172,6 +172,20 @@ static void silence_for_three_intervals_is_unknown(void **state)
 	assert_string_equal(status_of(f, "a", buf), "unknown");
 }
 
+static void a_clock_that_is_set_makes_nothing_overdue(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "pass", 1100);
+	health_shift(f->health, 3600000);
+	health_expire(f->health, 3600000 + 4599);
+	assert_string_equal(status_of(f, "a", buf), "healthy");
+	health_expire(f->health, 3600000 + 4600);
+	assert_string_equal(status_of(f, "a", buf), "unknown");
+}
+
 static void a_dead_checker_does_not_look_healthy(void **state)
 {
 	struct fixture *f = *state;
@@ -353,6 +367,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_dependent_names_what_blocks_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(silence_for_three_intervals_is_unknown, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_clock_that_is_set_makes_nothing_overdue, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_dead_checker_does_not_look_healthy, setup,
 						teardown),
