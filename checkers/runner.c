@@ -22,16 +22,17 @@
 
 static void tell_status(struct runner *r, int64_t now_ms)
 {
+	const char *plural = r->checks_n == 1 ? "" : "s";
 	char text[96];
 
 	if (r->status_ms != 0 && now_ms - r->status_ms < STATUS_EVERY_MS)
 		return;
 	r->status_ms = now_ms;
 	if (r->overdue > 0)
-		snprintf(text, sizeof(text), "%zu checks, %zu running, %zu stuck", r->checks_n,
-			 r->running, r->overdue);
+		snprintf(text, sizeof(text), "%zu check%s, %zu stuck", r->checks_n, plural,
+			 r->overdue);
 	else
-		snprintf(text, sizeof(text), "%zu checks, %zu running", r->checks_n, r->running);
+		snprintf(text, sizeof(text), "%zu check%s", r->checks_n, plural);
 	r->host.status(r->host.ctx, text);
 }
 

@@ -278,7 +278,7 @@ static void a_run_is_published_with_all_it_said(void **state)
 	world_init(&w, 10);
 	add(&w, "a", 50, 1000, "{}");
 	runner_start(w.runner);
-	assert_string_equal(w.status, "1 checks, 0 running");
+	assert_string_equal(w.status, "1 check");
 	until_published(&w, "a", 1);
 	o = nth_of(&w, "a", 0);
 	assert_string_equal(text_of(o, "node"), "n1");
