@@ -103,7 +103,7 @@ function(hale_manifest name)
   file(MAKE_DIRECTORY ${dir})
   add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0 sh -c
-      "$<TARGET_FILE:${name}> --describe > ${dir}/${name}.json.new && mv ${dir}/${name}.json.new ${dir}/${name}.json"
+      [["$0" --describe > "$1.new" && mv "$1.new" "$1"]] $<TARGET_FILE:${name}> ${dir}/${name}.json
     VERBATIM)
   install(FILES ${dir}/${name}.json DESTINATION ${CMAKE_INSTALL_DATADIR}/hale/manifests)
 endfunction()
