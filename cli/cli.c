@@ -171,6 +171,22 @@ static void help_verb(struct cli *cli, const struct verb *v)
 	cli_print(cli, &out);
 }
 
+/* "config" is no verb, "config check" and "config show" are. False: no verb begins with that. */
+static bool help_group(struct cli *cli, const char *word)
+{
+	HALE_CLEANUP(str_done) struct str out = {0};
+
+	for (const struct verb *v = verbs; v->name != NULL; v++) {
+		if (!str_starts(v->name, word) || v->name[strlen(word)] != ' ')
+			continue;
+		add_usage(&out, v);
+		str_addf(&out, "\n  %s.\n", v->help);
+	}
+	if (out.len > 0)
+		cli_print(cli, &out);
+	return out.len > 0;
+}
+
 static void help(FILE *file)
 {
 	static const struct table_column columns[] = {TABLE_PLAIN, TABLE_PLAIN};
@@ -308,6 +324,8 @@ static int run_help(struct cli *cli, int argc, char **argv, int next)
 		return CLI_DONE;
 	}
 	v = take_verb(argc, argv, &next);
+	if (v == NULL && help_group(cli, argv[next]))
+		return CLI_DONE;
 	if (v == NULL)
 		return refuse_verb(cli, argc, argv, next);
 	help_verb(cli, v);
@@ -336,6 +354,10 @@ static int run(struct cli *cli, struct args *a, int argc, char **argv)
 		return CLI_USAGE;
 	}
 	v = take_verb(argc, argv, &next);
+	if (v == NULL && next + 1 < argc &&
+	    (str_eq(argv[next + 1], "--help") || str_eq(argv[next + 1], "-h")) &&
+	    help_group(cli, argv[next]))
+		return CLI_DONE;
 	return v != NULL ? run_verb(cli, v, a, argc, argv, next)
 			 : refuse_verb(cli, argc, argv, next);
 }

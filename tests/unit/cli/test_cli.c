@@ -66,6 +66,17 @@ static void an_unknown_verb_is_answered_with_the_nearest(void **state)
 		       "hale: config shwo: say one of: hale config check, hale config show\n");
 }
 
+static void help_for_half_a_verb_lists_what_begins_with_it(void **state)
+{
+	const char *both = "Usage: hale config check [FILE]\n"
+			   "  Whether a configuration is good, and all that is wrong in it.\n"
+			   "Usage: hale config show [SECTION]\n"
+			   "  The configuration in force, secrets masked.\n";
+
+	assert_run(*state, "help config", 0, both);
+	assert_run(*state, "config --help", 0, both);
+}
+
 static void wrong_usage_is_2_and_no_verdict_is_3(void **state)
 {
 	assert_refused(*state, "restart", 2,
@@ -194,6 +205,7 @@ int main(void)
 		T(every_verb_has_help_of_its_own),
 		T(version_is_told),
 		T(an_unknown_verb_is_answered_with_the_nearest),
+		T(help_for_half_a_verb_lists_what_begins_with_it),
 		T(wrong_usage_is_2_and_no_verdict_is_3),
 		T(every_verb_says_that_no_hale_is_running),
 		T(the_run_directory_can_be_given),
