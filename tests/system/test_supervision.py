@@ -6,6 +6,8 @@ import signal
 import sqlite3
 import time
 
+import pytest
+
 from conftest import DEADLINE, Hale, is_alive, wait_for
 
 CRASH = [r"process ended unexpectedly", r"process is crash-looping", r"does not respond"]
@@ -247,13 +249,18 @@ def test_sigterm_stops_everything_and_leaves_nothing(hale):
     assert sorted(os.listdir(h.run_dir)) == ["haled.lock"]
 
 
-def test_a_second_haled_in_the_same_directory_is_refused(hale):
+@pytest.mark.parametrize("shared", ["run", "state"])
+def test_a_second_haled_in_the_same_directory_is_refused(hale, shared):
     h = hale(many(1))
     second = Hale()
-    second.run_dir, second.state_dir, second.config_path = h.run_dir, h.state_dir, h.config_path
+    second.config_path = h.config_path
+    if shared == "run":
+        second.run_dir = h.run_dir
+    else:
+        second.state_dir = h.state_dir
     second.start(ready=False)
     assert second.process.wait(DEADLINE) == 1
-    assert "another haled runs" in second.logs()
+    assert f"another haled runs with the {shared} directory" in second.logs()
     second.process = None
     second.allow("another haled runs")
     second.close()
