@@ -96,7 +96,7 @@ int outbox_open(const char *path, struct outbox **o_r, struct err *err)
 	if (rc == 0)
 		rc = query_number(o, "PRAGMA user_version", NULL, 0, &version, err);
 	if (rc == 0 && version > SCHEMA_VERSION)
-		rc = err_set(err, -EINVAL, "written by a newer hale (version %lld)",
+		rc = err_set(err, -EINVAL, "%s: written by a newer hale (version %lld)", path,
 			     (long long)version);
 	if (rc == 0 && version == 0) {
 		rc = db_begin(o->db, err);
@@ -106,7 +106,6 @@ int outbox_open(const char *path, struct outbox **o_r, struct err *err)
 			rc = db_commit(o->db, err);
 	}
 	if (rc < 0) {
-		err_prefix(err, "%s", path);
 		outbox_close(o);
 		return rc;
 	}
