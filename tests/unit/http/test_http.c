@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdatomic.h>
 #include <cmocka.h>
 
 #include <netdb.h>
@@ -40,7 +41,7 @@ static uv_loop_t loop;
 static struct server server;
 static struct http_client *client;
 static uv_sem_t dns_gate;
-static volatile bool dns_hangs;
+static atomic_bool dns_hangs;
 
 /* Stands before libc's: a resolver that hangs, as one with a dead name server does. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,

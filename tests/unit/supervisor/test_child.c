@@ -255,6 +255,11 @@ static void what_cannot_be_started_is_a_failure_too(void **state)
 
 	start(f, NULL, NULL);
 	until_state(f, PROCESS_BACKOFF);
+#ifdef __SANITIZE_THREAD__
+	/* There vfork is fork: the child cannot say why, but its end is a failure all the same. */
+	assert_true(str_starts(child_last_exit(f->child), "exit code 127"));
+	return;
+#endif
 	assert_string_equal(child_last_exit(f->child), "could not be started");
 	list = texts(f);
 	assert_int_equal(json_array_size(list), 1);
