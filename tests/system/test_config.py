@@ -78,6 +78,17 @@ def test_broken(hale, name):
     h.allow(".*")
 
 
+@pytest.mark.parametrize("text", ["", "# nothing but words\n", "{}\n", "---\n...\n"])
+def test_a_file_that_says_nothing_is_refused(hale, text):
+    h = hale(GOOD)
+    h.allow("reload refused")
+    with open(h.config_path, "w") as f:
+        f.write(text)
+    r = h.cli("reload")
+    assert r.returncode == 1 and "the file is empty" in r.stderr
+    assert h.component("api")["id"] == "api"
+
+
 def test_all_errors_are_shown_not_the_first(hale):
     h = hale(GOOD.replace("interval: 5s", "intervall: 5s").replace("[ops]}]", "[opps]}]"),
              start=False)
