@@ -111,6 +111,12 @@ static int tell_absent(struct cli *cli, const char *service)
 	if (!str_eq(service, "haled"))
 		code = cli_try(cli, "haled", "ping", NULL, CLI_TIMEOUT_MS, &result, NULL, &err);
 	json_decref(result);
+	/* It runs only where it has something to do. */
+	if (code == 0 && str_eq(service, "reconciler"))
+		return cli_refuse(
+			cli, CLI_FAILED,
+			"reconciler is not running: either it is down (see: hale status), or "
+			"no jobs or actions are configured (sections reconcile and actions)");
 	if (code == 0)
 		return cli_refuse(cli, CLI_FAILED, "%s is not running (see: hale status)", service);
 	return cli_refuse(

@@ -152,7 +152,10 @@ static void a_process_that_is_not_there_is_named(void **state)
 
 	fake_answer(f, "haled", "ping", "{\"service\": \"haled\"}");
 	assert_refused(f, "alerts", 1, "hale: notifier is not running (see: hale status)\n");
-	assert_refused(f, "reconcile x", 1, "hale: reconciler is not running (see: hale status)\n");
+	assert_refused(
+		f, "reconcile x", 1,
+		"hale: reconciler is not running: either it is down (see: hale status), or no "
+		"jobs or actions are configured (sections reconcile and actions)\n");
 }
 
 static void refusals_have_their_exit_codes(void **state)
