@@ -306,7 +306,8 @@ struct config *config_load(const char *path, const struct config_dirs *dirs, boo
 	c->path = mem_dup(path);
 	if (tree != NULL && tree_root(tree) != NULL) {
 		/* A truncated file must not look like the wish to watch nothing. */
-		if (node_is_null(tree_root(tree)) || tree_root(tree)->n == 0)
+		if (report->errors == 0 &&
+		    (node_is_null(tree_root(tree)) || tree_root(tree)->n == 0))
 			report_add(report, &tree_root(tree)->mark, NULL,
 				   "begin with etc/hale.yaml, which needs no edit",
 				   "the file is empty");

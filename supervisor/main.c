@@ -106,7 +106,7 @@ static void print_report(const struct report *report, bool is_json)
 
 	if (!is_json) {
 		report_format(report, isatty(STDERR_FILENO) == 1, &text);
-		(void)fprintf(stderr, "%s\n", str_text(&text));
+		(void)fputs(str_text(&text), stderr);
 		return;
 	}
 	json = report_encode(report);

@@ -196,7 +196,12 @@ static int compile_cached(struct jq_expr *e, const json_t *vars, struct err *err
 
 int jq_check(struct jq_expr *e, struct err *err)
 {
-	return e->native != NULL ? 0 : compile_cached(e, NULL, err);
+	int rc = e->native != NULL ? 0 : compile_cached(e, NULL, err);
+
+	/* Whoever reads this may not know what language they were writing. */
+	if (rc < 0)
+		err_prefix(err, "not a jq program");
+	return rc;
 }
 
 /* ---- running ---- */

@@ -26,7 +26,7 @@ struct jq_expr;
 /* Does not compile yet: cheap. */
 struct jq_expr *jq_new(const char *program);
 void jq_free(struct jq_expr *e);
-/* Compiles now if need be; -EINVAL with jq's own words on one line. */
+/* Compiles now if need be; -EINVAL "not a jq program: " and jq's own words on one line. */
 int jq_check(struct jq_expr *e, struct err *err);
 /* First result (NULL value "null" if there was none: then *out_r is json_null). `vars` is an object
  * whose members are $name inside the program, or NULL; the names must be the same at every call.

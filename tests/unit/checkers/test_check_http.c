@@ -230,9 +230,10 @@ static void validation_says_what_is_wrong(void **state)
 	assert_problem("{\"url\": \"http://a\", \"expect\": {\"regex\": \"(\"}}",
 		       "/expect/regex: Unmatched ( or \\(");
 	assert_problem("{\"url\": \"http://a\", \"expect\": {\"jq\": \"nosuch\"}}",
-		       "/expect/jq: nosuch/0 is not defined");
+		       "/expect/jq: not a jq program: nosuch/0 is not defined");
 	assert_problem("{\"url\": \"http://a\", \"metrics\": {\"a\": \".a |\"}}",
-		       "/metrics/a: syntax error, unexpected $end (Unix shell quoting issues?)");
+		       "/metrics/a: not a jq program: syntax error, unexpected $end (Unix shell "
+		       "quoting issues?)");
 	assert_problem("{\"url\": \"http://a\", \"metrics\": {\"A\": \".a\"}}",
 		       "/metrics/A: a metric's name is made of a-z, 0-9 and _");
 }

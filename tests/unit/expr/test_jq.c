@@ -97,7 +97,7 @@ static void test_a_compile_error_is_told_again_each_time(void **state)
 	assert_int_equal(jq_check(e, &first), -EINVAL);
 	assert_int_equal(jq_check(e, &second), -EINVAL);
 	assert_string_equal(first.text, second.text);
-	assert_string_equal(first.text, "nosuch/0 is not defined");
+	assert_string_equal(first.text, "not a jq program: nosuch/0 is not defined");
 	jq_free(e);
 }
 
