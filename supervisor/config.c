@@ -155,6 +155,29 @@ static void check_process_names(const struct config *c, struct tree *tree, struc
 	free(names);
 }
 
+/* `degraded_after: 3, critical_after: 1` has no meaning, so it must not be taken for one. */
+static void check_limits(const struct config *c, struct tree *tree, struct report *report)
+{
+	const char *id;
+	json_t *json;
+
+	json_object_foreach (json_object_get(c->json, "components"), id, json) {
+		json_int_t degraded = json_integer_value(json_object_get(json, "degraded_after"));
+		json_t *critical = json_object_get(json, "critical_after");
+		HALE_CLEANUP(cleanup_free) char *place = NULL;
+		const struct node *node;
+
+		if (critical == NULL || json_integer_value(critical) >= degraded)
+			continue;
+		place = mem_printf("/components/%s/critical_after", id);
+		node = node_at(tree_root(tree), place);
+		report_add(report, &node->mark, tree_source_line(tree, &node->mark),
+			   "make it as many or more",
+			   "critical_after is less than degraded_after (%lld)",
+			   (long long)degraded);
+	}
+}
+
 static int read_processes(struct config *c, const struct manifest_set *manifests, struct err *err)
 {
 	json_t *fallback = json_object(); /* conf_decode fills the defaults in */
@@ -271,6 +294,7 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 	if (rc < 0)
 		return rc;
 	check_process_names(c, tree, report);
+	check_limits(c, tree, report);
 	if (is_deep && report->errors == 0)
 		deep_check(c, dirs, tree, report);
 	return 0;

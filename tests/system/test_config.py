@@ -78,6 +78,20 @@ def test_broken(hale, name):
     h.allow(".*")
 
 
+def test_critical_before_degraded_is_refused_and_never_assumed(hale):
+    limits = "    degraded_after: 3\n    critical_after: 2\n    depends_on"
+    h = hale(GOOD.replace("    depends_on", limits), start=False)
+    r = check(h)
+    assert r.returncode == 78
+    assert ":10:21: critical_after is less than degraded_after (3)" in r.stderr
+    # Given alone, degraded_after is not undone by a default: two failures change nothing.
+    failing = GOOD.replace("{outcome: pass}", "{outcome: fail}").replace("    depends_on: [api]",
+                                                                         "    degraded_after: 1000")
+    h = hale(failing)
+    wait_for(lambda: h.component("db")["consecutive_failures"] >= 1, "failed")
+    assert h.component("db")["status"] == "unknown"
+
+
 @pytest.mark.parametrize("text", ["", "# nothing but words\n", "{}\n", "---\n...\n"])
 def test_a_file_that_says_nothing_is_refused(hale, text):
     h = hale(GOOD)
