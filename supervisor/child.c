@@ -16,10 +16,10 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/units.h"
-#include "notify_socket.h"
+#include "proc/notify_socket.h"
 #include "service/child_proto.h"
-#include "spawn.h"
-#include "tail.h"
+#include "proc/spawn.h"
+#include "proc/tail.h"
 
 /* How much of a chatty child is read in one turn of the loop: each of these bytes may be a line,
  * and each line is written on. The rest waits in the pipe, and then the child does. */
@@ -28,6 +28,8 @@
 #define CHILD_READ_LAST_MAX (256u * 1024)
 /* STATUS= is one line of a table. */
 #define CHILD_STATUS_MAX    256
+
+_Static_assert(SPAWN_SLICE_FD == CHILD_SLICE_FD, "a child looks for its slice there");
 
 struct exit_report {
 	int64_t at_ms; /* wall; 0: never exited */
@@ -48,7 +50,7 @@ struct child {
 	char *log_level;
 	bool is_enabled;
 	int stop_stage;
-	struct child_policy policy;
+	struct process_policy policy;
 	const struct child_home *home;
 	struct child_hooks hooks;
 

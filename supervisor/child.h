@@ -10,7 +10,7 @@
 #define HALE_SUPERVISOR_CHILD_H
 
 #include "child_state.h"
-#include "config.h"
+#include "deploy/config.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -125,7 +125,7 @@ void child_machine_init(struct child_machine *m)
 		.state = PROCESS_STOPPED, .deadline_ms = INT64_MAX, .watchdog_due_ms = INT64_MAX};
 }
 
-static void enter(struct child_machine *m, const struct child_policy *policy,
+static void enter(struct child_machine *m, const struct process_policy *policy,
 		  enum process_state next, enum child_action action, int64_t now_ms)
 {
 	m->state = next;
@@ -153,23 +153,24 @@ static void enter(struct child_machine *m, const struct child_policy *policy,
 }
 
 /* True if this failure makes more than `burst` within the window. */
-static bool note_failure(struct child_machine *m, const struct child_policy *policy, int64_t now_ms)
+static bool note_failure(struct child_machine *m, const struct process_policy *policy,
+			 int64_t now_ms)
 {
-	uint32_t burst = HALE_MIN(policy->burst, CHILD_BURST_MAX - 1);
+	uint32_t burst = HALE_MIN(policy->burst, PROCESS_BURST_MAX - 1);
 	uint32_t recent = 0;
 
-	m->fails_ms[m->fails_n % CHILD_BURST_MAX] = now_ms;
+	m->fails_ms[m->fails_n % PROCESS_BURST_MAX] = now_ms;
 	m->fails_n++;
 	m->failures_total++;
 	m->failures_in_row++;
-	for (uint32_t i = 0; i < HALE_MIN(m->fails_n, CHILD_BURST_MAX); i++) {
+	for (uint32_t i = 0; i < HALE_MIN(m->fails_n, PROCESS_BURST_MAX); i++) {
 		if (m->fails_ms[i] > now_ms - policy->window_ms)
 			recent++;
 	}
 	return recent > burst;
 }
 
-static void fail(struct child_machine *m, const struct child_policy *policy, int64_t now_ms,
+static void fail(struct child_machine *m, const struct process_policy *policy, int64_t now_ms,
 		 uint32_t rnd, struct child_decision *d)
 {
 	int64_t delay;
@@ -196,8 +197,8 @@ static void fail(struct child_machine *m, const struct child_policy *policy, int
 	m->deadline_ms = now_ms + delay;
 }
 
-static void resume(struct child_machine *m, const struct child_policy *policy, enum child_event ev,
-		   int64_t now_ms, uint32_t rnd, struct child_decision *d)
+static void resume(struct child_machine *m, const struct process_policy *policy,
+		   enum child_event ev, int64_t now_ms, uint32_t rnd, struct child_decision *d)
 {
 	switch (m->after) {
 	case CHILD_AFTER_STOPPED:
@@ -226,7 +227,7 @@ static void settle(struct child_machine *m, struct child_decision *d)
 	m->deadline_ms = INT64_MAX;
 }
 
-struct child_decision child_step(struct child_machine *m, const struct child_policy *policy,
+struct child_decision child_step(struct child_machine *m, const struct process_policy *policy,
 				 enum child_event ev, int64_t now_ms, uint32_t rnd)
 {
 	const struct cell *cell = &table[m->state][ev];
@@ -263,7 +264,8 @@ struct child_decision child_step(struct child_machine *m, const struct child_pol
 	return d;
 }
 
-void child_watchdog_fed(struct child_machine *m, const struct child_policy *policy, int64_t now_ms)
+void child_watchdog_fed(struct child_machine *m, const struct process_policy *policy,
+			int64_t now_ms)
 {
 	if (m->watchdog_due_ms != INT64_MAX)
 		m->watchdog_due_ms = now_ms + policy->watchdog_ms;

@@ -11,7 +11,6 @@
 #ifndef HALE_SUPERVISOR_CHILD_STATE_H
 #define HALE_SUPERVISOR_CHILD_STATE_H
 
-#include "base/backoff.h"
 #include "model/process.h"
 
 #include <stdbool.h>
@@ -39,23 +38,8 @@ enum child_action {
 	CHILD_DO_KILL,  /* SIGKILL to the process group */
 };
 
-struct child_policy {
-	struct backoff_policy backoff;
-	int64_t fixed_delay_ms;  /* > 0: this instead of the backoff, every time (S3) */
-	int64_t stable_after_ms; /* ready this long: failures forgotten */
-	uint32_t burst;          /* more failures than this within window: crash-looping */
-	int64_t window_ms;
-	uint32_t give_up_after; /* consecutive failures until held; 0 never */
-	int64_t start_timeout_ms;
-	int64_t stop_timeout_ms;
-	int64_t watchdog_ms; /* 0: none */
-};
-
 /* After SIGABRT a core may take a while to write; then SIGKILL. */
 #define CHILD_ABORT_GRACE_MS 2000
-/* Failures remembered for the crash-loop window; a larger burst setting counts as this. */
-#define CHILD_BURST_MAX      32
-
 struct child_machine {
 	enum process_state state;
 	enum child_after { CHILD_AFTER_STOPPED, CHILD_AFTER_START, CHILD_AFTER_BACKOFF } after;
@@ -63,7 +47,7 @@ struct child_machine {
 	bool is_crash_looping;
 	int64_t deadline_ms;     /* of the state: start, stop, backoff, stable; INT64_MAX none */
 	int64_t watchdog_due_ms; /* INT64_MAX none */
-	int64_t fails_ms[CHILD_BURST_MAX]; /* times of the latest failures, a ring */
+	int64_t fails_ms[PROCESS_BURST_MAX]; /* times of the latest failures, a ring */
 	uint32_t fails_n;
 	uint32_t failures_total;
 	uint32_t failures_in_row; /* since the last stable run */
@@ -78,10 +62,11 @@ struct child_decision {
 
 void child_machine_init(struct child_machine *m);
 /* `now_ms` monotonic; `rnd` any random bits for the jitter. */
-struct child_decision child_step(struct child_machine *m, const struct child_policy *policy,
+struct child_decision child_step(struct child_machine *m, const struct process_policy *policy,
 				 enum child_event ev, int64_t now_ms, uint32_t rnd);
 /* WATCHDOG=1 came. */
-void child_watchdog_fed(struct child_machine *m, const struct child_policy *policy, int64_t now_ms);
+void child_watchdog_fed(struct child_machine *m, const struct process_policy *policy,
+			int64_t now_ms);
 /* When child_expired() is worth asking; INT64_MAX never. */
 int64_t child_due(const struct child_machine *m);
 /* The event that time itself brings at now, or CHILD_EV_MAX. */

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strlist.h"
-#include "tail.h"
+#include "proc/tail.h"
 
 /* More lines than all tails of a large installation hold. */
 #define LOGS_LIMIT_MAX 20000

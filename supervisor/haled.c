@@ -277,9 +277,12 @@ static int make_dirs(struct haled *d, struct err *err)
 static int open_bus(struct haled *d, struct err *err)
 {
 	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.run_dir, CHILD_SOCKET_HALED);
+	HALE_CLEANUP(cleanup_free) char *bus = path_join(d->options.run_dir, CHILD_SOCKET_BUS);
+	HALE_CLEANUP(cleanup_free)
+	char *results = path_join(d->options.run_dir, CHILD_SOCKET_RESULTS);
 	struct hub_hooks hooks = {
 		.on_line = on_child_line, .on_record = statefile_record, .ctx = d};
-	int rc = hub_open(&d->loop, d->options.run_dir, d->options.state_dir, d->config->ring_bytes,
+	int rc = hub_open(&d->loop, bus, results, d->options.state_dir, d->config->ring_bytes,
 			  &hooks, &d->hub, err);
 
 	if (rc < 0)
@@ -315,7 +318,8 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 		rc = take_locks(d, err);
 	if (rc < 0)
 		return rc;
-	health_configure(d->health, config, clock_wall_ms());
+	health_configure(d->health, config->components, config->components_n, &config->aggregate,
+			 clock_wall_ms());
 	statefile_load(d);
 	rc = open_bus(d, err);
 	if (rc == 0) {

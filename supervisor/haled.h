@@ -10,9 +10,9 @@
 
 #include "bus/command.h"
 #include "child.h"
-#include "config.h"
-#include "health.h"
-#include "hub.h"
+#include "deploy/config.h"
+#include "model/health.h"
+#include "bus/hub.h"
 #include "model/frame.h"
 
 #include <uv.h>

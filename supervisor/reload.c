@@ -21,7 +21,7 @@
 #include "base/str.h"
 #include "init.h"
 #include "model/frame.h"
-#include "spawn.h"
+#include "proc/spawn.h"
 
 /* What the validator may say: REPORT_MAX errors with their lines. */
 #define RELOAD_OUTPUT_MAX  (1u << 20)
@@ -96,7 +96,8 @@ static json_t *apply(struct haled *d, struct config *fresh, struct err *err)
 	d->home.timezone = fresh->timezone;
 	/* Told before the children change, so that what a stopped checker leaves is told of as
 	 * removed, not as without data. */
-	health_configure(d->health, fresh, clock_wall_ms());
+	health_configure(d->health, fresh->components, fresh->components_n, &fresh->aggregate,
+			 clock_wall_ms());
 	unchanged = roster_apply(d, before, changed, started, stopped);
 	config_free(old);
 	haled_arm_due(d);

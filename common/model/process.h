@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process - the states of a supervised process, as all of hale names them (DESIGN section 4)
+/* process - what all of hale says of a supervised process: its states, and how it is restarted
+ *
+ * Pure. See DESIGN section 4, hale.yaml(5) "processes".
  */
 #ifndef HALE_MODEL_PROCESS_H
 #define HALE_MODEL_PROCESS_H
 
+#include "base/backoff.h"
 #include "model/status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum process_state {
 	PROCESS_STOPPED,  /* by command, or finished */
@@ -16,6 +20,22 @@ enum process_state {
 	PROCESS_BACKOFF, /* waits for its next start */
 	PROCESS_HELD,    /* exit 78, or gave up: waits for reload or command */
 	PROCESS_STATE_MAX
+};
+
+/* Failures remembered for the crash-loop window; a larger burst setting counts as this. */
+#define PROCESS_BURST_MAX 32
+
+/* How one process is kept running. */
+struct process_policy {
+	struct backoff_policy backoff;
+	int64_t fixed_delay_ms;  /* > 0: this instead of the backoff, every time (S3) */
+	int64_t stable_after_ms; /* ready this long: failures forgotten */
+	uint32_t burst;          /* more failures than this within window: crash-looping */
+	int64_t window_ms;
+	uint32_t give_up_after; /* consecutive failures until held; 0 never */
+	int64_t start_timeout_ms;
+	int64_t stop_timeout_ms;
+	int64_t watchdog_ms; /* 0: none */
 };
 
 const char *process_state_name(enum process_state s);

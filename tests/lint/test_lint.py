@@ -19,6 +19,8 @@ LAYERS = {
     "http": {"base", "model"},
     "expr": {"base"},
     "store": {"base", "model", "conf"},
+    "proc": {"base"},
+    "deploy": {"base", "model", "conf", "proc"},
     "service": {"base", "model", "conf", "bus", "http"},
 }
 PROGRAMS = ["supervisor", "checkers", "recorder", "notifier", "reconciler", "web", "cli"]
@@ -35,7 +37,7 @@ FOREIGN = {
 }
 # Modules that decide: a function of state, input and time. No loop, no clock, no I/O.
 PURE = ["common/model/*", "common/base/backoff.*", "common/base/units.*", "supervisor/child_state.*",
-        "supervisor/health.*", "supervisor/slice.*", "checkers/schedule.*", "checkers/perfdata.*",
+        "common/deploy/slice.*", "checkers/schedule.*", "checkers/perfdata.*",
         "notifier/engine*", "reconciler/plan*", "web/route*"]
 IMPURE = re.compile(r"#include [<\"](uv\.h|nng/|curl/|sqlite3\.h|libpq-fe\.h|fcntl\.h|sys/socket\.h)"
                     r"|\b(clock_(mono|wall)_\w+|clock_now_text|clock_gettime|open|fopen)\(")
@@ -160,6 +162,11 @@ def test_sizes():
                     wrong.append(f"{path}:{start}: a function of {n - start} lines")
                 start = None
     assert not wrong, "\n".join(wrong)
+
+
+def test_haled_is_read_in_one_sitting():
+    lines = sum(len(read(path).splitlines()) for path in files(".c", ".h", under="supervisor/"))
+    assert lines < 4000, f"supervisor/ has {lines} lines; mechanisms belong to common/"
 
 
 def test_nothing_names_this_machine_or_unfinished_work():

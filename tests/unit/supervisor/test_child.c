@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "child.h"
-#include "tail.h"
+#include "proc/tail.h"
 
 /* Generous, because sanitizers and a busy machine are slow; a passing test never waits for it. */
 #define DEADLINE_MS 30000

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "child_state.h"
 
-static const struct child_policy policy = {
+static const struct process_policy policy = {
 	.backoff = {.base_ms = 100,
 		    .factor = 2,
 		    .cap_ms = 30000,
@@ -163,7 +163,7 @@ static void a_restart_ordered_while_stopping_starts_again(void **state)
 
 static void give_up_after_holds(void **state)
 {
-	struct child_policy p = policy;
+	struct process_policy p = policy;
 	struct child_machine m = ready_at(0);
 
 	(void)state;
@@ -175,7 +175,7 @@ static void give_up_after_holds(void **state)
 
 static void a_fixed_delay_replaces_the_backoff(void **state)
 {
-	struct child_policy p = policy;
+	struct process_policy p = policy;
 	struct child_machine m = ready_at(0);
 
 	(void)state;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* slice - who runs, and what each may know of the configuration (child_proto.h "slice")
  */
-#ifndef HALE_SUPERVISOR_SLICE_H
-#define HALE_SUPERVISOR_SLICE_H
+#ifndef HALE_DEPLOY_SLICE_H
+#define HALE_DEPLOY_SLICE_H
 
 #include "conf/manifest.h"
-#include "config.h"
+#include "deploy/config.h"
 
 #include <jansson.h>
 

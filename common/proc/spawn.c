@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "spawn.h"
+#include "proc/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "service/child_proto.h"
 
 static void reset_signals(void)
 {
@@ -42,10 +40,10 @@ static int become(const struct spawn_plan *plan, pid_t parent, int null_fd)
 	if (place(null_fd, STDIN_FILENO) < 0 || place(plan->output_fd, STDOUT_FILENO) < 0 ||
 	    place(plan->error_fd >= 0 ? plan->error_fd : plan->output_fd, STDERR_FILENO) < 0)
 		return errno;
-	if (plan->slice_fd >= 0 && place(plan->slice_fd, CHILD_SLICE_FD) < 0)
+	if (plan->slice_fd >= 0 && place(plan->slice_fd, SPAWN_SLICE_FD) < 0)
 		return errno;
 	/* Whatever a library opened without CLOEXEC must not reach the child. */
-	(void)close_range(plan->slice_fd >= 0 ? CHILD_SLICE_FD + 1 : CHILD_SLICE_FD, ~0U,
+	(void)close_range(plan->slice_fd >= 0 ? SPAWN_SLICE_FD + 1 : SPAWN_SLICE_FD, ~0U,
 			  CLOSE_RANGE_CLOEXEC);
 	(void)execve(plan->program, plan->argv, plan->envp);
 	return errno;

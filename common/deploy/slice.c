@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "slice.h"
+#include "deploy/slice.h"
 
 #include <errno.h>
 #include <stdlib.h>

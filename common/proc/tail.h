@@ -4,8 +4,8 @@
  * Pure memory, bounded: TAIL_LINES lines of TAIL_LINE_MAX bytes. Lines are numbered across all
  * processes, so that the tails of several can be merged and followed.
  */
-#ifndef HALE_SUPERVISOR_TAIL_H
-#define HALE_SUPERVISOR_TAIL_H
+#ifndef HALE_PROC_TAIL_H
+#define HALE_PROC_TAIL_H
 
 #include <jansson.h>
 #include <stddef.h>

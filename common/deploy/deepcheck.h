@@ -4,12 +4,12 @@
  * Runs PROGRAM --check for all processes at once (child_proto.h) and reads their answers. Blocks,
  * DEEPCHECK_TIMEOUT_MS at most: only where no loop runs.
  */
-#ifndef HALE_SUPERVISOR_DEEPCHECK_H
-#define HALE_SUPERVISOR_DEEPCHECK_H
+#ifndef HALE_DEPLOY_DEEPCHECK_H
+#define HALE_DEPLOY_DEEPCHECK_H
 
 #include "conf/report.h"
 #include "conf/tree.h"
-#include "config.h"
+#include "deploy/config.h"
 
 /* A child with hundreds of jq programs at 15 ms each still fits. */
 #define DEEPCHECK_TIMEOUT_MS 60000

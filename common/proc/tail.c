@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tail.h"
+#include "proc/tail.h"
 
 #include <stdlib.h>
 

@@ -11,8 +11,8 @@
  * Errors: a disk that is full or gone is reported once and retried with the next line; health
  * goes on being judged and told.
  */
-#ifndef HALE_SUPERVISOR_JOURNAL_H
-#define HALE_SUPERVISOR_JOURNAL_H
+#ifndef HALE_BUS_JOURNAL_H
+#define HALE_BUS_JOURNAL_H
 
 #include "base/err.h"
 

@@ -7,10 +7,11 @@
  * A component that has not been observed since haled started, and whose time for that has not
  * passed yet, is pending: shown as unknown, not counted, so that a start is no outage.
  */
-#ifndef HALE_SUPERVISOR_HEALTH_H
-#define HALE_SUPERVISOR_HEALTH_H
+#ifndef HALE_MODEL_HEALTH_H
+#define HALE_MODEL_HEALTH_H
 
-#include "config.h"
+#include "model/component.h"
+#include "model/judge.h"
 #include "model/reason.h"
 
 #include <jansson.h>
@@ -30,8 +31,10 @@ struct health_hooks {
 struct health *health_new(const struct health_hooks *hooks);
 void health_free(struct health *h);
 
-/* Takes the component specs out of c. Known ids keep their state; vanished ones are told. */
-void health_configure(struct health *h, struct config *c, int64_t now_ms);
+/* Takes what the n specs hold and leaves them empty. Known ids keep their state; vanished ones are
+ * told. */
+void health_configure(struct health *h, struct component_spec *specs, size_t n,
+		      const struct aggregate_rule *rule, int64_t now_ms);
 /* An observation line from `process`. -ENOENT: no such component of that process; -EINVAL. */
 int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
 		   struct err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub.h"
+#include "bus/hub.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,6 @@
 #include "bus/replay.h"
 #include "bus/ring.h"
 #include "bus/sub.h"
-#include "service/child_proto.h"
 
 struct hub {
 	char epoch[FRAME_EPOCH_MAX];
@@ -150,10 +149,9 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 	hub->hooks.on_record(hub->hooks.ctx, epoch, seq, topic, line, save);
 }
 
-static int open_sockets(struct hub *hub, uv_loop_t *loop, const char *run_dir, struct err *err)
+static int open_sockets(struct hub *hub, uv_loop_t *loop, const char *bus, const char *results,
+			struct err *err)
 {
-	HALE_CLEANUP(cleanup_free) char *bus = path_join(run_dir, CHILD_SOCKET_BUS);
-	HALE_CLEANUP(cleanup_free) char *results = path_join(run_dir, CHILD_SOCKET_RESULTS);
 	int rc = pub_listen(loop, bus, hub->epoch, hub->ring, &hub->pub, err);
 
 	if (rc == 0)
@@ -172,8 +170,8 @@ static void name_epoch(struct hub *hub)
 	(void)snprintf(hub->epoch, sizeof(hub->epoch), "e%llx", (unsigned long long)start);
 }
 
-int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t ring_bytes,
-	     const struct hub_hooks *hooks, struct hub **hub_r, struct err *err)
+int hub_open(uv_loop_t *loop, const char *bus, const char *results, const char *state_dir,
+	     size_t ring_bytes, const struct hub_hooks *hooks, struct hub **hub_r, struct err *err)
 {
 	struct hub *hub = mem_alloc(sizeof(*hub));
 	int rc;
@@ -186,7 +184,7 @@ int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t
 	rc = journal_open(state_dir, on_record, hub, &hub->journal, err);
 	name_epoch(hub);
 	if (rc == 0)
-		rc = open_sockets(hub, loop, run_dir, err);
+		rc = open_sockets(hub, loop, bus, results, err);
 	if (rc < 0) {
 		hub_close(hub);
 		return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "deepcheck.h"
+#include "deploy/deepcheck.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "slice.h"
-#include "spawn.h"
+#include "deploy/slice.h"
+#include "proc/spawn.h"
 
 /* What a child may say; its problems are one line each and reports are bounded anyway. */
 #define DEEPCHECK_OUTPUT_MAX (1u << 20)

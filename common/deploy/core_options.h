@@ -3,10 +3,10 @@
  *
  * Everything else in the file belongs to a program and comes with its manifest.
  */
-#ifndef HALE_SUPERVISOR_CORE_OPTIONS_H
-#define HALE_SUPERVISOR_CORE_OPTIONS_H
+#ifndef HALE_DEPLOY_CORE_OPTIONS_H
+#define HALE_DEPLOY_CORE_OPTIONS_H
 
-#include "child_state.h"
+#include "model/process.h"
 #include "conf/option.h"
 #include "model/component.h"
 
@@ -64,6 +64,6 @@ json_t *core_manifest(void);
 /* Reads the common part of a normalised component. `kind` and `process` are copied. */
 int core_component(const char *id, const json_t *normalised, const char *kind, const char *process,
 		   const char *node, struct component_spec *spec_r, struct err *err);
-void core_policy(const struct process_options *o, struct child_policy *policy_r);
+void core_policy(const struct process_options *o, struct process_policy *policy_r);
 
 #endif

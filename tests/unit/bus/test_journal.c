@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "journal.h"
+#include "bus/journal.h"
 
 struct seen {
 	uint64_t seqs[64];

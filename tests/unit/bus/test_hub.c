@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "bus/pub.h"
 #include "bus/sub.h"
-#include "hub.h"
+#include "bus/hub.h"
 
 #define RING_BYTES (64u << 20)
 
@@ -50,11 +50,13 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 static void open_hub(struct fixture *f)
 {
 	struct hub_hooks hooks = {.on_line = on_line, .on_record = on_record, .ctx = f};
+	HALE_CLEANUP(cleanup_free) char *bus = path_join(f->h.dir, "bus.ipc");
+	HALE_CLEANUP(cleanup_free) char *results = path_join(f->h.dir, "results.ipc");
 	struct err err;
 
 	f->records = 0;
 	assert_int_equal(
-		hub_open(&f->h.loop, f->h.dir, f->h.dir, RING_BYTES, &hooks, &f->hub, &err), 0);
+		hub_open(&f->h.loop, bus, results, f->h.dir, RING_BYTES, &hooks, &f->hub, &err), 0);
 }
 
 /* As after a crash: the next one finds what is on disk. */

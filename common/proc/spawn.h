@@ -5,12 +5,15 @@
  * The child is leader of its own session, is killed when haled dies, has default signal handling,
  * /dev/null as stdin, `output_fd` as stdout and stderr, and every fd of haled's is CLOEXEC.
  */
-#ifndef HALE_SUPERVISOR_SPAWN_H
-#define HALE_SUPERVISOR_SPAWN_H
+#ifndef HALE_PROC_SPAWN_H
+#define HALE_PROC_SPAWN_H
 
 #include "base/err.h"
 
 #include <sys/types.h>
+
+/* Where a child finds what it is to know (child_proto.h). */
+#define SPAWN_SLICE_FD 3
 
 struct spawn_plan {
 	const char *program; /* path */
@@ -18,7 +21,7 @@ struct spawn_plan {
 	char *const *envp;   /* NULL-terminated */
 	int output_fd;       /* becomes fd 1 and 2 */
 	int error_fd;        /* becomes fd 2 instead, if not -1 */
-	int slice_fd;        /* becomes fd 3; -1 none */
+	int slice_fd;        /* becomes SPAWN_SLICE_FD; -1 none */
 };
 
 /* The pid, or a negative errno when the program could not be executed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "notify_socket.h"
+#include "proc/notify_socket.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "health.h"
+#include "model/health.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 /* Components above one that are looked at; whoever depends on more has other worries. */
 #define DEPENDS_MAX 256
@@ -345,25 +346,25 @@ static struct entry *take_or_new(struct map *old, struct component_spec *spec, i
 	return e;
 }
 
-void health_configure(struct health *h, struct config *c, int64_t now_ms)
+void health_configure(struct health *h, struct component_spec *specs, size_t n,
+		      const struct aggregate_rule *rule, int64_t now_ms)
 {
 	struct map old = h->by_id;
 	struct entry *gone;
 
 	free(h->v);
-	h->v = mem_array(c->components_n, sizeof(struct entry *));
+	h->v = mem_array(n, sizeof(struct entry *));
 	h->n = 0;
 	h->by_id = (struct map){0};
-	h->rule = c->aggregate;
+	h->rule = *rule;
 	h->next_due_ms = INT64_MAX;
-	for (size_t i = 0; i < c->components_n; i++) {
-		struct entry *e = take_or_new(&old, &c->components[i], now_ms);
+	for (size_t i = 0; i < n; i++) {
+		struct entry *e = take_or_new(&old, &specs[i], now_ms);
 
 		h->v[h->n++] = e;
 		(void)map_put(&h->by_id, e->spec.id, e);
 		note_due(h, e);
 	}
-	c->components_n = 0;
 	for (size_t i = 0; map_each(&old, &i, NULL, (void **)&gone);) {
 		tell_removed(h, gone, now_ms);
 		entry_free(gone);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
+#include "deploy/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "conf/schema.h"
-#include "core_options.h"
-#include "deepcheck.h"
-#include "slice.h"
+#include "deploy/core_options.h"
+#include "deploy/deepcheck.h"
+#include "deploy/slice.h"
 
 /* What a good file looked like, so that a restart need not ask the children again. */
 #define STAMP_FILE "config.ok"

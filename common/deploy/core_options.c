@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core_options.h"
+#include "deploy/core_options.h"
 
 #include <stdlib.h>
 
@@ -56,7 +56,7 @@ static const struct conf_item restart_items[] = {
 		 .help = "percent by which a delay is drawn shorter or longer"),
 	RESTART_(CONF_T_DURATION, stable_after_ms, .name = "stable_after", .def = "60s", .min = 1,
 		 .max = 86400000, .help = "ready this long: earlier failures are forgotten"),
-	RESTART_(CONF_T_INT, burst, .def = "5", .min = 1, .max = CHILD_BURST_MAX - 1,
+	RESTART_(CONF_T_INT, burst, .def = "5", .min = 1, .max = PROCESS_BURST_MAX - 1,
 		 .help = "more failures than this within window is a crash loop"),
 	RESTART_(CONF_T_DURATION, window_ms, .name = "window", .def = "60s", .min = 1000,
 		 .max = 86400000, .help = "the time burst is counted in"),
@@ -238,9 +238,9 @@ int core_component(const char *id, const json_t *normalised, const char *kind, c
 	return 0;
 }
 
-void core_policy(const struct process_options *o, struct child_policy *policy_r)
+void core_policy(const struct process_options *o, struct process_policy *policy_r)
 {
-	*policy_r = (struct child_policy){
+	*policy_r = (struct process_policy){
 		.backoff = {.base_ms = (uint32_t)o->restart.base_ms,
 			    .factor = o->restart.factor,
 			    .cap_ms = (uint32_t)HALE_MAX(o->restart.cap_ms, o->restart.base_ms),

@@ -5,11 +5,11 @@
  * children are handed up once each, in order; acknowledgements go out as "sync" within BUS_SYNC_MS,
  * and every HUB_SYNC_IDLE_MS when there is nothing to say, so that nobody misses a last frame.
  */
-#ifndef HALE_SUPERVISOR_HUB_H
-#define HALE_SUPERVISOR_HUB_H
+#ifndef HALE_BUS_HUB_H
+#define HALE_BUS_HUB_H
 
 #include "base/err.h"
-#include "journal.h"
+#include "bus/journal.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -30,8 +30,9 @@ struct hub_hooks {
 	void *ctx;
 };
 
-int hub_open(uv_loop_t *loop, const char *run_dir, const char *state_dir, size_t ring_bytes,
-	     const struct hub_hooks *hooks, struct hub **hub_r, struct err *err);
+/* `bus` and `results` are the paths of the two sockets; the journal stands in state_dir. */
+int hub_open(uv_loop_t *loop, const char *bus, const char *results, const char *state_dir,
+	     size_t ring_bytes, const struct hub_hooks *hooks, struct hub **hub_r, struct err *err);
 /* line and save (or NULL) are borrowed. */
 void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
 		 bool must_survive);

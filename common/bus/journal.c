@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "journal.h"
+#include "bus/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>

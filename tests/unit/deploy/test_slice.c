@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "slice.h"
+#include "deploy/slice.h"
 
 /* What schema_apply would have made of a small file: no defaults missing. */
 static const char *const normalised =

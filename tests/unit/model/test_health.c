@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "health.h"
+#include "model/health.h"
 
 /* A config with components a, b (depends on a), both checked by check.null at 1 s. */
 struct fixture {
@@ -60,15 +60,15 @@ static struct component_spec component(const char *id, const char *depends_on)
 static void configure_some(struct fixture *f, const char *const *ids, size_t n,
 			   const char *disabled, int64_t now)
 {
-	struct config c = {.components = mem_array(n, sizeof(struct component_spec)),
-			   .components_n = n};
+	struct component_spec *specs = mem_array(n, sizeof(*specs));
+	struct aggregate_rule rule = {0};
 
 	for (size_t i = 0; i < n; i++) {
-		c.components[i] = component(ids[i], i == 1 ? ids[0] : NULL);
-		c.components[i].is_enabled = !str_eq(ids[i], disabled);
+		specs[i] = component(ids[i], i == 1 ? ids[0] : NULL);
+		specs[i].is_enabled = !str_eq(ids[i], disabled);
 	}
-	health_configure(f->health, &c, now);
-	free(c.components);
+	health_configure(f->health, specs, n, &rule, now);
+	free(specs);
 }
 
 static void configure(struct fixture *f, const char *const *ids, size_t n, int64_t now)
@@ -283,22 +283,22 @@ static void what_is_disabled_is_told_as_removed_and_must_be_heard_of_again(void 
 static void dependencies_that_cross_are_each_looked_at_once(void **state)
 {
 	struct fixture *f = *state;
-	struct config c = {.components = mem_array(100, sizeof(struct component_spec)),
-			   .components_n = 100};
+	struct component_spec *specs = mem_array(100, sizeof(*specs));
+	struct aggregate_rule rule = {0};
 	json_t *line_state;
 
 	for (int i = 0; i < 100; i++) {
 		char id[16];
 
 		(void)snprintf(id, sizeof(id), "n%d", i);
-		c.components[i] = component(id, NULL);
+		specs[i] = component(id, NULL);
 		for (int above = 0; above < i; above++) {
 			(void)snprintf(id, sizeof(id), "n%d", above);
-			strlist_add(&c.components[i].depends_on, id);
+			strlist_add(&specs[i].depends_on, id);
 		}
 	}
-	health_configure(f->health, &c, 2000);
-	free(c.components);
+	health_configure(f->health, specs, 100, &rule, 2000);
+	free(specs);
 	observe(f, "n99", "fail", 2100);
 	line_state = json_object_get(f->last, "state");
 	assert_true(json_is_null(json_object_get(line_state, "blocked_by")));

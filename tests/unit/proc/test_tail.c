@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tail.h"
+#include "proc/tail.h"
 
 static void fill(struct tail *t, uint64_t first, uint64_t last)
 {

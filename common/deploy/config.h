@@ -7,10 +7,10 @@
  * Ownership: config_load returns a struct that config_free frees; components are taken out of it
  * by the health table.
  */
-#ifndef HALE_SUPERVISOR_CONFIG_H
-#define HALE_SUPERVISOR_CONFIG_H
+#ifndef HALE_DEPLOY_CONFIG_H
+#define HALE_DEPLOY_CONFIG_H
 
-#include "child_state.h"
+#include "model/process.h"
 #include "conf/manifest.h"
 #include "conf/report.h"
 #include "conf/tree.h"
@@ -28,7 +28,7 @@ struct process_spec {
 	char *log_level;
 	bool is_enabled;
 	int stop_stage; /* stages stop one after another, 0 first */
-	struct child_policy policy;
+	struct process_policy policy;
 };
 
 struct config {

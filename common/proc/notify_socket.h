@@ -4,8 +4,8 @@
  * Each child has its own path; the kernel's credentials say who sent, and only the child's own
  * process (or one in its session) is believed.
  */
-#ifndef HALE_SUPERVISOR_NOTIFY_SOCKET_H
-#define HALE_SUPERVISOR_NOTIFY_SOCKET_H
+#ifndef HALE_PROC_NOTIFY_SOCKET_H
+#define HALE_PROC_NOTIFY_SOCKET_H
 
 #include "base/err.h"
 
