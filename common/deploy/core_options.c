@@ -254,5 +254,8 @@ void core_policy(const struct process_options *o, struct process_policy *policy_
 		.start_timeout_ms = o->start_timeout_ms,
 		.stop_timeout_ms = o->stop_timeout_ms,
 		.watchdog_ms = o->watchdog_ms,
+		.when = RESTART_ALWAYS,
+		.is_held_on_78 = true,
+		.ready_after_ms = -1,
 	};
 }

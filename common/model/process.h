@@ -25,6 +25,9 @@ enum process_state {
 /* Failures remembered for the crash-loop window; a larger burst setting counts as this. */
 #define PROCESS_BURST_MAX 32
 
+/* After which ends it is started again by itself. */
+enum process_restart { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
+
 /* How one process is kept running. */
 struct process_policy {
 	struct backoff_policy backoff;
@@ -36,6 +39,12 @@ struct process_policy {
 	int64_t start_timeout_ms;
 	int64_t stop_timeout_ms;
 	int64_t watchdog_ms; /* 0: none */
+	enum process_restart when;
+	/* Exit code 78 holds it until reload: the contract of hale's own, not of any program. */
+	bool is_held_on_78;
+	/* It does not say READY=1: it counts as ready after it has lived so long; -1: it says so.
+	 */
+	int64_t ready_after_ms;
 };
 
 const char *process_state_name(enum process_state s);

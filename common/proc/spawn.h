@@ -10,18 +10,43 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+/* Resources that can be limited: memory, cpu, nofile, core, processes, file size, and room. */
+#define SPAWN_LIMITS_MAX 8
 
 /* Where a child finds what it is to know (child_proto.h). */
 #define SPAWN_SLICE_FD 3
 
+/* What a process may be and use. Zeroed: as haled is. */
+struct spawn_rights {
+	bool has_user;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* supplementary; owned by whoever owns the rights */
+	size_t groups_n;
+	char *directory;  /* working directory; NULL: / */
+	char *stdin_path; /* read-only; NULL: /dev/null */
+	struct spawn_limit {
+		int resource; /* RLIMIT_… */
+		uint64_t value;
+	} limits[SPAWN_LIMITS_MAX];
+	size_t limits_n;
+	mode_t umask;
+	bool has_umask;
+};
+
 struct spawn_plan {
-	const char *program; /* path */
-	char *const *argv;   /* NULL-terminated */
-	char *const *envp;   /* NULL-terminated */
-	int output_fd;       /* becomes fd 1 and 2 */
-	int error_fd;        /* becomes fd 2 instead, if not -1 */
-	int slice_fd;        /* becomes SPAWN_SLICE_FD; -1 none */
+	const char *program;               /* path */
+	char *const *argv;                 /* NULL-terminated */
+	char *const *envp;                 /* NULL-terminated */
+	int output_fd;                     /* becomes fd 1 and 2 */
+	int error_fd;                      /* becomes fd 2 instead, if not -1 */
+	int slice_fd;                      /* becomes SPAWN_SLICE_FD; -1 none */
+	const struct spawn_rights *rights; /* NULL: as haled is */
 };
 
 /* The pid, or a negative errno when the program could not be executed. */
