@@ -282,8 +282,11 @@ static int open_bus(struct haled *d, struct err *err)
 	char *results = path_join(d->options.run_dir, CHILD_SOCKET_RESULTS);
 	struct hub_hooks hooks = {
 		.on_line = on_child_line, .on_record = statefile_record, .ctx = d};
-	int rc = hub_open(&d->loop, bus, results, d->options.state_dir, d->config->ring_bytes,
-			  &hooks, &d->hub, err);
+	struct hub_home home = {.bus = bus,
+				.results = results,
+				.state_dir = d->options.state_dir,
+				.ring_bytes = d->config->ring_bytes};
+	int rc = hub_open(&d->loop, &home, &hooks, &d->hub, err);
 
 	if (rc < 0)
 		return rc;

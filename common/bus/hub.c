@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/frame.h"
+#include "bus/handover.h"
 #include "bus/inbox.h"
 #include "bus/pub.h"
 #include "bus/replay.h"
@@ -149,13 +150,13 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 	hub->hooks.on_record(hub->hooks.ctx, epoch, seq, topic, line, save);
 }
 
-static int open_sockets(struct hub *hub, uv_loop_t *loop, const char *bus, const char *results,
+static int open_sockets(struct hub *hub, uv_loop_t *loop, const struct hub_home *home,
 			struct err *err)
 {
-	int rc = pub_listen(loop, bus, hub->epoch, hub->ring, &hub->pub, err);
+	int rc = pub_listen(loop, home->bus, hub->epoch, hub->ring, &hub->pub, err);
 
 	if (rc == 0)
-		rc = sub_listen(loop, results, on_frame, hub, &hub->sub, err);
+		rc = sub_listen(loop, home->results, on_frame, hub, &hub->sub, err);
 	return rc;
 }
 
@@ -170,28 +171,59 @@ static void name_epoch(struct hub *hub)
 	(void)snprintf(hub->epoch, sizeof(hub->epoch), "e%llx", (unsigned long long)start);
 }
 
-int hub_open(uv_loop_t *loop, const char *bus, const char *results, const char *state_dir,
-	     size_t ring_bytes, const struct hub_hooks *hooks, struct hub **hub_r, struct err *err)
+/* The past comes from the program before this one, or from the journal; what the former handed over
+ * holds all that is in the journal. */
+static int open_past(struct hub *hub, const struct hub_home *home, uint64_t *head_r,
+		     struct err *err)
+{
+	struct handover h = {0};
+	int rc;
+
+	if (home->handover == NULL) {
+		rc = journal_open(home->state_dir, on_record, hub, &hub->journal, err);
+		name_epoch(hub);
+		return rc;
+	}
+	rc = handover_read(home->handover, home->handover_len, &h, hub->ring, hub->inbox, err);
+	if (rc < 0)
+		return rc;
+	memcpy(hub->epoch, h.epoch, sizeof(h.epoch));
+	*head_r = h.head;
+	return journal_open(home->state_dir, NULL, NULL, &hub->journal, err);
+}
+
+int hub_open(uv_loop_t *loop, const struct hub_home *home, const struct hub_hooks *hooks,
+	     struct hub **hub_r, struct err *err)
 {
 	struct hub *hub = mem_alloc(sizeof(*hub));
+	uint64_t head = 0;
 	int rc;
 
 	hub->hooks = *hooks;
-	hub->ring = ring_new(ring_bytes);
+	hub->ring = ring_new(home->ring_bytes);
 	hub->inbox = inbox_new();
 	(void)uv_timer_init(loop, &hub->sync_timer);
 	hub->sync_timer.data = hub;
-	rc = journal_open(state_dir, on_record, hub, &hub->journal, err);
-	name_epoch(hub);
+	rc = open_past(hub, home, &head, err);
 	if (rc == 0)
-		rc = open_sockets(hub, loop, bus, results, err);
+		rc = open_sockets(hub, loop, home, err);
 	if (rc < 0) {
 		hub_close(hub);
 		return rc;
 	}
+	pub_continue(hub->pub, head);
 	(void)uv_timer_start(&hub->sync_timer, on_sync_due, HUB_SYNC_IDLE_MS, 0);
 	*hub_r = hub;
 	return 0;
+}
+
+int hub_hand_over(struct hub *hub, int fd, struct err *err)
+{
+	struct handover h = {.head = pub_head(hub->pub)};
+
+	memcpy(h.epoch, hub->epoch, sizeof(h.epoch));
+	pub_flush(hub->pub);
+	return handover_write(fd, &h, hub->ring, hub->inbox, err);
 }
 
 void hub_forget(struct hub *hub, const char *service, uint64_t generation)

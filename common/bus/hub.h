@@ -30,9 +30,21 @@ struct hub_hooks {
 	void *ctx;
 };
 
-/* `bus` and `results` are the paths of the two sockets; the journal stands in state_dir. */
-int hub_open(uv_loop_t *loop, const char *bus, const char *results, const char *state_dir,
-	     size_t ring_bytes, const struct hub_hooks *hooks, struct hub **hub_r, struct err *err);
+/* Borrowed for the call. */
+struct hub_home {
+	const char *bus, *results; /* paths of the two sockets */
+	const char *state_dir;     /* where the journal is */
+	size_t ring_bytes;
+	const char *handover; /* of hub_hand_over(), before an exec; NULL: a start like any other */
+	size_t handover_len;
+};
+
+/* -EINVAL when the handover is not understood. */
+int hub_open(uv_loop_t *loop, const struct hub_home *home, const struct hub_hooks *hooks,
+	     struct hub **hub_r, struct err *err);
+/* Sends what is gathered and writes to fd what the next program of this process needs to go on in
+ * the same epoch. Nothing may be published afterwards. */
+int hub_hand_over(struct hub *hub, int fd, struct err *err);
 /* line and save (or NULL) are borrowed. */
 void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
 		 bool must_survive);

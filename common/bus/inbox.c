@@ -113,6 +113,23 @@ json_t *inbox_acks(const struct inbox *i)
 	return json_pack("{s:o}", "acks", acks);
 }
 
+void inbox_restore(struct inbox *i, const json_t *acks)
+{
+	const char *epoch;
+	json_t *seq;
+
+	json_object_foreach (json_object_get(acks, "acks"), epoch, seq) {
+		struct inbox_epoch *e;
+
+		if (json_integer_value(seq) <= 0 || i->epochs.n >= INBOX_EPOCHS_MAX ||
+		    map_get(&i->epochs, epoch) != NULL)
+			continue;
+		e = mem_alloc(sizeof(*e));
+		e->next = (uint64_t)json_integer_value(seq) + 1;
+		(void)map_put(&i->epochs, epoch, e);
+	}
+}
+
 void inbox_forget(struct inbox *i, const char *epoch)
 {
 	free(map_take(&i->epochs, epoch));

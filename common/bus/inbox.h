@@ -46,6 +46,8 @@ void inbox_free(struct inbox *i);
 bool inbox_accept(struct inbox *i, const struct frame *f, inbox_line_fn on_line, void *ctx);
 /* {"acks": {epoch: newest seq accepted}}; new reference. For pub_sync(). */
 json_t *inbox_acks(const struct inbox *i);
+/* Takes up where another inbox was that said `acks` (inbox_acks). Only what is new to this one. */
+void inbox_restore(struct inbox *i, const json_t *acks);
 /* The child of this epoch has ended and will send nothing more. */
 void inbox_forget(struct inbox *i, const char *epoch);
 const struct inbox_stats *inbox_stats_get(const struct inbox *i);

@@ -75,8 +75,10 @@ int journal_open(const char *state_dir, journal_fn on_record, void *ctx, struct 
 
 	j->path = path_join(state_dir, "journal.ndjson");
 	j->old_path = path_join(state_dir, "journal.1.ndjson");
-	read_file(j->old_path, on_record, ctx);
-	read_file(j->path, on_record, ctx);
+	if (on_record != NULL) {
+		read_file(j->old_path, on_record, ctx);
+		read_file(j->path, on_record, ctx);
+	}
 	rc = open_file(j);
 	if (rc < 0) {
 		(void)err_errno(err, rc, "cannot open %s", j->path);

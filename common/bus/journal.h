@@ -30,7 +30,7 @@ typedef void (*journal_fn)(void *ctx, const char *epoch, uint64_t seq, const cha
 			   const json_t *line, const json_t *save);
 
 /* Reads what is there through on_record, oldest first (damaged lines are passed over), then opens
- * for appending. */
+ * for appending. on_record NULL: what is there is known. */
 int journal_open(const char *state_dir, journal_fn on_record, void *ctx, struct journal **j_r,
 		 struct err *err);
 /* `line` and `save` (or NULL) are JSON texts. 0, or a negative errno the first time it fails;

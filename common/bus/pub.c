@@ -278,6 +278,12 @@ int pub_dial(uv_loop_t *loop, const char *path, const char *epoch, size_t outbox
 	return 0;
 }
 
+void pub_continue(struct pub *p, uint64_t head)
+{
+	HALE_ASSERT(p->head == 0 && !p->has_outbox);
+	p->head = head;
+}
+
 static void gather(struct pub *p, const char *topic, const char *line, size_t len)
 {
 	if (p->count > 0 &&

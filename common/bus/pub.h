@@ -51,6 +51,8 @@ int pub_listen(uv_loop_t *loop, const char *path, const char *epoch, struct ring
 	       struct pub **pub_r, struct err *err);
 int pub_dial(uv_loop_t *loop, const char *path, const char *epoch, size_t outbox_bytes,
 	     struct pub **pub_r, struct err *err);
+/* haled after an exec of its own: the next line follows this seq of the same epoch. */
+void pub_continue(struct pub *p, uint64_t head);
 /* `line` is one JSON text, not empty; copied, newlines become blanks. Returns the line's seq. */
 uint64_t pub_line(struct pub *p, const char *topic, const char *line, size_t len);
 /* Encodes compactly and drops the reference. */

@@ -167,6 +167,18 @@ void ring_add(struct ring *r, const char *epoch, uint64_t seq, const char *topic
 	r->bytes += bytes;
 }
 
+void ring_each(const struct ring *r,
+	       void (*on_line)(void *ctx, const char *epoch, uint64_t seq, const char *topic,
+			       const char *line, size_t len),
+	       void *ctx)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct ring_entry *e = *slot(r, r->base + i);
+
+		on_line(ctx, epoch_of(r, e)->name, e->seq, e->topic, e->text, e->len);
+	}
+}
+
 size_t ring_bytes(const struct ring *r)
 {
 	return r->bytes;

@@ -19,6 +19,11 @@ void ring_free(struct ring *r);
 /* Oldest lines leave when max_bytes would be exceeded. seq must rise within an epoch. */
 void ring_add(struct ring *r, const char *epoch, uint64_t seq, const char *topic, const char *line,
 	      size_t len);
+/* Every line it holds, oldest first; all borrowed for the call, `line` is not NUL-terminated. */
+void ring_each(const struct ring *r,
+	       void (*on_line)(void *ctx, const char *epoch, uint64_t seq, const char *topic,
+			       const char *line, size_t len),
+	       void *ctx);
 size_t ring_bytes(const struct ring *r);
 uint64_t ring_evicted(const struct ring *r);
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "../bus/harness.h"
+#include "harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bus/handover.h"
+#include "bus/hub.h"
 #include "bus/pub.h"
 #include "bus/sub.h"
-#include "bus/hub.h"
 
 #define RING_BYTES (64u << 20)
 
@@ -47,16 +50,42 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 	f->records++;
 }
 
-static void open_hub(struct fixture *f)
+static void open_hub_with(struct fixture *f, const char *handover, size_t len)
 {
 	struct hub_hooks hooks = {.on_line = on_line, .on_record = on_record, .ctx = f};
 	HALE_CLEANUP(cleanup_free) char *bus = path_join(f->h.dir, "bus.ipc");
 	HALE_CLEANUP(cleanup_free) char *results = path_join(f->h.dir, "results.ipc");
+	struct hub_home home = {.bus = bus,
+				.results = results,
+				.state_dir = f->h.dir,
+				.ring_bytes = RING_BYTES,
+				.handover = handover,
+				.handover_len = len};
 	struct err err;
 
 	f->records = 0;
-	assert_int_equal(
-		hub_open(&f->h.loop, bus, results, f->h.dir, RING_BYTES, &hooks, &f->hub, &err), 0);
+	assert_int_equal(hub_open(&f->h.loop, &home, &hooks, &f->hub, &err), 0);
+}
+
+static void open_hub(struct fixture *f)
+{
+	open_hub_with(f, NULL, 0);
+}
+
+/* As an exec does it. */
+static void hand_over(struct fixture *f)
+{
+	HALE_CLEANUP(cleanup_fd) int fd = memfd_create("handover", MFD_CLOEXEC);
+	char text[4096];
+	struct err err;
+	ssize_t len;
+
+	assert_int_equal(hub_hand_over(f->hub, fd, &err), 0);
+	len = pread(fd, text, sizeof(text), 0);
+	assert_true(len > 0 && (size_t)len < sizeof(text));
+	hub_close(f->hub);
+	(void)uv_run(&f->h.loop, UV_RUN_DEFAULT);
+	open_hub_with(f, text, (size_t)len);
 }
 
 /* As after a crash: the next one finds what is on disk. */
@@ -135,6 +164,52 @@ static void what_must_survive_is_replayed_by_the_next_haled(void **state)
 	assert_null(strstr(text, "\\\"n\\\":1"));
 	assert_non_null(strstr(text, "\\\"n\\\":3"));
 	assert_non_null(strstr(text, "\\\"n\\\":4"));
+}
+
+static void an_exec_goes_on_in_the_same_epoch_and_keeps_everything(void **state)
+{
+	struct fixture *f = *state;
+	HALE_CLEANUP(cleanup_free) char *epoch = mem_dup(hub_epoch(f->hub));
+	HALE_CLEANUP(cleanup_free) char *text = NULL;
+
+	publish(f, 1, true);
+	publish(f, 2, false);
+	hand_over(f);
+	assert_int_equal(f->records, 0);
+	assert_string_equal(hub_epoch(f->hub), epoch);
+	assert_int_equal(hub_head(f->hub), 2);
+	publish(f, 3, true);
+	assert_int_equal(hub_head(f->hub), 3);
+	text = replay(f, epoch, 1);
+	assert_non_null(strstr(text, "\\\"n\\\":2"));
+	assert_non_null(strstr(text, "\\\"n\\\":3"));
+}
+
+static void a_handover_that_is_cut_or_edited_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"{}\n",
+		"{\"version\":1,\"epoch\":\"e1\",\"head\":2,\"acks\":{}}",
+		"{\"version\":2,\"epoch\":\"e1\",\"head\":2,\"acks\":{}}\n",
+		"{\"version\":1,\"epoch\":\"e1\",\"head\":2,\"acks\":{}}\ne1 1 event {}",
+		"{\"version\":1,\"epoch\":\"e1\",\"head\":2,\"acks\":{}}\ne1 x event {}\n",
+		"{\"version\":1,\"epoch\":\"e1\",\"head\":2,\"acks\":{}}\ne1 1 event\n",
+		"{\"version\":1,\"epoch\":\"e1\",\"head\":2,\"acks\":{}}\ne1 2 event {}\ne1 2 "
+		"event {}\n",
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct ring *ring = ring_new(RING_BYTES);
+		struct inbox *inbox = inbox_new();
+		struct handover h;
+		struct err err;
+
+		assert_int_equal(handover_read(texts[i], strlen(texts[i]), &h, ring, inbox, &err),
+				 -EINVAL);
+		ring_free(ring);
+		inbox_free(inbox);
+	}
 }
 
 static void a_line_that_no_frame_holds_takes_no_number(void **state)
@@ -253,6 +328,24 @@ static void a_process_that_comes_back_begins_at_one_again(void **state)
 	hang_up(f, p);
 }
 
+static void what_a_child_repeats_after_an_exec_is_not_taken_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct pub *p = dial(f, "check.x:1");
+
+	say(p, 1);
+	say(p, 2);
+	until_heard(f, "check.x:1=1 check.x:1=2 ");
+	hang_up(f, p);
+	hand_over(f);
+	p = dial(f, "check.x:1");
+	say(p, 1); /* as one does whom nobody has acknowledged */
+	say(p, 2);
+	say(p, 3);
+	until_heard(f, "check.x:1=1 check.x:1=2 check.x:1=3 ");
+	hang_up(f, p);
+}
+
 static void on_sync_frame(void *ctx, const struct frame *frame)
 {
 	struct fixture *f = ctx;
@@ -339,6 +432,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_must_survive_is_replayed_by_the_next_haled),
+		TEST(an_exec_goes_on_in_the_same_epoch_and_keeps_everything),
+		TEST(what_a_child_repeats_after_an_exec_is_not_taken_twice),
+		cmocka_unit_test(a_handover_that_is_cut_or_edited_is_refused),
 		TEST(a_line_that_no_frame_holds_takes_no_number),
 		TEST(a_damaged_journal_stops_nobody),
 		TEST(epochs_rise_when_the_clock_was_set_back),
