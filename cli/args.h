@@ -31,7 +31,8 @@ struct flag {
 	const char *name; /* "lines"; NULL ends a table */
 	char letter;      /* 'n', or 0 */
 	enum flag_type type;
-	const char *value; /* "N": how help names it */
+	const char
+		*value; /* "N", "FILE", "text|json": how help names it, and completion reads it */
 	const char *help;
 };
 

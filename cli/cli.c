@@ -18,18 +18,6 @@
 /* Enough for one value without the noise of its binary form. */
 #define REAL_DIGITS 15
 
-/* clang-format off */
-static const struct flag global_flags[] = {
-	{"run-dir", 0, FLAG_TEXT, "DIR",
-	 "hale's sockets; default $HALE_RUN_DIR or " CLI_DEFAULT_RUN_DIR},
-	{"output", 'o', FLAG_TEXT, "FORMAT", "text or json"},
-	{"no-color", 0, FLAG_SWITCH, NULL, "as if $NO_COLOR were set"},
-	{"help", 'h', FLAG_SWITCH, NULL, "what can be said, or what VERB does"},
-	{"version", 0, FLAG_SWITCH, NULL, "which hale this is"},
-	{0},
-};
-/* clang-format on */
-
 /* ---- output ---- */
 
 int64_t cli_now(const struct cli *cli)
@@ -173,7 +161,7 @@ static void help_verb(struct cli *cli, const struct verb *v)
 		args_help(&out, v->flags);
 	}
 	str_add(&out, "\nEverywhere:\n");
-	args_help(&out, global_flags);
+	args_help(&out, verb_global_flags);
 	cli_print(cli, &out);
 }
 
@@ -209,7 +197,7 @@ static void help(FILE *file)
 	table_format(&t, false, 0, &out);
 	table_done(&t);
 	str_add(&out, "\nOptions, before or behind VERB:\n");
-	args_help(&out, global_flags);
+	args_help(&out, verb_global_flags);
 	str_add(&out,
 		"\n'hale help VERB' tells more. Exit codes: 0 done, 1 failed, 2 usage or no such\n"
 		"name, 3 no hale is running; status, show and check are Nagios plugins: 0 "
@@ -304,7 +292,7 @@ static int check_words(const struct verb *v, const struct args *a, struct err *e
 static int run_verb(struct cli *cli, const struct verb *v, struct args *a, int argc, char **argv,
 		    int next)
 {
-	const struct flag *tables[] = {global_flags, v->flags, NULL};
+	const struct flag *tables[] = {verb_global_flags, v->flags, NULL};
 	struct err err = {0};
 
 	cli->verb = v;
@@ -340,7 +328,7 @@ static int run_help(struct cli *cli, int argc, char **argv, int next)
 
 static int run(struct cli *cli, struct args *a, int argc, char **argv)
 {
-	const struct flag *tables[] = {global_flags, NULL};
+	const struct flag *tables[] = {verb_global_flags, NULL};
 	const struct verb *v;
 	struct err err = {0};
 	int next = 1;

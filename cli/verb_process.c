@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "bus/command.h"
 #include "field.h"
+#include "process_names.h"
 #include "process_view.h"
 #include "text.h"
 
@@ -74,9 +75,11 @@ static const struct goal stop_goal = {"process.stop", "stopped", judge_stop};
 struct wait {
 	struct cli *cli;
 	const struct goal *goal;
-	json_t *before;   /* status */
-	json_t *names;    /* still waited for */
-	int64_t asked_ms; /* wall */
+	json_t *before;     /* status, from just before it was asked */
+	json_t *names;      /* still waited for */
+	size_t name_width;  /* of the widest, where several are told of */
+	int64_t timeout_ms; /* for what was asked together */
+	int64_t asked_ms;   /* wall */
 	bool has_failed;
 };
 
@@ -91,7 +94,15 @@ static void say_json(struct wait *w, const char *name, const json_t *process, bo
 		json_pack("{s:s, s:b, s:O?}", "name", name, "done", is_reached, "process", process);
 
 	cli_json_line(w->cli, line);
+	(void)fflush(w->cli->out);
 	json_decref(line);
+}
+
+static void add_name(const struct wait *w, struct str *out, const char *name)
+{
+	text_add(out, name);
+	for (size_t used = text_width(name); used < w->name_width; used++)
+		str_addc(out, ' ');
 }
 
 static void say_reached(struct wait *w, const char *name, const json_t *now)
@@ -101,7 +112,7 @@ static void say_reached(struct wait *w, const char *name, const json_t *now)
 	char took[TEXT_TIME_MAX];
 	int64_t since_ms;
 
-	text_add(&line, name);
+	add_name(w, &line, name);
 	if (!field_time(now, "since", &since_ms) || since_ms < w->asked_ms)
 		str_addf(&line, " is already %s", w->goal->done);
 	else
@@ -133,7 +144,11 @@ static void say_failed(struct wait *w, const char *name, const json_t *now)
 	HALE_CLEANUP(str_done) struct str line = {0}, how = {0};
 	const json_t *last_exit = json_object_get(now, "last_exit");
 
-	str_addf(&line, "%s is not %s but %s", name, w->goal->done, field_or(now, "state", "gone"));
+	add_name(w, &line, name);
+	if (is_in(now, w->goal->done))
+		str_add(&line, " has not restarted: it is still the one from before");
+	else
+		str_addf(&line, " is not %s but %s", w->goal->done, field_or(now, "state", "gone"));
 	exit_describe(&how, last_exit);
 	if (how.len > 0)
 		str_addf(&line, ": %s", str_text(&how));
@@ -173,9 +188,9 @@ static void look(struct wait *w, const json_t *status, bool is_late)
 	}
 }
 
-static int wait_all(struct wait *w, int64_t timeout_ms)
+static int wait_all(struct wait *w)
 {
-	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
+	int64_t deadline_ms = clock_mono_ms() + w->timeout_ms;
 
 	while (json_array_size(w->names) > 0) {
 		bool is_late = clock_mono_ms() >= deadline_ms;
@@ -192,6 +207,8 @@ static int wait_all(struct wait *w, int64_t timeout_ms)
 	return w->has_failed ? CLI_FAILED : CLI_DONE;
 }
 
+/* ---- telling ---- */
+
 static void say_asked(struct cli *cli, const json_t *answer)
 {
 	json_t *name;
@@ -205,29 +222,179 @@ static void say_asked(struct cli *cli, const json_t *answer)
 		cli_say(cli, TONE_PLAIN, json_is_string(name) ? json_string_value(name) : "?");
 }
 
-static int tell(struct cli *cli, const struct args *args, const struct goal *goal)
+static void measure(struct wait *w, const json_t *names)
 {
-	struct wait w = {.cli = cli, .goal = goal};
-	json_t *names = json_array(), *answer = NULL;
+	json_t *name;
+	size_t i;
+
+	w->name_width = 0;
+	json_array_foreach ((json_t *)(uintptr_t)names, i, name) {
+		const char *text = json_string_value(name);
+
+		w->name_width = HALE_MAX(w->name_width, text_width(text == NULL ? "?" : text));
+	}
+}
+
+static int ask(struct wait *w, json_t *names /* borrowed */, json_t **answer_r)
+{
+	w->asked_ms = clock_wall_ms();
+	return cli_ask(w->cli, "haled", w->goal->method, json_pack("{s:O}", "names", names),
+		       CLI_TIMEOUT_MS, answer_r);
+}
+
+static int tell_together(struct wait *w, json_t *names, bool is_waiting)
+{
+	json_t *answer = NULL;
+	int code = ask(w, names, &answer);
+
+	if (code == 0 && !is_waiting) {
+		say_asked(w->cli, answer);
+	} else if (code == 0) {
+		w->names = json_incref(field_array(answer, "processes"));
+		measure(w, w->names);
+		code = wait_all(w);
+		json_decref(w->names);
+	}
+	json_decref(answer);
+	return code;
+}
+
+/* On a terminal the name stands there while its turn lasts. */
+static void say_turn(struct wait *w, const char *name)
+{
+	HALE_CLEANUP(str_done) struct str line = {0};
+
+	if (w->cli->is_json || w->cli->width == 0)
+		return;
+	/* The line that tells the outcome begins at the same place, and is longer. */
+	text_add(&line, name);
+	str_add(&line, " …\r");
+	cli_print(w->cli, &line);
+	(void)fflush(w->cli->out);
+}
+
+static int tell_one(struct wait *w, const char *name)
+{
+	json_t *one = json_pack("[s]", name), *answer = NULL;
 	int code;
 
-	for (size_t i = 0; i < args->words.n; i++)
-		json_array_append_new(names, json_string(args->words.v[i]));
-	code = cli_ask(cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &w.before);
-	w.asked_ms = clock_wall_ms();
+	json_decref(w->before);
+	w->before = NULL;
+	/* What came before may have restarted this one, too: it is younger than what runs now. */
+	code = cli_ask(w->cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &w->before);
 	if (code == 0)
-		code = cli_ask(cli, "haled", goal->method, json_pack("{s:O}", "names", names),
-			       CLI_TIMEOUT_MS, &answer);
-	if (code == 0 && args_is(args, "no-wait")) {
-		say_asked(cli, answer);
-	} else if (code == 0) {
-		w.names = json_incref(field_array(answer, "processes"));
-		code = wait_all(&w, args_number(args, "timeout", WAIT_DEFAULT_MS));
-		json_decref(w.names);
+		say_turn(w, name);
+	if (code == 0)
+		code = ask(w, one, &answer);
+	if (code == 0) {
+		w->names = one;
+		code = wait_all(w);
 	}
-	json_decref(w.before);
 	json_decref(answer);
+	json_decref(one);
+	return code;
+}
+
+static void say_left(struct wait *w, const json_t *names, size_t first)
+{
+	HALE_CLEANUP(str_done) struct str line = {0};
+
+	for (size_t i = first; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (w->cli->is_json) {
+			json_t *left =
+				json_pack("{s:s, s:b, s:b}", "name", name, "done", 0, "skipped", 1);
+
+			cli_json_line(w->cli, left);
+			json_decref(left);
+		} else {
+			str_addf(&line, "%s%s", i > first ? ", " : "left alone: ", name);
+		}
+	}
+	if (line.len > 0)
+		cli_say(w->cli, TONE_WARN, str_text(&line));
+}
+
+/* The next only when the former is there: the first failure ends it. */
+static int tell_in_turn(struct wait *w, const json_t *names)
+{
+	measure(w, names);
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		int code = tell_one(w, json_string_value(json_array_get(names, i)));
+
+		if (code == CLI_DONE)
+			continue;
+		say_left(w, names, i + 1);
+		return code;
+	}
+	return CLI_DONE;
+}
+
+/* Who stopped a process wants it to stay so when everything is restarted. */
+static void drop_stopped(struct wait *w, json_t *names)
+{
+	for (size_t i = 0; i < json_array_size(names);) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (!is_in(process_of(w->before, name), "stopped")) {
+			i++;
+			continue;
+		}
+		if (!w->cli->is_json) {
+			HALE_CLEANUP(cleanup_free)
+			char *line = mem_printf("%s is stopped and stays so", name);
+
+			cli_say(w->cli, TONE_DIM, line);
+		}
+		json_array_remove(names, i);
+	}
+}
+
+/* The names that are meant, or NULL with the exit code. */
+static json_t *names_of(struct wait *w, const struct args *args, int *code)
+{
+	struct err err = {0};
+	json_t *names;
+
+	if (!args_is(args, "all")) {
+		names = process_names_expand(w->before, &args->words, &err);
+		if (names == NULL)
+			*code = cli_refuse(w->cli, CLI_USAGE, "%s", err.text);
+		return names;
+	}
+	/* What others need is started first, and stopped last. */
+	names = process_names_all(w->before, w->goal == &start_goal);
+	if (w->goal == &restart_goal)
+		drop_stopped(w, names);
+	return names;
+}
+
+static int tell(struct cli *cli, const struct args *args, const struct goal *goal)
+{
+	struct wait w = {.cli = cli,
+			 .goal = goal,
+			 .timeout_ms = args_number(args, "timeout", WAIT_DEFAULT_MS)};
+	bool is_all = args_is(args, "all"), is_waiting = !args_is(args, "no-wait");
+	bool in_turn = args_is(args, "in-turn") || (is_all && !args_is(args, "together"));
+	json_t *names;
+	int code;
+
+	if ((args->words.n > 0) == is_all)
+		return cli_refuse(cli, CLI_USAGE, "%s: name processes, or say --all",
+				  cli->verb->name);
+	if (args_is(args, "in-turn") && (args_is(args, "together") || !is_waiting))
+		return cli_refuse(cli, CLI_USAGE, "%s: --in-turn has to wait for each",
+				  cli->verb->name);
+	code = cli_ask(cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &w.before);
+	if (code != 0)
+		return code;
+	names = names_of(&w, args, &code);
+	if (json_array_size(names) > 0)
+		code = in_turn && is_waiting ? tell_in_turn(&w, names)
+					     : tell_together(&w, names, is_waiting);
 	json_decref(names);
+	json_decref(w.before);
 	return code;
 }
 

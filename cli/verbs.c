@@ -5,6 +5,16 @@
 #define LINES {"lines", 'n', FLAG_COUNT, "N", "how many, at most"}
 #define FOLLOW {"follow", 'f', FLAG_SWITCH, NULL, "go on with what comes"}
 
+const struct flag verb_global_flags[] = {
+	{"run-dir", 0, FLAG_TEXT, "DIR",
+	 "hale's sockets; default $HALE_RUN_DIR or " CLI_DEFAULT_RUN_DIR},
+	{"output", 'o', FLAG_TEXT, "text|json", "how answers are written; default text"},
+	{"no-color", 0, FLAG_SWITCH, NULL, "as if $NO_COLOR were set"},
+	{"help", 'h', FLAG_SWITCH, NULL, "what can be said, or what VERB does"},
+	{"version", 0, FLAG_SWITCH, NULL, "which hale this is"},
+	{0},
+};
+
 static const struct flag status_flags[] = {
 	{"watch", 'w', FLAG_SWITCH, NULL, "again every second, until interrupted"},
 	{0},
@@ -16,14 +26,17 @@ static const struct flag logs_flags[] = {
 	{0},
 };
 static const struct flag wait_flags[] = {
+	{"all", 'a', FLAG_SWITCH, NULL, "all processes, one after the other"},
+	{"in-turn", 0, FLAG_SWITCH, NULL, "those named, one after the other too"},
+	{"together", 0, FLAG_SWITCH, NULL, "with --all: at once"},
 	{"no-wait", 0, FLAG_SWITCH, NULL, "do not wait for the outcome"},
-	{"timeout", 0, FLAG_DURATION, "TIME", "how long to wait; default 30s"},
+	{"timeout", 0, FLAG_DURATION, "TIME", "how long to wait, with --all for each; default 30s"},
 	{0},
 };
 static const struct flag events_flags[] = {
 	FOLLOW,
 	LINES,
-	{"topic", 't', FLAG_TEXT, "TOPIC", "health, process, alert, reconcile, action or event"},
+	{"topic", 't', FLAG_TEXT, "health|process|alert|reconcile|action|event", "only these"},
 	{0},
 };
 static const struct flag history_flags[] = {
@@ -42,13 +55,16 @@ static const struct flag reconcile_flags[] = {
 	{0},
 };
 
+#define WHICH                                                                                      \
+	"PROCESS may be a glob ('check.*') or a group: checkers (all check.*), programs (your own).\n"
+
 /* In the order people need them. */
 const struct verb verbs[] = {
 	{
-		.name = "status", .words = "[GLOB…]", .words_max = VERB_ANY_WORDS,
+		.name = "status", .words = "[NAME…]", .words_max = VERB_ANY_WORDS,
 		.flags = status_flags, .is_verdict = true, .run = verb_status,
 		.help = "How everything is: components, processes, the last crashes",
-		.details = "With globs only those components and processes. Exit code: 0 healthy, 1 degraded,\n"
+		.details = "With names or globs only those components and processes. Exit code: 0 healthy, 1 degraded,\n"
 			   "2 critical or down, 3 unknown or no hale is running; so it is a Nagios plugin.\n",
 	},
 	{
@@ -58,22 +74,28 @@ const struct verb verbs[] = {
 		.details = "Exit code as of status.\n",
 	},
 	{
-		.name = "logs", .words = "NAME|--all", .words_max = 1, .flags = logs_flags,
-		.run = verb_logs, .help = "What a process wrote last",
+		.name = "logs", .words = "PROCESS…|--all", .words_max = VERB_ANY_WORDS,
+		.flags = logs_flags, .run = verb_logs, .help = "What processes wrote last",
+		.details = "PROCESS may be a glob or a group, as with restart.\n",
 	},
 	{
-		.name = "restart", .words = "NAME…", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.name = "restart", .words = "PROCESS…|--all", .words_max = VERB_ANY_WORDS,
 		.flags = wait_flags, .run = verb_restart,
 		.help = "Restart processes, and wait until they are ready",
-		.details = "NAME may be a glob: hale restart 'check.*'\n",
+		.details = WHICH
+			   "--all takes one after the other, in the order in which hale stops: web, checkers,\n"
+			   "reconciler, notifier, recorder. The next has its turn when the former is ready; the\n"
+			   "first that does not get there ends it. What is stopped stays so.\n",
 	},
 	{
-		.name = "stop", .words = "NAME…", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.name = "stop", .words = "PROCESS…|--all", .words_max = VERB_ANY_WORDS,
 		.flags = wait_flags, .run = verb_stop, .help = "Stop processes until they are started",
+		.details = WHICH "--all stops in hale's own order: web, checkers … recorder.\n",
 	},
 	{
-		.name = "start", .words = "NAME…", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.name = "start", .words = "PROCESS…|--all", .words_max = VERB_ANY_WORDS,
 		.flags = wait_flags, .run = verb_start, .help = "Start processes that were stopped or held",
+		.details = WHICH "--all starts what others need first: recorder, notifier … web.\n",
 	},
 	{
 		.name = "reload", .words = "", .run = verb_reload,
@@ -105,9 +127,9 @@ const struct verb verbs[] = {
 		.help = "The same",
 	},
 	{
-		.name = "alerts show", .words = "ID", .words_min = 1, .words_max = 1,
+		.name = "alerts show", .words = "ALERT", .words_min = 1, .words_max = 1,
 		.run = verb_alerts_show, .help = "One alert, and who was told",
-		.details = "The first letters of the ID are enough.\n",
+		.details = "The first letters of its id are enough.\n",
 	},
 	{
 		.name = "notify test", .words = "CHANNEL", .words_min = 1, .words_max = 1,
@@ -118,8 +140,8 @@ const struct verb verbs[] = {
 		.run = verb_reconcile, .help = "Run a reconcile job now; without JOB, list them",
 	},
 	{
-		.name = "action", .words = "[NAME]", .words_max = 1, .run = verb_action,
-		.help = "Run a recovery action now; without NAME, list them",
+		.name = "action", .words = "[ACTION]", .words_max = 1, .run = verb_action,
+		.help = "Run a recovery action now; without ACTION, list them",
 	},
 	{
 		.name = "config check", .words = "[FILE]", .words_max = 1, .run = verb_config_check,
@@ -133,6 +155,12 @@ const struct verb verbs[] = {
 	{
 		.name = "ping", .words = "[PROCESS]", .words_max = 1, .run = verb_ping,
 		.help = "Whether haled, or one of its processes, answers",
+	},
+	{
+		.name = "completion", .words = "bash|zsh", .words_min = 1, .words_max = VERB_ANY_WORDS,
+		.run = verb_completion, .help = "The script that makes a shell complete hale's words",
+		.details = "Bash: source <(hale completion bash). An installed hale has brought both scripts to\n"
+			   "where the shells look for them. 'hale completion words -- WORD…' is what they ask.\n",
 	},
 	{0},
 };

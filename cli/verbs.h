@@ -15,8 +15,10 @@
 #define VERB_ANY_WORDS UINT_MAX
 
 struct verb {
-	const char *name;  /* "status", "config show"; NULL ends the table */
-	const char *words; /* "NAME…" */
+	const char *name; /* "status", "config show"; NULL ends the table */
+	/* "[PROCESS…|--all]": places, alternatives, and what is optional. Completion reads it, so
+	 * names in capitals are those of complete_names.c. */
+	const char *words;
 	unsigned words_min, words_max;
 	const struct flag *flags; /* may be NULL */
 	bool is_verdict;     /* the exit code is a Nagios status: whatever is no verdict is 3 */
@@ -26,11 +28,14 @@ struct verb {
 };
 
 extern const struct verb verbs[];
+/* What may stand before and behind every verb. */
+extern const struct flag verb_global_flags[];
 
 int verb_action(struct cli *cli, const struct args *args);
 int verb_alerts(struct cli *cli, const struct args *args);
 int verb_alerts_show(struct cli *cli, const struct args *args);
 int verb_check(struct cli *cli, const struct args *args);
+int verb_completion(struct cli *cli, const struct args *args);
 int verb_config_check(struct cli *cli, const struct args *args);
 int verb_config_show(struct cli *cli, const struct args *args);
 int verb_events(struct cli *cli, const struct args *args);

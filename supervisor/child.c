@@ -604,7 +604,7 @@ json_t *child_encode(const struct child *c)
 	if (m->state == PROCESS_BACKOFF)
 		next_start = json_string(
 			clock_format(clock_wall_ms() + (m->deadline_ms - clock_mono_ms()), next));
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:I, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:i, s:I, s:o}",
 			 "name", c->name, "program", slash == NULL ? c->program : slash + 1,
 			 "state", process_state_name(m->state), "pid",
 			 c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
@@ -613,6 +613,6 @@ json_t *child_encode(const struct child *c)
 			 clock_format(c->since_ms, since), "status_text",
 			 c->status_text == NULL ? json_null() : json_string(c->status_text),
 			 "next_start", next_start, "crash_looping", m->is_crash_looping, "enabled",
-			 c->is_enabled, "failures", (json_int_t)m->failures_in_row, "last_exit",
-			 encode_exit(&c->last_exit));
+			 c->is_enabled, "stop_stage", c->stop_stage, "failures",
+			 (json_int_t)m->failures_in_row, "last_exit", encode_exit(&c->last_exit));
 }

@@ -39,7 +39,7 @@ static void restart_waits_for_a_younger_generation(void **state)
 	fake_answer(f, "haled", "status", PROCESS("starting", 4, 11, LATER));
 	fake_answer(f, "haled", "status", PROCESS("ready", 4, 11, LATER));
 	assert_starts(f, "restart w*", 0, "web ready in ", " (pid 11)\n");
-	assert_string_equal(fake_asked(f, "haled", "process.restart"), "{\"names\":[\"w*\"]}");
+	assert_string_equal(fake_asked(f, "haled", "process.restart"), "{\"names\":[\"web\"]}");
 }
 
 static void restart_gives_up_when_it_is_held(void **state)
@@ -104,6 +104,79 @@ static void a_process_that_vanishes_is_a_failure(void **state)
 	fake_answer(f, "haled", "status", "{\"processes\": []}");
 	fake_answer(f, "haled", "logs", "{}");
 	assert_run(f, "restart web", 1, "web is not ready but gone\n");
+}
+
+/* Two processes that come back one after the other: a look before each, then one until it is so. */
+#define BOTH(web_generation, recorder_generation, recorder_state)                                  \
+	"{\"processes\": [{\"name\": \"recorder\", \"stop_stage\": 4, \"state\": "                 \
+	"\"" recorder_state "\", \"generation\": " #recorder_generation "},"                       \
+	"{\"name\": \"web\", \"stop_stage\": 0, \"state\": \"ready\", "                            \
+	"\"generation\": " #web_generation "}]}"
+
+static void all_are_restarted_one_after_the_other(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "process.restart", "{\"processes\": [\"web\"]}");
+	fake_answer(f, "haled", "process.restart", "{\"processes\": [\"recorder\"]}");
+	fake_answer(f, "haled", "status", BOTH(1, 1, "ready"));
+	fake_answer(f, "haled", "status", BOTH(1, 1, "ready"));
+	fake_answer(f, "haled", "status", BOTH(2, 1, "ready"));
+	fake_answer(f, "haled", "status", BOTH(2, 1, "ready"));
+	fake_answer(f, "haled", "status", BOTH(2, 2, "starting"));
+	fake_answer(f, "haled", "status", BOTH(2, 2, "ready"));
+	assert_run(f, "restart --all", 0, "web      is already ready\nrecorder is already ready\n");
+	assert_string_equal(fake_asked(f, "haled", "process.restart"),
+			    "{\"names\":[\"recorder\"]}");
+}
+
+static void the_first_failure_ends_it_and_tells_what_was_left(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "process.restart", "{\"processes\": [\"web\"]}");
+	fake_answer(f, "haled", "status", BOTH(1, 1, "ready"));
+	fake_answer(f, "haled", "logs", "{}");
+	assert_run(f, "restart --all --timeout 50ms", 1,
+		   "web      has not restarted: it is still the one from before\nleft alone: "
+		   "recorder\n");
+	assert_string_equal(fake_asked(f, "haled", "process.restart"), "{\"names\":[\"web\"]}");
+	assert_run(
+		f, "restart --all --timeout 50ms -o json", 1,
+		"{\"name\":\"web\",\"done\":false,\"process\":{\"name\":\"web\",\"stop_stage\":0,"
+		"\"state\":\"ready\",\"generation\":1}}\n"
+		"{\"name\":\"recorder\",\"done\":false,\"skipped\":true}\n");
+}
+
+static void what_is_stopped_stays_so_when_all_restart(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "status", PROCESS("stopped", 3, null, EARLIER));
+	/* Nobody is told anything: no answer is prepared for that. */
+	assert_run(f, "restart --all", 0, "web is stopped and stays so\n");
+}
+
+static void names_and_all_do_not_go_together(void **state)
+{
+	struct fake *f = *state;
+
+	assert_refused(f, "restart", 2, "hale: restart: name processes, or say --all\n");
+	assert_refused(f, "stop web --all", 2, "hale: stop: name processes, or say --all\n");
+	assert_refused(f, "restart a b --in-turn --no-wait", 2,
+		       "hale: restart: --in-turn has to wait for each\n");
+}
+
+static void a_component_is_no_process(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "status",
+		    "{\"components\": [{\"id\": \"api\", \"process\": \"check.http\"}]}");
+	assert_refused(
+		f, "restart api", 2,
+		"hale: api is no process but a component, which check.http checks (say: hale "
+		"restart check.http, or hale check api)\n");
 }
 
 static void stop_waits_until_there_is_no_process(void **state)
@@ -171,6 +244,11 @@ int main(void)
 		T(restart_without_waiting_names_what_it_told),
 		T(each_process_is_told_when_it_is_ready),
 		T(a_process_that_vanishes_is_a_failure),
+		T(all_are_restarted_one_after_the_other),
+		T(the_first_failure_ends_it_and_tells_what_was_left),
+		T(what_is_stopped_stays_so_when_all_restart),
+		T(names_and_all_do_not_go_together),
+		T(a_component_is_no_process),
 		T(stop_waits_until_there_is_no_process),
 		T(start_of_what_runs_is_done_already),
 		T(start_of_what_was_held_waits_for_the_next_try),

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's command as a person meets it: in a terminal, in a shell that completes, in a pipe."""
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from conftest import BIN, DEADLINE, wait_for
+
+CONFIG = """
+components:
+  api: {null: {}, interval: 1s}
+  db: {null: {}, interval: 1s}
+"""
+
+
+class Terminal:
+    """A program on a terminal of its own: what it is sent, and all that it wrote."""
+
+    def __init__(self, argv, env=None, columns=100, lines=30):
+        self.text = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update({"TERM": "xterm", "PS1": "$ ", **(env or {})})
+            os.execvp(argv[0], argv)
+        self.resize(columns, lines)
+
+    def resize(self, columns, lines):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def read(self, seconds):
+        """What comes within so long; False at the end."""
+        if not select.select([self.fd], [], [], seconds)[0]:
+            return True
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.text += data.decode(errors="replace")
+        return bool(data)
+
+    def expect(self, pattern, what=None):
+        """Reads until it is there; what came before is forgotten."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            m = re.search(pattern, self.text)
+            if m:
+                self.text = self.text[m.end():]
+                return m
+            if time.monotonic() > end or not self.read(0.2):
+                raise AssertionError(f"{what or pattern!r} not in {self.text!r}")
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)
+
+    def wait(self):
+        """Its wait status, once it has ended."""
+        while self.read(0.2):
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                self.pid = 0
+                return status
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return status
+
+    def close(self):
+        if self.pid:
+            with contextlib.suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal():
+    made = []
+
+    def make(*args, **kw):
+        made.append(Terminal(*args, **kw))
+        return made[-1]
+    yield make
+    for t in made:
+        t.close()
+
+
+# ---- restart ----
+
+def test_restart_all_takes_one_after_the_other(hale):
+    h = hale(CONFIG)
+    before = {p["name"]: p["generation"] for p in h.status()["processes"]}
+    r = h.cli("restart", "--all", check=True)
+    lines = r.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["web", "check.null", "notifier", "recorder"], lines
+    assert all(re.fullmatch(r"\S+ +ready in [\d.]+ m?s \(pid \d+\)", line) for line in lines), lines
+    after = {p["name"]: p["generation"] for p in h.status()["processes"]}
+    assert after == {name: n + 1 for name, n in before.items()}
+
+
+def test_restart_all_stops_at_the_first_that_does_not_come_back(hale):
+    h = hale(CONFIG + "processes: {check.null: {start_timeout: 300ms, watchdog: 10s}}\n")
+    h.allow(r"does not respond", r"process ended unexpectedly", r"crash-looping")
+    # A program that does nothing stands where the checker was.
+    h.cli("stop", "notifier", check=True)
+    pid = h.process_of("check.null")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    r = h.cli("restart", "--all", "--timeout", "1s")
+    os.kill(pid, signal.SIGCONT)
+    assert r.returncode == 1
+    assert "notifier is stopped and stays so\n" in r.stdout
+    assert re.search(r"^web +ready in ", r.stdout, re.M), r.stdout
+    assert re.search(r"^check.null is not ready but stopping", r.stdout, re.M), r.stdout
+    assert "left alone: recorder" in r.stdout
+    h.cli("start", "--all", check=True)
+    assert all(p["state"] == "ready" for p in h.status()["processes"])
+
+
+def test_groups_and_components_name_processes(hale):
+    h = hale(CONFIG)
+    assert re.match(r"check.null ready in ", h.cli("restart", "checkers", check=True).stdout)
+    assert re.match(r"web ready in ", h.cli("restart", "hale.web", check=True).stdout)
+    r = h.cli("restart", "api")
+    assert r.returncode == 2
+    assert "api is no process but a component, which check.null checks" in r.stderr
+    r = h.cli("restart", "recrder")
+    assert (r.returncode, "did you mean 'recorder'" in r.stderr) == (2, True), r.stderr
+
+
+def test_logs_of_several_processes(hale):
+    h = hale(CONFIG)
+    h.cli("restart", "--all", check=True)
+    lines = [json.loads(line) for line in
+             h.cli("-o", "json", "logs", "recorder", "web", "-n", "500").stdout.splitlines()]
+    assert {line["process"] for line in lines} <= {"recorder", "web"} and lines
+    assert h.cli("logs", "recorder", "nobody").returncode == 2
+
+
+# ---- completion ----
+
+def type_in(shell, line, expected):
+    shell.send(line)
+    shell.expect(expected)
+    shell.send("\x15")  # the line is thrown away
+    shell.expect(r"(?s).*")
+
+
+def test_bash_completes_verbs_options_and_names(hale, terminal):
+    h = hale(CONFIG)
+    shell = terminal(["bash", "--noprofile", "--norc"],
+                     {"HALE_RUN_DIR": h.run_dir, "PATH": f"{BIN}:{os.environ['PATH']}"})
+    shell.expect(r"\$ ")
+    shell.send("source <(hale completion bash); echo loa''ded\n")
+    shell.expect(r"loaded\r\n.*\$ ")
+    for line, expected in [("hale stat\t", r"hale status $"),
+                           ("hale restart rec\t", r"hale restart recorder $"),
+                           ("hale restart 'check.n\t", r"hale restart 'check.null' $"),
+                           ("hale restart --no-w\t", r"--no-wait $"),
+                           ("hale show hale.w\t", r"hale show hale.web $"),
+                           ("hale --output=js\t", r"hale --output=json $"),
+                           ("hale -o js\t", r"hale -o json $"),
+                           ("hale config sh\t", r"hale config show $"),
+                           ("hale config show sto\t", r"hale config show store $"),
+                           ("hale check d\t", r"hale check db $"),
+                           ("hale --run-dir /nowhere restart rec\t", r"restart rec(\x07)?$")]:
+        type_in(shell, line, expected)
+
+
+def test_zsh_completes_verbs_options_and_names(hale, terminal, tmp_path):
+    assert shutil.which("zsh"), "zsh is a test dependency: scripts/install-packages test"
+    script = tmp_path / "_hale"
+    script.write_text(subprocess.run([f"{BIN}/hale", "completion", "zsh"], capture_output=True,
+                                     text=True, check=True).stdout)
+    subprocess.run(["zsh", "-n", str(script)], check=True)
+    h = hale(CONFIG)
+    shell = terminal(["zsh", "-f"], {"HALE_RUN_DIR": h.run_dir, "ZDOTDIR": str(tmp_path),
+                                     "PATH": f"{BIN}:{os.environ['PATH']}", "PS1": "$ ",
+                                     "TERM": "dumb"})
+    shell.expect(r"\$ ")
+    shell.send(f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -D -u; echo loa''ded\n")
+    shell.expect(r"loaded\r+\n")
+    for line, expected in [("hale stat\t", r"hale status $"),
+                           ("hale restart rec\t", r"hale restart recorder $"),
+                           ("hale --output=js\t", r"hale --output=json $"),
+                           ("hale config show sto\t", r"hale config show store $"),
+                           ("hale restart web --no-w\t", r"--no-wait $")]:
+        type_in(shell, line, expected)
+
+
+def test_completion_is_quick_and_silent_without_hale(tmp_path):
+    for line in (["restart", ""], ["alerts", "show", ""], ["config", "show", ""], ["reconcile", ""]):
+        r = subprocess.run([f"{BIN}/hale", "--run-dir", str(tmp_path), "completion", "words", "--",
+                            *line], capture_output=True, text=True, timeout=DEADLINE)
+        assert (r.returncode, r.stderr) == (0, ""), r
+        assert "recorder" not in r.stdout
