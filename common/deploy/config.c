@@ -17,14 +17,6 @@
 /* What a good file looked like, so that a restart need not ask the children again. */
 #define STAMP_FILE "config.ok"
 
-static void process_spec_done(struct process_spec *p)
-{
-	free(p->name);
-	free(p->program);
-	free(p->slice);
-	free(p->log_level);
-}
-
 void config_free(struct config *c)
 {
 	if (c == NULL)
@@ -197,7 +189,7 @@ static int read_processes(struct config *c, const struct manifest_set *manifests
 static struct component_spec own_component(const struct config *c, const struct process_spec *p)
 {
 	return (struct component_spec){
-		.id = mem_printf("hale.%s", p->name),
+		.id = mem_dup(p->component),
 		.label = mem_printf("hale %s", p->name),
 		.kind = mem_dup("process"),
 		.process = mem_dup("haled"),

@@ -2,19 +2,28 @@
 #include "deploy/slice.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 
-/* The order of DESIGN section 4: what listens stops first, what remembers last. */
+/* The order of DESIGN section 4: what listens stops first, what remembers last. User programs
+ * (SLICE_PROGRAMS_STAGE) stop when no checker can take that for an outage any more, and before
+ * those who tell and store that they have ended. */
 static const struct {
 	const char *service;
 	int stage;
 } stop_stages[] = {
-	{"web", 0}, {"check", 1}, {"reconciler", 2}, {"notifier", 3}, {"recorder", 4},
+	{"web", 0},
+	{"check", 1},
+	{"reconciler", 2},
+	{"notifier", SLICE_PROGRAMS_STAGE + 1},
+	{"recorder", SLICE_PROGRAMS_STAGE + 2},
 };
+
+_Static_assert(CONFIG_STOP_STAGES == SLICE_PROGRAMS_STAGE + 3, "every stage is stopped");
 
 static int stop_stage(const char *name)
 {
@@ -53,11 +62,15 @@ static void add_process(struct config *c, const char *name, const char *program,
 	p = &c->processes[c->processes_n++];
 	*p = (struct process_spec){
 		.name = mem_dup(name),
+		.component = mem_printf("hale.%s", name),
 		.program = mem_dup(program),
+		.argv = mem_array(2, sizeof(char *)),
 		.slice = json_dumps(slice, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY),
 		.is_enabled = true,
 		.stop_stage = stop_stage(name),
+		.stop_signal = SIGTERM,
 	};
+	p->argv[0] = mem_dup(program);
 	HALE_ASSERT(p->slice != NULL);
 	p->slice_len = strlen(p->slice);
 	json_decref(slice);

@@ -9,6 +9,9 @@
 
 #include <jansson.h>
 
+/* The stage of stopping (process_spec.stop_stage) of user programs. */
+#define SLICE_PROGRAMS_STAGE 3
+
 /* Fills c->processes (name, program, slice) from c->json: one process per kind (and group) that
  * has an enabled component, and each service the manifests name. -ENOENT with text when a
  * program is missing. */

@@ -24,6 +24,7 @@
 /* What a process may be and use. Zeroed: as haled is. */
 struct spawn_rights {
 	bool has_user;
+	char *user; /* the name of uid, for messages; or NULL */
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups; /* supplementary; owned by whoever owns the rights */
