@@ -16,10 +16,12 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/units.h"
+#include "child_env.h"
+#include "deploy/process_spec.h"
 #include "proc/notify_socket.h"
-#include "service/child_proto.h"
 #include "proc/spawn.h"
 #include "proc/tail.h"
+#include "service/child_proto.h"
 
 /* How much of a chatty child is read in one turn of the loop: each of these bytes may be a line,
  * and each line is written on. The rest waits in the pipe, and then the child does. */
@@ -39,18 +41,12 @@ struct exit_report {
 	bool is_expected;
 	int64_t uptime_ms;
 	json_t *lines;
-	char text[128];
+	char text[256];
 };
 
 struct child {
-	char *name;
-	char *program;
-	char *slice;
-	size_t slice_len;
-	char *log_level;
-	bool is_enabled;
-	int stop_stage;
-	struct process_policy policy;
+	struct process_spec spec; /* its own copy */
+	struct child_care care;
 	const struct child_home *home;
 	struct child_hooks hooks;
 
@@ -163,67 +159,47 @@ static void open_output(struct child *c, int fd)
 
 /* ---- starting ---- */
 
-static char **environment(const struct child *c)
+/* A pipe for what it writes; its writing end. */
+static int open_pipe(struct child *c, struct err *err)
 {
-	char **env = mem_array(16, sizeof(*env));
-	size_t n = 0;
+	int fds[2];
 
-	env[n++] = mem_dup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	env[n++] = mem_dup("LANG=C.UTF-8");
-	env[n++] = mem_printf(CHILD_ENV_SERVICE "=%s", c->name);
-	env[n++] = mem_printf(CHILD_ENV_GENERATION "=%llu", (unsigned long long)c->generation);
-	env[n++] = mem_printf(CHILD_ENV_RUN_DIR "=%s", c->home->run_dir);
-	env[n++] = mem_printf(CHILD_ENV_STATE_DIR "=%s", c->home->state_dir);
-	env[n++] = mem_printf(CHILD_ENV_NODE "=%s", c->home->node);
-	env[n++] = mem_printf("HALE_LOG_LEVEL=%s", c->log_level);
-	env[n++] = mem_printf("NOTIFY_SOCKET=%s", c->notify_path);
-	env[n++] = mem_printf("WATCHDOG_USEC=%lld", (long long)c->policy.watchdog_ms * 1000);
-	if (c->home->timezone != NULL)
-		env[n++] = mem_printf("TZ=%s", c->home->timezone);
-	/* Sanitizer builds are told where to report by their own variables. */
-	for (const char *const *name = (const char *const[]){"ASAN_OPTIONS", "UBSAN_OPTIONS",
-							     "LSAN_OPTIONS", "TSAN_OPTIONS", NULL};
-	     *name != NULL; name++) {
-		if (getenv(*name) != NULL)
-			env[n++] = mem_printf("%s=%s", *name, getenv(*name));
-	}
-	return env;
-}
-
-static void environment_free(char **env)
-{
-	for (char **e = env; *e != NULL; e++)
-		free(*e);
-	free(env);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(err, -errno, "cannot create a pipe");
+	close_output(c); /* of a former run, kept open by one of its children */
+	open_output(c, fds[0]);
+	return fds[1];
 }
 
 static int run(struct child *c, struct err *err)
 {
-	char *argv[] = {c->program, NULL};
-	char **env = environment(c);
+	const struct process_spec *spec = &c->spec;
+	char *own_argv[] = {spec->program, NULL};
 	HALE_CLEANUP(cleanup_fd) int slice = -1;
 	HALE_CLEANUP(cleanup_fd) int output = -1;
-	int pipe_fds[2];
-	pid_t pid = -1;
+	char **env;
+	pid_t pid;
 
-	slice = spawn_memfd(c->name, c->slice, c->slice_len, err);
-	if (slice >= 0 && pipe2(pipe_fds, O_CLOEXEC) == 0) {
-		output = pipe_fds[1];
-		close_output(c); /* of a former run, kept open by one of its children */
-		open_output(c, pipe_fds[0]);
-		pid = spawn_start(&(struct spawn_plan){.program = c->program,
-						       .argv = argv,
-						       .envp = env,
-						       .output_fd = output,
-						       .error_fd = -1,
-						       .slice_fd = slice},
-				  err);
-	} else if (slice >= 0) {
-		(void)err_errno(err, -errno, "cannot create a pipe");
+	if (spec->slice != NULL) {
+		slice = spawn_memfd(spec->name, spec->slice, spec->slice_len, err);
+		if (slice < 0)
+			return slice;
 	}
-	environment_free(env);
+	output = open_pipe(c, err);
+	if (output < 0)
+		return output;
+	env = child_env_new(spec, c->home, c->generation, c->notify_path);
+	pid = spawn_start(&(struct spawn_plan){.program = spec->program,
+					       .argv = spec->argv == NULL ? own_argv : spec->argv,
+					       .envp = env,
+					       .output_fd = output,
+					       .error_fd = -1,
+					       .slice_fd = slice,
+					       .rights = &spec->rights},
+			  err);
+	child_env_free(env);
 	if (pid < 0)
-		return -ECHILD;
+		return (int)pid;
 	c->pid = pid;
 	return 0;
 }
@@ -244,7 +220,8 @@ static void spawn(struct child *c)
 	}
 	on_line(c, err.text, strlen(err.text));
 	close_output(c);
-	(void)snprintf(c->last_exit.text, sizeof(c->last_exit.text), "could not be started");
+	(void)snprintf(c->last_exit.text, sizeof(c->last_exit.text), "could not be started: %s",
+		       err.text);
 	c->last_exit.at_ms = clock_wall_ms();
 	c->last_exit.code = 127;
 	c->last_exit.signal = 0;
@@ -300,7 +277,7 @@ static void act(struct child *c, enum child_action action)
 		break;
 	case CHILD_DO_TERM:
 		if (c->pid > 0)
-			(void)kill(c->pid, SIGTERM);
+			(void)kill(c->pid, c->spec.stop_signal > 0 ? c->spec.stop_signal : SIGTERM);
 		break;
 	case CHILD_DO_ABORT:
 		/* A stopped process takes no signal but KILL and CONT. */
@@ -319,20 +296,25 @@ static void act(struct child *c, enum child_action action)
 	}
 }
 
-static const char *event_of(const struct child *c, enum child_event ev, enum process_state before)
+static const char *event_of(const struct child *c, enum child_event ev,
+			    const struct child_machine *before, const struct child_decision *d)
 {
 	bool is_exit =
 		ev == CHILD_EV_EXIT_OK || ev == CHILD_EV_EXIT_CONFIG || ev == CHILD_EV_EXIT_FAIL;
 	enum process_state now = c->machine.state;
 
-	if (now == PROCESS_HELD && before != PROCESS_HELD)
+	if (d->has_finished)
+		return "finish";
+	if (now == PROCESS_HELD && before->state != PROCESS_HELD)
 		return "held";
 	if (is_exit && !c->last_exit.is_expected)
 		return "exit";
-	if (now == before)
-		return NULL;
+	if (now == before->state) /* what had finished may be stopped for good */
+		return before->is_finished && !c->machine.is_finished ? "stop" : NULL;
 	if (now == PROCESS_READY)
 		return "ready";
+	if (now == PROCESS_WAITING)
+		return "wait";
 	if (now == PROCESS_STOPPING || now == PROCESS_STOPPED)
 		return "stop";
 	return NULL; /* starting tells of itself, with its pid */
@@ -340,16 +322,17 @@ static const char *event_of(const struct child *c, enum child_event ev, enum pro
 
 static void step(struct child *c, enum child_event ev)
 {
-	enum process_state before = c->machine.state;
+	struct child_machine before = c->machine;
 	struct child_decision d =
-		child_step(&c->machine, &c->policy, ev, clock_mono_ms(), rnd_u32());
+		child_step(&c->machine, &c->spec.policy, ev, clock_mono_ms(), rnd_u32());
 	const char *event;
 
-	if (c->machine.state != before)
+	if (c->machine.state != before.state)
 		c->since_ms = clock_wall_ms();
+	c->last_exit.is_expected = c->last_exit.is_expected || d.has_finished;
 	if (d.crash_loop_began || d.crash_loop_ended)
 		c->hooks.on_crash_loop(c->hooks.ctx, c, d.crash_loop_began);
-	event = event_of(c, ev, before);
+	event = event_of(c, ev, &before, &d);
 	if (event != NULL)
 		c->hooks.on_event(c->hooks.ctx, c, event);
 	act(c, d.action);
@@ -371,7 +354,7 @@ static void on_notify(void *ctx, const char *key, const char *value)
 		step(c, CHILD_EV_READY);
 	} else if (str_eq(key, "WATCHDOG") && str_eq(value, "1")) {
 		/* The timer is not moved: it finds the new due time when it rings. */
-		child_watchdog_fed(&c->machine, &c->policy, clock_mono_ms());
+		child_watchdog_fed(&c->machine, &c->spec.policy, clock_mono_ms());
 		if (!uv_is_active((uv_handle_t *)&c->timer))
 			arm(c);
 	} else if (str_eq(key, "STATUS")) {
@@ -441,16 +424,19 @@ void child_reaped(struct child *c, int wait_status)
 
 static void set_spec(struct child *c, const struct process_spec *spec)
 {
-	free(c->program);
-	free(c->slice);
-	free(c->log_level);
-	c->program = mem_dup(spec->program);
-	c->slice = mem_dup(spec->slice);
-	c->slice_len = spec->slice_len;
-	c->log_level = mem_dup(spec->log_level);
-	c->is_enabled = spec->is_enabled;
-	c->stop_stage = spec->stop_stage;
-	c->policy = spec->policy;
+	process_spec_done(&c->spec);
+	process_spec_copy(&c->spec, spec);
+}
+
+static void free_child(struct child *c)
+{
+	process_spec_done(&c->spec);
+	tail_done(&c->tail);
+	lines_done(&c->lines);
+	json_decref(c->last_exit.lines);
+	free(c->status_text);
+	free(c->notify_path);
+	free(c);
 }
 
 int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct child_home *home,
@@ -460,7 +446,6 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	HALE_CLEANUP(cleanup_free) char *file = mem_printf("%s.notify", spec->name);
 	int rc;
 
-	c->name = mem_dup(spec->name);
 	c->notify_path = path_join(home->run_dir, file);
 	c->home = home;
 	c->hooks = *hooks;
@@ -472,12 +457,7 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	set_spec(c, spec);
 	rc = notify_socket_open(loop, c->notify_path, on_notify, c, &c->notify, err);
 	if (rc < 0) {
-		free(c->program);
-		free(c->slice);
-		free(c->log_level);
-		free(c->name);
-		free(c->notify_path);
-		free(c);
+		free_child(c);
 		return rc;
 	}
 	(void)uv_timer_init(loop, &c->timer);
@@ -493,30 +473,17 @@ void child_update(struct child *c, const struct process_spec *spec)
 
 void child_disable(struct child *c)
 {
-	c->is_enabled = false;
+	c->spec.is_enabled = false;
 }
 
 bool child_differs(const struct child *c, const struct process_spec *spec)
 {
-	return !str_eq(c->program, spec->program) || !str_eq(c->slice, spec->slice) ||
-	       !str_eq(c->log_level, spec->log_level) ||
-	       c->policy.watchdog_ms != spec->policy.watchdog_ms;
+	return !process_spec_runs_alike(&c->spec, spec);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct child *c = handle->data;
-
-	tail_done(&c->tail);
-	lines_done(&c->lines);
-	json_decref(c->last_exit.lines);
-	free(c->status_text);
-	free(c->program);
-	free(c->slice);
-	free(c->log_level);
-	free(c->name);
-	free(c->notify_path);
-	free(c);
+	free_child(handle->data);
 }
 
 void child_close(struct child *c)
@@ -532,12 +499,27 @@ void child_close(struct child *c)
 
 const char *child_name(const struct child *c)
 {
-	return c->name;
+	return c->spec.name;
 }
 
 pid_t child_pid(const struct child *c)
 {
 	return c->pid;
+}
+
+const struct process_spec *child_spec(const struct child *c)
+{
+	return &c->spec;
+}
+
+struct child_care *child_care(struct child *c)
+{
+	return &c->care;
+}
+
+bool child_is_finished(const struct child *c)
+{
+	return c->machine.is_finished;
 }
 
 uint64_t child_generation(const struct child *c)
@@ -557,12 +539,12 @@ bool child_is_crash_looping(const struct child *c)
 
 bool child_is_enabled(const struct child *c)
 {
-	return c->is_enabled;
+	return c->spec.is_enabled;
 }
 
 int child_stop_stage(const struct child *c)
 {
-	return c->stop_stage;
+	return c->spec.stop_stage;
 }
 
 uint32_t child_failures(const struct child *c)
@@ -597,7 +579,7 @@ static json_t *encode_exit(const struct exit_report *r)
 json_t *child_encode(const struct child *c)
 {
 	const struct child_machine *m = &c->machine;
-	const char *slash = strrchr(c->program, '/');
+	const char *slash = strrchr(c->spec.program, '/');
 	char since[CLOCK_TEXT_MAX], next[CLOCK_TEXT_MAX];
 	json_t *next_start = json_null();
 
@@ -605,14 +587,15 @@ json_t *child_encode(const struct child *c)
 		next_start = json_string(
 			clock_format(clock_wall_ms() + (m->deadline_ms - clock_mono_ms()), next));
 	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:i, s:I, s:o}",
-			 "name", c->name, "program", slash == NULL ? c->program : slash + 1,
-			 "state", process_state_name(m->state), "pid",
+			 "name", c->spec.name, "program",
+			 slash == NULL ? c->spec.program : slash + 1, "state",
+			 process_state_name(m->state), "pid",
 			 c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
 			 (json_int_t)c->generation, "restarts",
 			 (json_int_t)(c->starts == 0 ? 0 : c->starts - 1), "since",
 			 clock_format(c->since_ms, since), "status_text",
 			 c->status_text == NULL ? json_null() : json_string(c->status_text),
 			 "next_start", next_start, "crash_looping", m->is_crash_looping, "enabled",
-			 c->is_enabled, "stop_stage", c->stop_stage, "failures",
+			 c->spec.is_enabled, "stop_stage", c->spec.stop_stage, "failures",
 			 (json_int_t)m->failures_in_row, "last_exit", encode_exit(&c->last_exit));
 }

@@ -22,6 +22,13 @@
 
 struct child;
 
+/* What the roster keeps of a child that the child itself does not know. Plain fields. */
+struct child_care {
+	/* What it was asked, and will be told once those that need it are down: CHILD_EV_STOP,
+	 * CHILD_EV_RESTART or CHILD_EV_WAIT; CHILD_EV_START (which never has to wait): nothing. */
+	enum child_event wish;
+};
+
 /* What every child is told about where it lives; borrowed for the child's life. */
 struct child_home {
 	const char *run_dir;
@@ -33,8 +40,8 @@ struct child_home {
 
 /* Who is told. All on the loop thread; a hook may call child_event on any child. */
 struct child_hooks {
-	/* Its state changed or something happened to it: "start", "ready", "exit", "stop", "held",
-	 * "watchdog", "start_timeout". */
+	/* Its state changed or something happened to it: "start", "ready", "exit", "finish",
+	 * "stop", "wait", "held", "watchdog", "start_timeout". */
 	void (*on_event)(void *ctx, struct child *c, const char *event);
 	void (*on_line)(void *ctx, struct child *c, int priority, const char *text);
 	void (*on_crash_loop)(void *ctx, struct child *c, bool began);
@@ -56,9 +63,13 @@ void child_reaped(struct child *c, int wait_status);
 void child_close(struct child *c);
 
 const char *child_name(const struct child *c);
+const struct process_spec *child_spec(const struct child *c);
+struct child_care *child_care(struct child *c);
 pid_t child_pid(const struct child *c); /* 0: none */
 uint64_t child_generation(const struct child *c);
 enum process_state child_state_of(const struct child *c);
+/* Stopped because it ended well and is not to run again. */
+bool child_is_finished(const struct child *c);
 bool child_is_crash_looping(const struct child *c);
 bool child_is_enabled(const struct child *c);
 int child_stop_stage(const struct child *c);

@@ -10,8 +10,12 @@ enum cell_kind {
 	IGNORE, /* nothing to do, and that is right */
 	GO,     /* to `next`, with `action` */
 	FAILED, /* a failure: backoff, or held if it is time to give up */
+	ENDED,  /* a clean end: finished, or a failure if it is to run always */
+	MISSET, /* exit 78: held, or a failure like any other if that is not its contract */
 	RESUME, /* stopping is over: where `after` says */
 	STABLE, /* ready long enough: forget failures */
+	FORGET, /* stopped on purpose from now on, even if it had finished */
+	RENEW,  /* what has finished runs again; what was stopped stays so */
 };
 
 struct cell {
@@ -28,6 +32,8 @@ struct cell {
 	{.kind = GO, .next = PROCESS_STOPPING, .action = CHILD_DO_##what, .after = CHILD_AFTER_##then}
 #define NONE {.kind = IGNORE}
 #define FAIL {.kind = FAILED}
+#define END {.kind = ENDED}
+#define HOLD {.kind = MISSET}
 #define BACK {.kind = RESUME}
 
 static const struct cell table[PROCESS_STATE_MAX][CHILD_EV_MAX] = {
@@ -39,33 +45,36 @@ static const struct cell table[PROCESS_STATE_MAX][CHILD_EV_MAX] = {
 		[CHILD_EV_EXIT_FAIL] = NONE,
 		[CHILD_EV_TIMEOUT] = NONE,
 		[CHILD_EV_WATCHDOG] = NONE,
-		[CHILD_EV_STOP] = NONE,
-		[CHILD_EV_RESTART] = NONE, /* stopped by command stays stopped */
+		[CHILD_EV_STOP] = {.kind = FORGET},
+		[CHILD_EV_RESTART] = {.kind = RENEW}, /* stopped by command stays stopped */
 		[CHILD_EV_TICK] = NONE,
+		[CHILD_EV_WAIT] = TO(WAITING, NOTHING),
 	},
 	[PROCESS_STARTING] = {
 		[CHILD_EV_START] = NONE,
 		[CHILD_EV_READY] = TO(READY, NOTHING),
-		[CHILD_EV_EXIT_OK] = FAIL, /* nobody asked it to end */
-		[CHILD_EV_EXIT_CONFIG] = TO(HELD, NOTHING),
+		[CHILD_EV_EXIT_OK] = END,
+		[CHILD_EV_EXIT_CONFIG] = HOLD,
 		[CHILD_EV_EXIT_FAIL] = FAIL,
 		[CHILD_EV_TIMEOUT] = DOWN(ABORT, BACKOFF),
 		[CHILD_EV_WATCHDOG] = DOWN(ABORT, BACKOFF),
 		[CHILD_EV_STOP] = DOWN(TERM, STOPPED),
 		[CHILD_EV_RESTART] = DOWN(TERM, START),
 		[CHILD_EV_TICK] = NONE,
+		[CHILD_EV_WAIT] = DOWN(TERM, WAITING),
 	},
 	[PROCESS_READY] = {
 		[CHILD_EV_START] = NONE,
 		[CHILD_EV_READY] = NONE,
-		[CHILD_EV_EXIT_OK] = FAIL,
-		[CHILD_EV_EXIT_CONFIG] = TO(HELD, NOTHING),
+		[CHILD_EV_EXIT_OK] = END,
+		[CHILD_EV_EXIT_CONFIG] = HOLD,
 		[CHILD_EV_EXIT_FAIL] = FAIL,
 		[CHILD_EV_TIMEOUT] = NONE,
 		[CHILD_EV_WATCHDOG] = DOWN(ABORT, BACKOFF),
 		[CHILD_EV_STOP] = DOWN(TERM, STOPPED),
 		[CHILD_EV_RESTART] = DOWN(TERM, START),
 		[CHILD_EV_TICK] = {.kind = STABLE},
+		[CHILD_EV_WAIT] = DOWN(TERM, WAITING),
 	},
 	[PROCESS_STOPPING] = {
 		[CHILD_EV_START] = DOWN(NOTHING, START),
@@ -78,6 +87,7 @@ static const struct cell table[PROCESS_STATE_MAX][CHILD_EV_MAX] = {
 		[CHILD_EV_STOP] = DOWN(NOTHING, STOPPED),
 		[CHILD_EV_RESTART] = DOWN(NOTHING, START),
 		[CHILD_EV_TICK] = NONE,
+		[CHILD_EV_WAIT] = DOWN(NOTHING, WAITING),
 	},
 	[PROCESS_BACKOFF] = {
 		[CHILD_EV_START] = TO(STARTING, SPAWN), /* the operator need not wait */
@@ -90,6 +100,7 @@ static const struct cell table[PROCESS_STATE_MAX][CHILD_EV_MAX] = {
 		[CHILD_EV_STOP] = TO(STOPPED, NOTHING),
 		[CHILD_EV_RESTART] = TO(STARTING, SPAWN),
 		[CHILD_EV_TICK] = TO(STARTING, SPAWN),
+		[CHILD_EV_WAIT] = TO(WAITING, NOTHING),
 	},
 	[PROCESS_HELD] = {
 		[CHILD_EV_START] = TO(STARTING, SPAWN),
@@ -102,6 +113,20 @@ static const struct cell table[PROCESS_STATE_MAX][CHILD_EV_MAX] = {
 		[CHILD_EV_STOP] = TO(STOPPED, NOTHING),
 		[CHILD_EV_RESTART] = TO(STARTING, SPAWN),
 		[CHILD_EV_TICK] = NONE,
+		[CHILD_EV_WAIT] = TO(WAITING, NOTHING),
+	},
+	[PROCESS_WAITING] = {
+		[CHILD_EV_START] = TO(STARTING, SPAWN),
+		[CHILD_EV_READY] = NONE,
+		[CHILD_EV_EXIT_OK] = NONE,
+		[CHILD_EV_EXIT_CONFIG] = NONE,
+		[CHILD_EV_EXIT_FAIL] = NONE,
+		[CHILD_EV_TIMEOUT] = NONE,
+		[CHILD_EV_WATCHDOG] = NONE,
+		[CHILD_EV_STOP] = TO(STOPPED, NOTHING),
+		[CHILD_EV_RESTART] = NONE, /* it will start as it is now */
+		[CHILD_EV_TICK] = NONE,
+		[CHILD_EV_WAIT] = NONE,
 	},
 };
 /* clang-format on */
@@ -112,6 +137,7 @@ static const char *const event_names[CHILD_EV_MAX] = {
 	[CHILD_EV_EXIT_FAIL] = "exit_fail", [CHILD_EV_TIMEOUT] = "timeout",
 	[CHILD_EV_WATCHDOG] = "watchdog",   [CHILD_EV_STOP] = "stop",
 	[CHILD_EV_RESTART] = "restart",     [CHILD_EV_TICK] = "tick",
+	[CHILD_EV_WAIT] = "wait",
 };
 
 const char *child_event_name(enum child_event ev)
@@ -129,10 +155,13 @@ static void enter(struct child_machine *m, const struct process_policy *policy,
 		  enum process_state next, enum child_action action, int64_t now_ms)
 {
 	m->state = next;
+	m->is_finished = false;
 	m->watchdog_due_ms = INT64_MAX;
 	switch (next) {
 	case PROCESS_STARTING:
-		m->deadline_ms = now_ms + policy->start_timeout_ms;
+		m->is_ready_by_time = policy->ready_after_ms >= 0;
+		m->deadline_ms = now_ms + (m->is_ready_by_time ? policy->ready_after_ms
+							       : policy->start_timeout_ms);
 		break;
 	case PROCESS_READY:
 		m->deadline_ms = now_ms + policy->stable_after_ms;
@@ -146,6 +175,7 @@ static void enter(struct child_machine *m, const struct process_policy *policy,
 	case PROCESS_STOPPED:
 	case PROCESS_BACKOFF: /* its deadline comes with the failure */
 	case PROCESS_HELD:
+	case PROCESS_WAITING:
 	case PROCESS_STATE_MAX:
 		m->deadline_ms = INT64_MAX;
 		break;
@@ -170,6 +200,13 @@ static bool note_failure(struct child_machine *m, const struct process_policy *p
 	return recent > burst;
 }
 
+static void start(struct child_machine *m, const struct process_policy *policy, int64_t now_ms,
+		  struct child_decision *d)
+{
+	enter(m, policy, PROCESS_STARTING, CHILD_DO_SPAWN, now_ms);
+	d->action = CHILD_DO_SPAWN;
+}
+
 static void fail(struct child_machine *m, const struct process_policy *policy, int64_t now_ms,
 		 uint32_t rnd, struct child_decision *d)
 {
@@ -179,7 +216,8 @@ static void fail(struct child_machine *m, const struct process_policy *policy, i
 		m->is_crash_looping = true;
 		d->crash_loop_began = true;
 	}
-	if (policy->give_up_after > 0 && m->failures_in_row >= policy->give_up_after) {
+	if (policy->when == RESTART_NEVER ||
+	    (policy->give_up_after > 0 && m->failures_in_row >= policy->give_up_after)) {
 		enter(m, policy, PROCESS_HELD, CHILD_DO_NOTHING, now_ms);
 		return;
 	}
@@ -189,8 +227,7 @@ static void fail(struct child_machine *m, const struct process_policy *policy, i
 	else if (m->is_crash_looping)
 		delay = HALE_MAX(delay, (int64_t)policy->backoff.cap_ms);
 	if (delay == 0) {
-		enter(m, policy, PROCESS_STARTING, CHILD_DO_SPAWN, now_ms);
-		d->action = CHILD_DO_SPAWN;
+		start(m, policy, now_ms, d);
 		return;
 	}
 	enter(m, policy, PROCESS_BACKOFF, CHILD_DO_NOTHING, now_ms);
@@ -205,14 +242,16 @@ static void resume(struct child_machine *m, const struct process_policy *policy,
 		enter(m, policy, PROCESS_STOPPED, CHILD_DO_NOTHING, now_ms);
 		break;
 	case CHILD_AFTER_START:
-		enter(m, policy, PROCESS_STARTING, CHILD_DO_SPAWN, now_ms);
-		d->action = CHILD_DO_SPAWN;
+		start(m, policy, now_ms, d);
 		break;
 	case CHILD_AFTER_BACKOFF:
-		if (ev == CHILD_EV_EXIT_CONFIG)
+		if (ev == CHILD_EV_EXIT_CONFIG && policy->is_held_on_78)
 			enter(m, policy, PROCESS_HELD, CHILD_DO_NOTHING, now_ms);
 		else
 			fail(m, policy, now_ms, rnd, d);
+		break;
+	case CHILD_AFTER_WAITING:
+		enter(m, policy, PROCESS_WAITING, CHILD_DO_NOTHING, now_ms);
 		break;
 	}
 }
@@ -227,6 +266,32 @@ static void settle(struct child_machine *m, struct child_decision *d)
 	m->deadline_ms = INT64_MAX;
 }
 
+/* It did what it was for: earlier failures are forgotten, too. */
+static void finish(struct child_machine *m, const struct process_policy *policy, int64_t now_ms,
+		   struct child_decision *d)
+{
+	settle(m, d);
+	enter(m, policy, PROCESS_STOPPED, CHILD_DO_NOTHING, now_ms);
+	m->is_finished = true;
+	d->has_finished = true;
+}
+
+/* A change of mind while stopping leaves the clock of the stop running; a kill that did not help
+ * is repeated. */
+static void go(struct child_machine *m, const struct process_policy *policy,
+	       const struct cell *cell, int64_t now_ms, struct child_decision *d)
+{
+	bool is_kill = cell->action == CHILD_DO_KILL;
+
+	d->action = cell->action;
+	if (cell->next == PROCESS_STOPPING && !is_kill)
+		m->after = cell->after;
+	if (m->state != PROCESS_STOPPING || cell->next != PROCESS_STOPPING)
+		enter(m, policy, cell->next, cell->action, now_ms);
+	else if (is_kill)
+		m->deadline_ms = now_ms + policy->stop_timeout_ms;
+}
+
 struct child_decision child_step(struct child_machine *m, const struct process_policy *policy,
 				 enum child_event ev, int64_t now_ms, uint32_t rnd)
 {
@@ -238,17 +303,19 @@ struct child_decision child_step(struct child_machine *m, const struct process_p
 	case IGNORE:
 		break;
 	case GO:
-		d.action = cell->action;
-		if (cell->next == PROCESS_STOPPING && cell->action != CHILD_DO_KILL)
-			m->after = cell->after;
-		/* A change of mind while stopping leaves the clock of the stop running; a kill
-		 * that did not help is repeated. */
-		if (m->state == PROCESS_STOPPING && cell->next == PROCESS_STOPPING) {
-			if (cell->action == CHILD_DO_KILL)
-				m->deadline_ms = now_ms + policy->stop_timeout_ms;
-			break;
-		}
-		enter(m, policy, cell->next, cell->action, now_ms);
+		go(m, policy, cell, now_ms, &d);
+		break;
+	case ENDED:
+		if (policy->when == RESTART_ALWAYS)
+			fail(m, policy, now_ms, rnd, &d);
+		else
+			finish(m, policy, now_ms, &d);
+		break;
+	case MISSET:
+		if (policy->is_held_on_78)
+			enter(m, policy, PROCESS_HELD, CHILD_DO_NOTHING, now_ms);
+		else
+			fail(m, policy, now_ms, rnd, &d);
 		break;
 	case FAILED:
 		fail(m, policy, now_ms, rnd, &d);
@@ -258,6 +325,13 @@ struct child_decision child_step(struct child_machine *m, const struct process_p
 		break;
 	case STABLE:
 		settle(m, &d);
+		break;
+	case FORGET:
+		m->is_finished = false;
+		break;
+	case RENEW:
+		if (m->is_finished)
+			start(m, policy, now_ms, &d);
 		break;
 	}
 	d.has_changed = m->state != before || d.action == CHILD_DO_SPAWN;
@@ -284,6 +358,7 @@ enum child_event child_expired(const struct child_machine *m, int64_t now_ms)
 		return CHILD_EV_MAX;
 	switch (m->state) {
 	case PROCESS_STARTING:
+		return m->is_ready_by_time ? CHILD_EV_READY : CHILD_EV_TIMEOUT;
 	case PROCESS_STOPPING:
 		return CHILD_EV_TIMEOUT;
 	case PROCESS_READY:
@@ -291,6 +366,7 @@ enum child_event child_expired(const struct child_machine *m, int64_t now_ms)
 		return CHILD_EV_TICK;
 	case PROCESS_STOPPED:
 	case PROCESS_HELD:
+	case PROCESS_WAITING:
 	case PROCESS_STATE_MAX:
 		break;
 	}

@@ -27,13 +27,14 @@ enum child_event {
 	CHILD_EV_STOP,        /* operator or shutdown wants it down */
 	CHILD_EV_RESTART,     /* its configuration changed, or the operator asks */
 	CHILD_EV_TICK,        /* backoff is over; or it has been ready for stable_after */
+	CHILD_EV_WAIT,        /* wanted up, but not before others are: down until START */
 	CHILD_EV_MAX
 };
 
 enum child_action {
 	CHILD_DO_NOTHING,
 	CHILD_DO_SPAWN,
-	CHILD_DO_TERM,  /* SIGTERM */
+	CHILD_DO_TERM,  /* its stop signal */
 	CHILD_DO_ABORT, /* SIGABRT: leaves a core of what hung */
 	CHILD_DO_KILL,  /* SIGKILL to the process group */
 };
@@ -42,9 +43,16 @@ enum child_action {
 #define CHILD_ABORT_GRACE_MS 2000
 struct child_machine {
 	enum process_state state;
-	enum child_after { CHILD_AFTER_STOPPED, CHILD_AFTER_START, CHILD_AFTER_BACKOFF } after;
+	enum child_after {
+		CHILD_AFTER_STOPPED,
+		CHILD_AFTER_START,
+		CHILD_AFTER_BACKOFF,
+		CHILD_AFTER_WAITING,
+	} after; /* what follows stopping */
 	struct backoff backoff;
 	bool is_crash_looping;
+	bool is_finished;        /* stopped, because it ended well and is not to run again */
+	bool is_ready_by_time;   /* this start: nobody says READY, having lived so long is it */
 	int64_t deadline_ms;     /* of the state: start, stop, backoff, stable; INT64_MAX none */
 	int64_t watchdog_due_ms; /* INT64_MAX none */
 	int64_t fails_ms[PROCESS_BURST_MAX]; /* times of the latest failures, a ring */
@@ -58,6 +66,7 @@ struct child_decision {
 	bool has_changed; /* state is another than before */
 	bool crash_loop_began;
 	bool crash_loop_ended;
+	bool has_finished;
 };
 
 void child_machine_init(struct child_machine *m);

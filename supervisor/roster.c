@@ -36,7 +36,10 @@ static void publish_process(struct haled *d, struct child *c, const char *event)
 
 static char *component_of(const struct child *c)
 {
-	return mem_printf("hale.%s", child_name(c));
+	const struct process_spec *spec = child_spec(c);
+
+	return spec->component != NULL ? mem_dup(spec->component)
+				       : mem_printf("hale.%s", spec->name);
 }
 
 /* What is stopped on purpose, or not wanted, is no part of the total. */

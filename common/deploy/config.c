@@ -12,6 +12,7 @@
 #include "conf/schema.h"
 #include "deploy/core_options.h"
 #include "deploy/deepcheck.h"
+#include "deploy/process_spec.h"
 #include "deploy/slice.h"
 
 /* What a good file looked like, so that a restart need not ask the children again. */

@@ -16,6 +16,7 @@ static const struct process_row {
 	[PROCESS_STOPPING] = {"stopping", STATUS_DEGRADED},
 	[PROCESS_BACKOFF] = {"backoff", STATUS_DOWN},
 	[PROCESS_HELD] = {"held", STATUS_DOWN},
+	[PROCESS_WAITING] = {"waiting", STATUS_DEGRADED},
 };
 
 const char *process_state_name(enum process_state s)

@@ -19,6 +19,7 @@ enum process_state {
 	PROCESS_STOPPING,
 	PROCESS_BACKOFF, /* waits for its next start */
 	PROCESS_HELD,    /* exit 78, or gave up: waits for reload or command */
+	PROCESS_WAITING, /* is wanted; what it requires or comes after is not there yet */
 	PROCESS_STATE_MAX
 };
 
@@ -49,8 +50,8 @@ struct process_policy {
 
 const char *process_state_name(enum process_state s);
 bool process_state_from_name(const char *name, enum process_state *s_r);
-/* How a process's own component stands: ready healthy, starting degraded, backoff and held down,
- * stopping degraded, stopped unknown (excluded by the caller). */
+/* How a process's own component stands: ready healthy, starting, waiting and stopping degraded,
+ * backoff and held down, stopped unknown (excluded by the caller). */
 enum status process_state_status(enum process_state s);
 
 #endif

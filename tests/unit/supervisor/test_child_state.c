@@ -22,6 +22,8 @@ static const struct process_policy policy = {
 	.start_timeout_ms = 30000,
 	.stop_timeout_ms = 10000,
 	.watchdog_ms = 30000,
+	.is_held_on_78 = true,
+	.ready_after_ms = -1,
 };
 
 static struct child_machine ready_at(int64_t now)
@@ -240,7 +242,8 @@ static void random_events_keep_the_invariants(void **state)
 					    m.state == PROCESS_STOPPING);
 			else
 				assert_true(m.state == PROCESS_STOPPED ||
-					    m.state == PROCESS_BACKOFF || m.state == PROCESS_HELD);
+					    m.state == PROCESS_BACKOFF || m.state == PROCESS_HELD ||
+					    m.state == PROCESS_WAITING);
 			if (m.state == PROCESS_STARTING || m.state == PROCESS_STOPPING ||
 			    m.state == PROCESS_BACKOFF)
 				assert_true(child_due(&m) < INT64_MAX);
