@@ -28,6 +28,10 @@
 /* Less is how clocks are kept right all the time; this is a clock being set. */
 #define CLOCK_STEP_MS 1000
 
+/* As PID 1: what is left after its own processes may take so long to end. With the stages before it
+ * must fit into what a container runtime waits at all. */
+#define ORPHAN_GRACE_MS 3000
+
 /* ---- health ---- */
 
 static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
@@ -194,7 +198,8 @@ static void on_watchdog(uv_timer_t *timer)
 
 static void start_handles(struct haled *d)
 {
-	static const int signals[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT};
+	static const int signals[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPWR};
+
 	int64_t watchdog = init_watchdog_interval();
 
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
@@ -375,6 +380,17 @@ static void close_all(struct haled *d, int code)
 	free(d->dirs.exe_dir);
 	cleanup_fd(&d->lock_fd);
 	cleanup_fd(&d->state_lock_fd);
+	cleanup_fd(&d->options.ready_fd);
+}
+
+/* What its own processes left behind is nobody's else to end where haled is PID 1; elsewhere it is
+ * init's, which may have been told to keep it. */
+static void end_orphans(void)
+{
+	if (getpid() != 1)
+		return;
+	if (!init_end_orphans(ORPHAN_GRACE_MS))
+		log_warn("something had to be killed for the container to stop");
 }
 
 int haled_run(struct haled *d)
@@ -386,6 +402,7 @@ int haled_run(struct haled *d)
 	}
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	statefile_save(d);
+	end_orphans();
 	log_info("stopped");
 	close_all(d, EXIT_SUCCESS);
 	return EXIT_SUCCESS;

@@ -2,7 +2,7 @@
 /* haled - the supervisor's parts held together
  *
  * roster.c runs the children, health.c judges, hub.c is the bus, commands.c answers, reload.c
- * changes the configuration, statefile.c remembers over restarts, systemd.c talks to init. All on
+ * changes the configuration, statefile.c remembers over restarts, init.c talks to init. All on
  * one loop thread.
  */
 #ifndef HALE_SUPERVISOR_HALED_H
@@ -23,6 +23,7 @@ struct haled_options {
 	char *state_dir;
 	bool is_check; /* only validate */
 	bool is_json;  /* with --check: the report as JSON */
+	int ready_fd;  /* told when ready; -1 none */
 };
 
 struct reload; /* reload.c: a reload in progress */
@@ -40,7 +41,7 @@ struct haled {
 	struct hub *hub;
 	struct command_server *commands;
 	struct reload *reload;
-	uv_signal_t signals[4];
+	uv_signal_t signals[6];
 	uv_timer_t due_timer;    /* overdue components */
 	uv_timer_t save_timer;   /* state file */
 	uv_timer_t notify_timer; /* systemd's watchdog */

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 
-void init_ready(void)
+/* How often what is left is looked at while it ends; nothing else is done meanwhile. */
+#define END_LOOK_MS 10
+
+void init_ready(int *ready_fd)
 {
 	(void)sd_notify(0, "READY=1");
+	if (*ready_fd < 0)
+		return;
+	/* s6's protocol: a newline, then the end of the file. */
+	(void)!write(*ready_fd, "\n", 1);
+	cleanup_fd(ready_fd);
 }
 
 void init_reloading(void)
@@ -38,4 +52,33 @@ int64_t init_watchdog_interval(void)
 	if (sd_watchdog_enabled(0, &usec) <= 0)
 		return 0;
 	return (int64_t)(usec / 1000 / 2);
+}
+
+/* True once this process has no child any more. */
+static bool is_alone_by(int64_t deadline_ms)
+{
+	do {
+		pid_t pid;
+
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid < 0 && errno == ECHILD)
+			return true;
+		(void)poll(NULL, 0, END_LOOK_MS);
+	} while (clock_mono_ms() < deadline_ms);
+	return false;
+}
+
+bool init_end_orphans(int64_t grace_ms)
+{
+	if (is_alone_by(0))
+		return true;
+	(void)kill(-1, SIGTERM);
+	/* A stopped process hears of nothing but this. */
+	(void)kill(-1, SIGCONT);
+	if (is_alone_by(clock_mono_ms() + grace_ms))
+		return true;
+	(void)kill(-1, SIGKILL);
+	(void)is_alone_by(clock_mono_ms() + grace_ms);
+	return false;
 }

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -29,13 +32,16 @@ static const char usage[] =
 	"      --state-dir DIR   what must survive a restart (/var/lib/hale)\n"
 	"      --check           only say whether the configuration is good; exit code 0 or 78\n"
 	"      --json            with --check: the errors as JSON\n"
+	"      --ready-fd N      write a newline to this file descriptor when ready (s6)\n"
 	"  -v, --verbose         log debug messages\n"
 	"      --help, --version\n"
 	"\n"
-	"SIGHUP reloads the configuration, SIGTERM stops everything in order.\n"
+	"SIGHUP reloads the configuration, SIGTERM, SIGINT, SIGQUIT or SIGPWR stops everything in "
+	"order.\n"
+	"Exit codes: 0 stopped as asked, 1 could not start, 2 wrong usage, 78 bad configuration.\n"
 	"See haled(8), hale(1), hale.yaml(5).\n";
 
-enum { OPT_RUN_DIR = 256, OPT_STATE_DIR, OPT_CHECK, OPT_JSON, OPT_HELP, OPT_VERSION };
+enum { OPT_RUN_DIR = 256, OPT_STATE_DIR, OPT_CHECK, OPT_JSON, OPT_READY_FD, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -43,6 +49,7 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"ready-fd", required_argument, NULL, OPT_READY_FD},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -53,6 +60,22 @@ static void set(char **field, const char *value)
 {
 	free(*field);
 	*field = mem_dup(value);
+}
+
+/* As s6 hands it over; haled's children must not hold it open. */
+static bool take_ready_fd(const char *text, int *fd_r)
+{
+	char *end = NULL;
+	long fd = strtol(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0' || fd <= STDERR_FILENO || fd > INT_MAX ||
+	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
+		(void)fprintf(stderr, "haled: --ready-fd %s: no open file descriptor above 2\n",
+			      text);
+		return false;
+	}
+	*fd_r = (int)fd;
+	return true;
 }
 
 /* -1: go on; else the exit code. */
@@ -76,6 +99,10 @@ static int parse(int argc, char **argv, struct haled_options *o)
 			break;
 		case OPT_JSON:
 			o->is_json = true;
+			break;
+		case OPT_READY_FD:
+			if (!take_ready_fd(optarg, &o->ready_fd))
+				return EXIT_USAGE;
 			break;
 		case 'v':
 			log_set_level(LOG_LEVEL_DEBUG);
@@ -136,14 +163,37 @@ static void prepare_process(void)
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-static int check_only(struct haled_options *o, struct config *config, const struct report *report)
+/* A run directory that is too deep would be found out only when the sockets are made. */
+static void check_paths(const struct haled_options *o, const struct config *config,
+			struct report *report)
 {
+	const size_t max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+
+	for (size_t i = 0; i < config->processes_n; i++) {
+		HALE_CLEANUP(cleanup_free)
+		char *path = mem_printf("%s/%s.notify", o->run_dir, config->processes[i].name);
+
+		if (strlen(path) <= max)
+			continue;
+		report_add(report, &(struct conf_mark){0}, NULL,
+			   "choose a shorter --run-dir, or a shorter name",
+			   "%s: a socket's path has at most %zu bytes, this one has %zu", path, max,
+			   strlen(path));
+	}
+}
+
+static int check_only(struct haled_options *o, struct config *config, struct report *report)
+{
+	if (config != NULL)
+		check_paths(o, config, report);
 	if (config == NULL || report->n > 0 || o->is_json)
 		print_report(report, o->is_json);
+	if (config == NULL || report->errors > 0)
+		return EXIT_BAD_CONFIG;
 	if (config != NULL && !o->is_json)
 		(void)printf("%s: good: %zu components, %zu processes\n", o->config_path,
 			     config->components_n - config->processes_n, config->processes_n);
-	return config == NULL ? EXIT_BAD_CONFIG : EXIT_SUCCESS;
+	return EXIT_SUCCESS;
 }
 
 /* What is relative is relative to here, wherever a reload runs. */
@@ -165,6 +215,8 @@ static int serve(struct haled_options *o, struct config *config, struct config_d
 	struct err err = {0};
 	int rc, code;
 
+	/* Health is judged whether or not anybody reads about it. */
+	log_never_wait();
 	log_info("haled " HALE_VERSION " starts", KV_S("config", o->config_path),
 		 KV_S("run_dir", o->run_dir), KV_S("state_dir", o->state_dir));
 	d->dirs = *dirs;
@@ -181,7 +233,8 @@ int main(int argc, char **argv)
 {
 	struct haled_options o = {.config_path = mem_dup("/etc/hale/hale.yaml"),
 				  .run_dir = mem_dup("/run/hale"),
-				  .state_dir = mem_dup("/var/lib/hale")};
+				  .state_dir = mem_dup("/var/lib/hale"),
+				  .ready_fd = -1};
 	struct config_dirs dirs = {0};
 	struct report report = {0};
 	struct config *config;

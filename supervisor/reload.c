@@ -184,7 +184,7 @@ static void conclude(struct reload *r)
 	if (!r->has_exited || !r->is_at_end)
 		return;
 	if (r->d->is_ready)
-		init_ready(); /* ends RELOADING, whatever came of it */
+		init_ready(&r->d->options.ready_fd); /* ends RELOADING, whatever came of it */
 	if (WIFEXITED(r->wait_status) && WEXITSTATUS(r->wait_status) == 0) {
 		accept_new(r);
 		finish(r);

@@ -132,7 +132,7 @@ static void note_started(struct haled *d)
 	log_info(ready == wanted ? "all processes are ready" : "not all processes are ready",
 		 KV_I("processes", wanted), KV_I("ready", ready),
 		 KV_I("took_ms", clock_wall_ms() - d->started_ms));
-	init_ready();
+	init_ready(&d->options.ready_fd);
 }
 
 /* What a former generation sent last may still be on its way when the next one starts; once that

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +18,11 @@ static struct {
 	const char *program;
 	enum log_level level;
 	enum log_style style;
-} self = {.program = "hale", .level = LOG_LEVEL_INFO, .style = LOG_STYLE_PLAIN};
+	bool is_patient; /* waits for a reader that stalls, as stderr does by itself */
+	bool is_torn;    /* the reader stalled in the middle of a line */
+	uint64_t lost;   /* lines since the reader stalled */
+	uint64_t lost_total;
+} self = {.program = "hale", .level = LOG_LEVEL_INFO, .style = LOG_STYLE_PLAIN, .is_patient = true};
 
 static const struct {
 	const char *name;
@@ -122,40 +129,95 @@ static void add_field(struct str *line, const struct log_kv *kv)
 	}
 }
 
+/* Before the message: priority, or time, level and program. */
+static void begin(struct str *line, size_t level, const char *program)
+{
+	char now[CLOCK_TEXT_MAX];
+
+	if (self.style == LOG_STYLE_PLAIN)
+		str_addf(line, "%s %s %s ", clock_now_text(now), levels[level].padded, program);
+	else if (program == self.program)
+		str_addf(line, "<%d>", levels[level].priority);
+	else
+		str_addf(line, "<%d>%s: ", levels[level].priority, program);
+}
+
+/* A pipe or terminal that poll(2) calls writable takes PIPE_BUF bytes without blocking; its flags
+ * are not touched, because they are shared with whoever else has it open. False when the reader
+ * stalls; one that went away is no reason to fail. */
+static bool put(const char *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+		size_t n = self.is_patient ? len - done : HALE_MIN(len - done, (size_t)PIPE_BUF);
+		ssize_t wrote;
+
+		if (!self.is_patient && poll(&p, 1, 0) == 0) {
+			self.is_torn = self.is_torn || done > 0;
+			return false;
+		}
+		wrote = write(STDERR_FILENO, data + done, n);
+		if (wrote < 0)
+			return errno != EAGAIN;
+		done += (size_t)wrote;
+	}
+	return true;
+}
+
+static void emit(const struct str *line)
+{
+	HALE_CLEANUP(str_done) struct str note = {0};
+
+	if (self.lost > 0) {
+		str_add(&note, self.is_torn ? "\n" : "");
+		begin(&note, LOG_LEVEL_WARN, self.program);
+		str_addf(&note, "%llu lines lost: nobody was reading them\n",
+			 (unsigned long long)self.lost);
+		if (put(note.data, note.len)) {
+			self.lost = 0;
+			self.is_torn = false;
+		}
+	}
+	if (self.lost > 0 || !put(line->data, line->len)) {
+		self.lost++;
+		self.lost_total++;
+	}
+}
+
+void log_never_wait(void)
+{
+	self.is_patient = false;
+}
+
+uint64_t log_lost(void)
+{
+	return self.lost_total;
+}
+
 void log_event(enum log_level level, const char *message, const struct log_kv *fields)
 {
 	HALE_CLEANUP(str_done) struct str line = {0};
-	char now[CLOCK_TEXT_MAX];
 
 	if (level < self.level)
 		return;
-	if (self.style == LOG_STYLE_PRIORITY)
-		str_addf(&line, "<%d>%s", levels[level].priority, message);
-	else
-		str_addf(&line, "%s %s %s %s", clock_now_text(now), levels[level].padded,
-			 self.program, message);
+	begin(&line, level, self.program);
+	str_add(&line, message);
 	for (; fields->key != NULL; fields++)
 		add_field(&line, fields);
 	str_addc(&line, '\n');
-	/* One write per line, so that lines of several processes do not mix. A reader that went
-	 * away is no reason to fail. */
-	if (write(STDERR_FILENO, line.data, line.len) < 0)
-		return;
+	/* One write per line, so that lines of several processes do not mix. */
+	emit(&line);
 }
 
 void log_foreign(const char *program, int priority, const char *text)
 {
 	HALE_CLEANUP(str_done) struct str line = {0};
-	char now[CLOCK_TEXT_MAX];
 	size_t i = 0;
 
 	while (i < LOG_LEVEL_FATAL && levels[i].priority > priority)
 		i++;
-	if (self.style == LOG_STYLE_PRIORITY)
-		str_addf(&line, "<%d>%s: %s\n", levels[i].priority, program, text);
-	else
-		str_addf(&line, "%s %s %s %s\n", clock_now_text(now), levels[i].padded, program,
-			 text);
-	if (write(STDERR_FILENO, line.data, line.len) < 0)
-		return;
+	begin(&line, i, program);
+	str_add(&line, text);
+	str_addc(&line, '\n');
+	emit(&line);
 }

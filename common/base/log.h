@@ -52,6 +52,13 @@ void log_set_style(enum log_style style);
 bool log_level_parse(const char *name, enum log_level *level_r);
 const char *log_level_name(enum log_level level);
 
+/* From now on a reader of stderr that stalls does not hold the caller up: lines are dropped while
+ * there is no room, and when there is again a line says how many. For those on whom others depend;
+ * a program that only its own work waits for should rather wait than lose what it has to say. */
+void log_never_wait(void);
+/* Lines dropped so far. */
+uint64_t log_lost(void);
+
 void log_event(enum log_level level, const char *message, const struct log_kv *fields);
 
 /* A line that another program wrote, passed on under its name; priority as in syslog(3). */

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""haled under an init system, as PID 1, and beside others of its kind (docs/deploy.md)."""
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+from conftest import BIN, DEADLINE, free_port, is_alive, wait_for
+
+ETC = os.path.join(os.path.dirname(__file__), "../../etc")
+TWO = """
+components:
+  a: {null: {file: '@DIR@/a'}, interval: 200ms}
+"""
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs a namespace, so root")
+# The exposure that docs/deploy.md tells of, times ten; lower is better.
+EXPOSURE_MAX = 18
+
+
+def template(name, **paths):
+    """A file of etc/ as the build fills it in."""
+    with open(f"{ETC}/{name}") as f:
+        text = f.read()
+    values = {"CMAKE_INSTALL_FULL_BINDIR": BIN, "CMAKE_INSTALL_FULL_SYSCONFDIR": "/etc", **paths}
+    return re.sub(r"@(\w+)@", lambda m: values[m[1]], text)
+
+
+# ---- what systemd is told ----
+
+class Manager:
+    """The socket on which systemd would listen, and all that came."""
+
+    def __init__(self, directory):
+        self.path = f"{directory}/manager"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(0.1)
+        self.messages = []
+        self.is_open = True
+        self.thread = threading.Thread(target=self.listen)
+        self.thread.start()
+
+    def listen(self):
+        while self.is_open:
+            with contextlib.suppress(TimeoutError):
+                text = self.socket.recv(4096).decode()
+                self.messages.append((time.monotonic(), dict(
+                    line.split("=", 1) for line in text.splitlines())))
+
+    def all(self, key):
+        return [m[key] for _, m in list(self.messages) if key in m]
+
+    def keys(self):
+        return [k for _, m in list(self.messages) for k in m]
+
+    def wait(self, key, count=1):
+        return wait_for(lambda: len(self.all(key)) >= count and self.all(key),
+                        f"{count} x {key}")
+
+    def close(self):
+        self.is_open = False
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.fixture
+def manager():
+    directory = tempfile.mkdtemp(prefix="hale-m", dir="/tmp")
+    m = Manager(directory)
+    yield m
+    m.close()
+    shutil.rmtree(directory)
+
+
+def tell(h, name, text):
+    with open(f"{h.dir}/{name}", "w") as f:
+        f.write(text)
+
+
+def made(hale, config=TWO):
+    h = hale(config, start=False)
+    tell(h, "a", "pass")
+    return h
+
+
+def test_systemd_is_told_of_every_stage_and_fed(hale, manager):
+    h = made(hale)
+    h.env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"}
+    before = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
+    h.start()
+    manager.wait("READY")
+    manager.wait("WATCHDOG", 5)
+    assert any("ready" in text for text in manager.wait("STATUS"))
+    h.cli("reload", check=True)
+    reloading = [m for _, m in manager.messages if "RELOADING" in m]
+    assert len(reloading) == 1
+    now = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
+    assert before < int(reloading[0]["MONOTONIC_USEC"]) <= now
+    manager.wait("READY", 2)
+    assert h.stop() == 0
+    manager.wait("STOPPING")
+    keys = [k for k in manager.keys() if k in ("READY", "RELOADING", "STOPPING")]
+    assert keys == ["READY", "RELOADING", "READY", "STOPPING"]
+
+
+def test_status_tells_systemd_how_things_are(hale, manager):
+    h = made(hale)
+    h.env = {"NOTIFY_SOCKET": manager.path}
+    h.start()
+    h.wait_status("a", "healthy")
+    wait_for(lambda: manager.all("STATUS")[-1].startswith("healthy"), "healthy told")
+    tell(h, "a", "fail")
+    h.wait_status("a", "critical")
+    wait_for(lambda: manager.all("STATUS")[-1].startswith("critical"), "critical told")
+
+
+def test_a_file_descriptor_is_told_when_ready_and_closed(hale):
+    h = made(hale)
+    reader, writer = os.pipe()
+    h.write(TWO)
+    log = open(h.log_path, "ab")
+    h.process = subprocess.Popen(
+        [f"{BIN}/haled", "--config", h.config_path, "--run-dir", h.run_dir, "--state-dir",
+         h.state_dir, "--ready-fd", str(writer)], stderr=log, stdout=log, pass_fds=[writer],
+        start_new_session=True)
+    log.close()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as f:
+        # To the end: nobody else may hold it open.
+        assert f.read() == b"\n"
+    assert all(p["state"] == "ready" for p in h.status()["processes"])
+
+
+# ---- exit codes ----
+
+def haled(*args, **kw):
+    return subprocess.run([f"{BIN}/haled", *args], capture_output=True, text=True,
+                          timeout=DEADLINE, **kw)
+
+
+def test_exit_codes_say_what_a_manager_needs_to_know(hale):
+    h = made(hale)
+    common = ["--config", h.config_path, "--run-dir", h.run_dir]
+    assert haled("--version").returncode == 0
+    assert haled("--no-such-option").returncode == 2
+    assert haled("and-an-argument").returncode == 2
+    for wrong in ("1", "x", "", "99"):
+        assert haled("--ready-fd", wrong).returncode == 2
+    tell(h, "file", "")
+    r = haled(*common, "--state-dir", f"{h.dir}/file")
+    assert r.returncode == 1 and f"{h.dir}/file" in r.stderr
+    tell(h, "bad.yaml", "components: {a: {nul: {}}}\n")
+    r = haled("--config", f"{h.dir}/bad.yaml", "--run-dir", h.run_dir, "--state-dir", h.state_dir)
+    assert r.returncode == 78 and "bad.yaml" in r.stderr
+    h.start()
+    assert h.stop() == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGPWR])
+def test_whatever_asks_it_to_stop_stops_it_in_order(hale, sig):
+    h = made(hale).start()
+    h.note_pids()
+    h.process.send_signal(sig)
+    assert h.process.wait(DEADLINE) == 0
+    assert "stopped" in h.logs().splitlines()[-1]
+
+
+def test_check_says_when_a_run_directory_is_too_deep(hale):
+    h = made(hale)
+    args = ["--check", "--config", h.config_path, "--state-dir", h.state_dir, "--run-dir"]
+    assert haled(*args, h.run_dir).returncode == 0
+    r = haled(*args, "/tmp/" + "d" * 100)
+    assert r.returncode == 78
+    assert "socket" in r.stderr and "shorter --run-dir" in r.stderr
+    r = haled(*args, "/tmp/" + "d" * 100, "--json")
+    assert r.returncode == 78 and "socket" in json.loads(r.stdout)[0]["message"]
+
+
+# ---- alone, killed, beside others ----
+
+def test_killed_haled_leaves_nothing_and_binds_the_same_ports_again(hale):
+    h = made(hale).start()
+    pids = {p["pid"] for p in h.status()["processes"]}
+    port = h.port
+    h.kill()
+    wait_for(lambda: not any(is_alive(p) for p in pids), "all gone", deadline=2)
+    h.start()
+    assert not pids & {p["pid"] for p in h.status()["processes"]}
+    assert h.port == port and h.get("/livez")[0] == 200
+
+
+def test_several_run_side_by_side_and_know_nothing_of_each_other(hale):
+    all_of_them = [made(hale) for _ in range(3)]
+    for h in all_of_them:
+        h.start()
+    for h, text, wanted in zip(all_of_them, ("fail", "pass", "warn"),
+                               ("critical", "healthy", "degraded")):
+        tell(h, "a", text)
+        h.wait_status("a", wanted)
+    for h, wanted in zip(all_of_them, ("critical", "healthy", "degraded")):
+        assert h.component("a")["status"] == wanted
+        # 503 is how /health says critical
+        assert h.get("/health")[0] in (200, 503)
+    pids = {p["pid"] for h in all_of_them[1:] for p in h.status()["processes"]}
+    all_of_them[0].kill()
+    all_of_them[0].start()
+    assert pids == {p["pid"] for h in all_of_them[1:] for p in h.status()["processes"]}
+
+
+def test_a_reader_of_its_log_that_stalls_does_not_stall_haled(hale):
+    h = made(hale)
+    h.write(TWO + "  chatty: {exec: {command: [/bin/true]}, interval: 100ms}\n")
+    reader, writer = os.pipe()
+    h.process = subprocess.Popen(
+        [f"{BIN}/haled", "--config", h.config_path, "--run-dir", h.run_dir, "--state-dir",
+         h.state_dir, "--verbose"], stderr=writer, stdout=writer, start_new_session=True)
+    os.close(writer)
+    with os.fdopen(reader, "rb", buffering=0) as f:
+        h.wait_ready()
+        # The pipe is full when more was written than it holds: each reload logs some lines.
+        room = 65536
+        import fcntl
+        fcntl.fcntl(f, 1031, 4096)  # F_SETPIPE_SZ
+        for _ in range(30):
+            h.cli("reload", check=True)
+        tell(h, "a", "fail")
+        h.wait_status("a", "critical")
+        tell(h, "a", "pass")
+        h.wait_status("a", "healthy")
+        text = b""
+        while b"lines lost" not in text:
+            text += f.read(room)
+            h.cli("reload", check=True)
+        assert re.search(rb" warn  haled \d+ lines lost: ", text)
+        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: f.read(room), b"")])
+        drain.start()
+        assert h.stop() == 0
+        drain.join()
