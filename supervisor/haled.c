@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -186,8 +187,26 @@ static void on_save(uv_timer_t *timer)
 	struct haled *d = timer->data;
 
 	follow_clock(d);
+	haled_tell_init(d);
 	if (d->is_state_dirty)
 		statefile_save(d);
+}
+
+void haled_tell_init(struct haled *d)
+{
+	char text[sizeof(d->told)];
+	size_t ready = 0;
+
+	if (!d->is_ready || d->stop_stage >= 0)
+		return;
+	for (size_t i = 0; i < d->children_n; i++)
+		ready += child_state_of(d->children[i]) == PROCESS_READY;
+	(void)snprintf(text, sizeof(text), "%s; %zu of %zu processes are ready",
+		       status_name(health_overall(d->health)), ready, d->children_n);
+	if (str_eq(text, d->told))
+		return;
+	memcpy(d->told, text, sizeof(text));
+	init_status(text);
 }
 
 static void on_watchdog(uv_timer_t *timer)

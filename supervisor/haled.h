@@ -54,6 +54,7 @@ struct haled {
 		char epoch[FRAME_EPOCH_MAX]; /* "": there was none */
 		uint64_t seq;
 	} saved;            /* the last line the state file knew of, at start */
+	char told[96];      /* init's STATUS, as last told */
 	char *reload_error; /* of the last reload, NULL if it worked */
 	int stop_stage;     /* -1: running; else which stage is being stopped */
 	bool is_ready;      /* all children have been seen to run, or to fail */
@@ -72,6 +73,7 @@ void haled_event(struct haled *d, const char *kind, const char *severity, const 
 		 const char *message, json_t *details /* taken, may be NULL */);
 json_t *haled_status(struct haled *d); /* docs/bus.md "status"; new reference */
 void haled_arm_due(struct haled *d);
+void haled_tell_init(struct haled *d); /* how things are, in a line, if that is news */
 
 /* roster.c */
 int roster_boot(struct haled *d, struct err *err);

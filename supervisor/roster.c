@@ -133,6 +133,7 @@ static void note_started(struct haled *d)
 		 KV_I("processes", wanted), KV_I("ready", ready),
 		 KV_I("took_ms", clock_wall_ms() - d->started_ms));
 	init_ready(&d->options.ready_fd);
+	haled_tell_init(d);
 }
 
 /* What a former generation sent last may still be on its way when the next one starts; once that

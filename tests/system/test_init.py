@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """haled under an init system, as PID 1, and beside others of its kind (docs/deploy.md)."""
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -228,8 +229,7 @@ def test_a_reader_of_its_log_that_stalls_does_not_stall_haled(hale):
         h.wait_ready()
         # The pipe is full when more was written than it holds: each reload logs some lines.
         room = 65536
-        import fcntl
-        fcntl.fcntl(f, 1031, 4096)  # F_SETPIPE_SZ
+        fcntl.fcntl(f, fcntl.F_SETPIPE_SZ, 4096)
         for _ in range(30):
             h.cli("reload", check=True)
         tell(h, "a", "fail")
@@ -245,3 +245,109 @@ def test_a_reader_of_its_log_that_stalls_does_not_stall_haled(hale):
         drain.start()
         assert h.stop() == 0
         drain.join()
+
+
+# ---- haled is PID 1 ----
+
+ORPHANS = """
+components:
+  a: {null: {file: '@DIR@/a'}, interval: 200ms}
+  o: {exec: {command: [/bin/sh, -c, "(setsid sleep 0.05 &) >/dev/null 2>&1; echo OK"]}, interval: 100ms}
+"""
+
+
+class Container:
+    """haled as PID 1 of a PID namespace of its own, as a container runtime would start it."""
+
+    def __init__(self, h):
+        self.h = h
+        self.log = open(h.log_path, "ab")
+        # The outer process is unshare, which waits for PID 1 and ends as it does.
+        h.process = subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--mount-proc", f"{BIN}/haled", "--config", h.config_path,
+             "--run-dir", h.run_dir, "--state-dir", h.state_dir],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
+        self.log.close()
+        h.wait_ready()
+        self.pid = int(open(f"/proc/{h.process.pid}/task/{h.process.pid}/children").read())
+        self.namespace = os.readlink(f"/proc/{self.pid}/ns/pid")
+
+    def inside(self):
+        """{pid as seen from here: (state, command line)} of all in the namespace."""
+        found = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{pid}/ns/pid") == self.namespace:
+                    with open(f"/proc/{pid}/stat") as f:
+                        state = f.read().rsplit(")", 1)[1].split()[0]
+                    with open(f"/proc/{pid}/cmdline") as f:
+                        found[int(pid)] = (state, f.read())
+        return found
+
+    def enter(self, *command, **kw):
+        """What somebody starts in there without haled, as `docker exec` does."""
+        return subprocess.Popen(["nsenter", "-t", str(self.pid), "--pid", "--mount", *command], **kw)
+
+
+@pytest.fixture
+def container(hale):
+    def make(config=TWO):
+        return Container(made(hale, config))
+
+    return make
+
+
+@needs_root
+def test_pid_1_reaps_what_nobody_else_does(container):
+    c = container(ORPHANS)
+    h = c.h
+    assert h.status()["pid"] == 1
+    first = h.component("o")["last_check"]
+    wait_for(lambda: h.component("o")["last_check"] > first and c.inside(), "some have run")
+    # Thirty more rounds leave an orphan each; none of them may stay a zombie.
+    wait_for(lambda: h.process_of("check.exec")["state"] == "ready" and len(
+        [1 for s, _ in c.inside().values() if s == "Z"]) <= 2, "reaped")
+    counts = []
+    for _ in range(30):
+        last = h.component("o")["last_check"]
+        wait_for(lambda: h.component("o")["last_check"] != last, "another round")
+        counts.append(len([1 for s, _ in c.inside().values() if s == "Z"]))
+    assert counts[-1] <= 2 and sum(counts) < len(counts) * 2, counts
+
+
+@needs_root
+def test_pid_1_ends_what_is_left_and_exits_with_zero(container):
+    c = container()
+    h = c.h
+    gentle = c.enter("sh", "-c", "trap 'echo asked; exit 7' TERM; echo up; while :; do sleep 0.1; done",
+                     stdout=subprocess.PIPE, text=True)
+    assert gentle.stdout.readline() == "up\n"
+    # An orphan of haled's that does not listen.
+    deaf = c.enter("sh", "-c", "(trap '' TERM; setsid sleep 1000 & echo up; exec sleep 1000) & wait",
+                   stdout=subprocess.PIPE, text=True)
+    assert deaf.stdout.readline() == "up\n"
+    deaf.send_signal(signal.SIGKILL)
+    h.allow("something had to be killed")
+    os.kill(c.pid, signal.SIGTERM)
+    assert h.process.wait(DEADLINE) == 0
+    deaf.kill()
+    assert gentle.stdout.read() == "asked\n" or gentle.wait(DEADLINE) != 0
+    assert c.inside() == {}
+    gentle.stdout.close()
+    gentle.wait(DEADLINE)
+    deaf.stdout.close()
+    deaf.wait(DEADLINE)
+
+
+@needs_root
+def test_killed_pid_1_takes_everything_with_it_and_comes_back(container, hale):
+    c = container(ORPHANS)
+    assert len(c.inside()) > 3
+    os.kill(c.pid, signal.SIGKILL)
+    c.h.process.wait(DEADLINE)
+    wait_for(lambda: not c.inside(), "all gone", deadline=2)
+    again = Container(c.h)
+    c.h.wait_status("a", "healthy")
+    os.kill(again.pid, signal.SIGINT)
+    assert c.h.process.wait(DEADLINE) == 0
+    wait_for(lambda: not again.inside(), "all gone", deadline=2)
