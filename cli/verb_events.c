@@ -200,7 +200,12 @@ static int follow(struct cli *cli, const char *topic, const struct feed_cursor *
 	struct err err = {0};
 
 	HALE_ASSERT(uv_loop_init(&f.loop) == 0);
-	if (feed_open(&f.loop, cli->run_dir, start, cursor, &ops, &f, &f.feed, &err) < 0) {
+	if (feed_open(&f.loop,
+		      &(struct feed_plan){.run_dir = cli->run_dir,
+					  .name = "hale",
+					  .start = start,
+					  .cursor = cursor},
+		      &ops, &f, &f.feed, &err) < 0) {
 		(void)uv_loop_close(&f.loop);
 		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 	}

@@ -90,12 +90,6 @@ void haled_arm_due(struct haled *d)
 
 /* ---- what children send ---- */
 
-static bool is_passed_on(const char *topic)
-{
-	return str_eq(topic, TOPIC_ALERT) || str_eq(topic, TOPIC_RECONCILE) ||
-	       str_eq(topic, TOPIC_ACTION) || str_eq(topic, TOPIC_EVENT);
-}
-
 static void on_child_line(void *ctx, const char *service, uint64_t generation, const char *topic,
 			  const json_t *line)
 {
@@ -112,11 +106,8 @@ static void on_child_line(void *ctx, const char *service, uint64_t generation, c
 		if (!uv_is_active((uv_handle_t *)&d->due_timer) ||
 		    health_next_due(d->health) < d->due_armed_ms)
 			haled_arm_due(d);
-	} else if (is_passed_on(topic)) {
-		hub_publish(d->hub, topic, line, NULL, true);
 	} else {
-		log_warn("message with unknown topic dropped", KV_S("process", service),
-			 KV_S("topic", topic));
+		hub_publish(d->hub, topic, line, NULL, true);
 	}
 }
 
@@ -131,6 +122,11 @@ void haled_event(struct haled *d, const char *kind, const char *severity, const 
 
 	hub_publish(d->hub, TOPIC_EVENT, line, NULL, true);
 	json_decref(line);
+}
+
+static void on_loss(void *ctx, const char *process, const char *message, json_t *details)
+{
+	haled_event(ctx, "bus_loss", "warning", process, message, details);
 }
 
 static json_t *time_or_null(int64_t wall_ms)
@@ -153,14 +149,15 @@ json_t *haled_status(struct haled *d)
 			   "last_reload_error",
 			   d->reload_error == NULL ? json_null() : json_string(d->reload_error));
 	return json_pack(
-		"{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
+		"{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
 		"status", status_name(health_overall(d->health)), "score",
 		isnan(score) ? json_null() : json_real(score), "node", d->config->node, "instance",
 		d->config->instance, "since", time_or_null(health_overall_since(d->health)),
 		"counts", health_counts(d->health), "components", health_components(d->health),
-		"processes", processes, "config", config, "bus", hub_stats(d->hub), "epoch",
-		hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub), "version", HALE_VERSION,
-		"pid", (json_int_t)getpid(), "started", time_or_null(d->started_ms));
+		"processes", processes, "config", config, "bus", hub_stats(d->hub), "commands",
+		command_stats_encode(d->commands), "epoch", hub_epoch(d->hub), "head",
+		(json_int_t)hub_head(d->hub), "version", HALE_VERSION, "pid", (json_int_t)getpid(),
+		"started", time_or_null(d->started_ms));
 }
 
 /* ---- signals and timers ---- */
@@ -304,17 +301,19 @@ static int open_bus(struct haled *d, struct err *err)
 	HALE_CLEANUP(cleanup_free) char *bus = path_join(d->options.run_dir, CHILD_SOCKET_BUS);
 	HALE_CLEANUP(cleanup_free)
 	char *results = path_join(d->options.run_dir, CHILD_SOCKET_RESULTS);
-	struct hub_hooks hooks = {
-		.on_line = on_child_line, .on_record = statefile_record, .ctx = d};
-	struct hub_home home = {.bus = bus,
-				.results = results,
-				.state_dir = d->options.state_dir,
-				.ring_bytes = d->config->ring_bytes};
+	const struct hub_home home = {.bus = bus,
+				      .results = results,
+				      .state_dir = d->options.state_dir,
+				      .ring_bytes = d->config->ring_bytes};
+	const struct hub_hooks hooks = {.on_line = on_child_line,
+					.on_loss = on_loss,
+					.on_record = statefile_record,
+					.ctx = d};
 	int rc = hub_open(&d->loop, &home, &hooks, &d->hub, err);
 
 	if (rc < 0)
 		return rc;
-	return command_listen(&d->loop, path, haled_methods, d, &d->commands, err);
+	return command_listen(&d->loop, path, NULL, haled_methods, d, &d->commands, err);
 }
 
 int haled_open(struct haled *d, struct haled_options *options, struct config *config,

@@ -94,6 +94,7 @@ static json_t *apply(struct haled *d, struct config *fresh, struct err *err)
 	d->config = fresh;
 	d->home.node = fresh->node;
 	d->home.timezone = fresh->timezone;
+	hub_resize(d->hub, fresh->ring_bytes);
 	/* Told before the children change, so that what a stopped checker leaves is told of as
 	 * removed, not as without data. */
 	health_configure(d->health, fresh->components, fresh->components_n, &fresh->aggregate,

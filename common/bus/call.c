@@ -302,7 +302,7 @@ static void on_connected(uv_connect_t *request, int status)
 
 	if (c == NULL)
 		return;
-	if (status < 0 || !wire_is_peer_trusted(&l->wire.pipe)) {
+	if (status < 0 || !bus_access_believes(c->path, wire_peer(&l->wire.pipe), geteuid())) {
 		on_link_end(&l->wire);
 		return;
 	}

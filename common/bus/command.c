@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -44,6 +45,7 @@ struct command_server {
 	struct command_request *requests; /* open ones */
 	size_t n_open;
 	struct command_stats stats;
+	struct bus_access access;
 	bool is_closing;
 	unsigned open_handles;
 	void (*on_closed)(void *ctx);
@@ -295,7 +297,10 @@ static void forget_caller(struct connection *c)
 
 static void on_end(struct wire *w)
 {
-	forget_caller(container_of(w, struct connection, wire));
+	struct connection *c = container_of(w, struct connection, wire);
+
+	c->server->stats.endless += w->in.len > w->line_max;
+	forget_caller(c);
 	wire_close(w);
 }
 
@@ -320,7 +325,9 @@ static void on_connection(uv_stream_t *listener, int status)
 	s->n_connections++;
 	s->open_handles++;
 	if (uv_accept(listener, (uv_stream_t *)&c->wire.pipe) < 0 ||
-	    s->n_connections > CONNECTIONS_MAX || !wire_is_peer_trusted(&c->wire.pipe)) {
+	    s->n_connections > CONNECTIONS_MAX ||
+	    !bus_access_lets(&s->access, wire_peer(&c->wire.pipe), geteuid())) {
+		s->stats.refused++;
 		wire_close(&c->wire);
 		return;
 	}
@@ -329,8 +336,9 @@ static void on_connection(uv_stream_t *listener, int status)
 
 /* ---- life ---- */
 
-int command_listen(uv_loop_t *loop, const char *path, const struct command_method *methods,
-		   void *ctx, struct command_server **server_r, struct err *err)
+int command_listen(uv_loop_t *loop, const char *path, const struct bus_access *access,
+		   const struct command_method *methods, void *ctx,
+		   struct command_server **server_r, struct err *err)
 {
 	struct command_server *s = mem_alloc(sizeof(*s));
 	int rc;
@@ -341,7 +349,8 @@ int command_listen(uv_loop_t *loop, const char *path, const struct command_metho
 	(void)uv_pipe_init(loop, &s->listener, 0);
 	(void)uv_timer_init(loop, &s->timer);
 	s->listener.data = s->timer.data = s;
-	rc = wire_bind(&s->listener, path, err);
+	s->access = bus_access_of(access);
+	rc = wire_bind(&s->listener, path, &s->access, err);
 	if (rc == 0) {
 		rc = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
 		if (rc < 0)
@@ -358,6 +367,16 @@ int command_listen(uv_loop_t *loop, const char *path, const struct command_metho
 const struct command_stats *command_stats_get(const struct command_server *s)
 {
 	return &s->stats;
+}
+
+json_t *command_stats_encode(const struct command_server *s)
+{
+	const struct command_stats *c = &s->stats;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "requests", (json_int_t)c->requests,
+			 "bad", (json_int_t)c->bad, "unknown", (json_int_t)c->unknown, "busy",
+			 (json_int_t)c->busy, "refused", (json_int_t)c->refused, "endless",
+			 (json_int_t)c->endless);
 }
 
 static void on_close_timeout(uv_timer_t *timer)

@@ -2,7 +2,7 @@
 /* command - JSON-RPC 2.0 over a Unix stream socket, one object per line, and its callers
  *
  * Server: many requests may be in hand at once and each is answered when it is ready, in any order.
- * Loop thread only. Peers of another user are hung up on (root is welcome). A request that is no
+ * Loop thread only. Peers who have no access (access.h) are hung up on. A request that is no
  * JSON-RPC is answered -32700 or -32600, an unknown method -32601 with the nearest name, both
  * counted. At most COMMAND_OPEN_MAX requests are open; more are answered "busy" (-32000) at once.
  *
@@ -18,6 +18,7 @@
 #define HALE_BUS_COMMAND_H
 
 #include "base/err.h"
+#include "bus/access.h"
 
 #include <jansson.h>
 #include <stdint.h>
@@ -45,6 +46,8 @@ struct command_stats {
 	uint64_t bad;     /* no JSON, no JSON-RPC, params no object */
 	uint64_t unknown; /* methods */
 	uint64_t busy;
+	uint64_t refused; /* peers of another user, and connections beyond the limit */
+	uint64_t endless; /* connections ended for a line beyond COMMAND_MAX_BYTES */
 };
 
 struct command_server;
@@ -58,8 +61,10 @@ struct command_method {
 	const char *help; /* one line: params and result */
 };
 
-int command_listen(uv_loop_t *loop, const char *path, const struct command_method *methods,
-		   void *ctx, struct command_server **server_r, struct err *err);
+/* access: NULL for the owner alone (access.h). */
+int command_listen(uv_loop_t *loop, const char *path, const struct bus_access *access,
+		   const struct command_method *methods, void *ctx,
+		   struct command_server **server_r, struct err *err);
 /* The method asked for: for one `call` that serves several rows. Borrowed from the table. */
 const char *command_request_method(const struct command_request *rq);
 void command_reply(struct command_request *rq, json_t *result /* taken */);
@@ -67,6 +72,7 @@ void command_reply(struct command_request *rq, json_t *result /* taken */);
 void command_fail(struct command_request *rq, int code, json_t *data, const char *fmt, ...)
 	HALE_PRINTF(4, 5);
 const struct command_stats *command_stats_get(const struct command_server *s);
+json_t *command_stats_encode(const struct command_server *s); /* new reference */
 /* Open requests are answered "shutting down"; who has one in hand still ends it with command_reply
  * or command_fail, before or after on_closed (may be NULL), and nobody hears that. */
 void command_close(struct command_server *s, void (*on_closed)(void *ctx), void *ctx);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/feed.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,8 @@ struct feed {
 	struct feed_cursor cursor;
 	bool is_cursor_set;  /* else the first live frame sets it (FEED_FROM_NOW) */
 	bool wants_snapshot; /* FEED_FROM_SNAPSHOT, until it has come */
+	bool is_asked_again; /* connected while an answer was on its way: it may be too old */
+	char *name;
 	struct feed_ops ops;
 	void *ctx;
 	struct feed_stats stats;
@@ -226,15 +229,33 @@ static void set_cursor(struct feed *f, const char *epoch, uint64_t seq)
 	mark_batch(f);
 }
 
+/* Of another start of haled only this one's lines are known. */
+static uint64_t lines_between(const struct feed_cursor *cursor, const char *epoch, uint64_t head)
+{
+	bool is_same = strcmp(cursor->epoch, epoch) == 0 && cursor->seq <= head;
+
+	return HALE_MAX(is_same ? head - cursor->seq : head, (uint64_t)1);
+}
+
 static void take_snapshot(struct feed *f, const json_t *snapshot, const char *epoch, uint64_t head)
 {
-	if (!f->wants_snapshot && f->cursor.epoch[0] != '\0')
-		f->stats.lost++;
+	if (!f->wants_snapshot && f->cursor.epoch[0] != '\0') {
+		f->stats.snapshots++;
+		f->stats.lost += lines_between(&f->cursor, epoch, head);
+	}
 	f->wants_snapshot = false;
 	set_cursor(f, epoch, head);
 	f->ops.on_snapshot(f->ctx, snapshot);
 	if (!f->is_closing)
 		go_live(f);
+}
+
+/* Its lines cannot be read, but their numbers are known. */
+static void pass_over(struct feed *f, const struct frame *frame, uint64_t skip)
+{
+	f->stats.unknown += frame->count - skip;
+	if (strcmp(frame->topic, TOPIC_SYNC) != 0 && frame->count > skip)
+		set_cursor(f, frame->epoch, frame->first_seq + frame->count - 1);
 }
 
 /* False if one of them is no frame. */
@@ -246,13 +267,22 @@ static bool take_replayed(struct feed *f, const json_t *frames)
 	json_array_foreach ((json_t *)frames, i, text) {
 		struct frame frame;
 		uint64_t skip;
+		int rc;
 
 		if (f->is_closing)
 			return true;
-		if (!json_is_string(text) ||
-		    frame_parse(json_string_value(text), json_string_length(text), &frame) < 0)
+		rc = json_is_string(text) ? frame_parse(json_string_value(text),
+							json_string_length(text), &frame)
+					  : -EINVAL;
+		if (rc < 0 && rc != -EPROTONOSUPPORT) {
+			f->stats.garbage++;
 			return false;
+		}
 		skip = feed_replay_skip(&f->cursor, &frame);
+		if (rc < 0) {
+			pass_over(f, &frame, skip);
+			continue;
+		}
 		f->stats.healed += frame.count - skip;
 		f->is_cursor_set = true;
 		hand_over_frame(f, &frame, skip);
@@ -271,7 +301,9 @@ static void take_frames(struct feed *f, const json_t *frames, bool has_more, con
 	}
 	if (f->is_closing)
 		return;
-	if (!has_more) {
+	if (!has_more && f->is_asked_again) {
+		ask_replay(f);
+	} else if (!has_more) {
 		/* Nothing is behind the last line, so that is where the head is. */
 		if (strcmp(f->cursor.epoch, epoch) != 0 || f->cursor.seq < head)
 			set_cursor(f, epoch, head);
@@ -316,12 +348,30 @@ static void ask_replay(struct feed *f)
 				   (json_int_t)f->cursor.seq);
 
 	HALE_ASSERT(params != NULL);
+	f->is_asked_again = false;
+	if (f->name != NULL)
+		(void)json_object_set_new(params, "name", json_string(f->name));
 	if (f->wants_snapshot)
 		(void)json_object_set_new(params, "snapshot", json_true());
 	command_call(f->client, "bus.replay", params, REPLAY_TIMEOUT_MS, on_replay, f);
 }
 
 /* ---- life ---- */
+
+/* What was sent since the last answer, or the last frame, did not reach us. */
+static void on_connect(void *ctx)
+{
+	struct feed *f = ctx;
+
+	if (f->is_closing || !f->is_cursor_set)
+		return;
+	if (f->state == FEED_REPLAYING) {
+		f->is_asked_again = true;
+		return;
+	}
+	f->state = FEED_REPLAYING;
+	ask_replay(f);
+}
 
 static int open_sockets(struct feed *f, uv_loop_t *loop, const char *run_dir, struct err *err)
 {
@@ -335,11 +385,22 @@ static int open_sockets(struct feed *f, uv_loop_t *loop, const char *run_dir, st
 	rv = sub_dial(loop, bus, on_frame, f, &f->sub, err);
 	if (rv < 0)
 		call_close(f->client, NULL, NULL);
+	else
+		sub_on_connect(f->sub, on_connect);
 	return rv;
 }
 
-int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
-	      const struct feed_cursor *cursor, const struct feed_ops *ops, void *ctx,
+static void set_start(struct feed *f, const struct feed_plan *plan)
+{
+	if (plan->start == FEED_FROM_CURSOR && plan->cursor != NULL) {
+		f->cursor = *plan->cursor;
+		f->is_cursor_set = plan->cursor->epoch[0] != '\0';
+	}
+	f->wants_snapshot = plan->start == FEED_FROM_SNAPSHOT;
+	f->state = plan->start == FEED_FROM_NOW ? FEED_LIVE : FEED_REPLAYING;
+}
+
+int feed_open(uv_loop_t *loop, const struct feed_plan *plan, const struct feed_ops *ops, void *ctx,
 	      struct feed **feed_r, struct err *err)
 {
 	struct feed *f = mem_alloc(sizeof(*f));
@@ -348,7 +409,7 @@ int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
 	HALE_ASSERT(ops->on_line != NULL && ops->on_snapshot != NULL);
 	f->ops = *ops;
 	f->ctx = ctx;
-	rv = open_sockets(f, loop, run_dir, err);
+	rv = open_sockets(f, loop, plan->run_dir, err);
 	if (rv < 0) {
 		free(f);
 		return rv;
@@ -356,12 +417,8 @@ int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
 	(void)uv_timer_init(loop, &f->retry);
 	(void)uv_check_init(loop, &f->batch);
 	f->retry.data = f->batch.data = f;
-	if (start == FEED_FROM_CURSOR && cursor != NULL) {
-		f->cursor = *cursor;
-		f->is_cursor_set = cursor->epoch[0] != '\0';
-	}
-	f->wants_snapshot = start == FEED_FROM_SNAPSHOT;
-	f->state = start == FEED_FROM_NOW ? FEED_LIVE : FEED_REPLAYING;
+	f->name = plan->name == NULL ? NULL : mem_dup(plan->name);
+	set_start(f, plan);
 	if (f->state == FEED_REPLAYING)
 		ask_replay(f);
 	*feed_r = f;
@@ -388,6 +445,7 @@ static void on_part_closed(void *ctx)
 		return;
 	while (f->held_first != NULL)
 		drop_held(f);
+	free(f->name);
 	free(f);
 	if (on_closed != NULL)
 		on_closed(closed_ctx);

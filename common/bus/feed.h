@@ -6,14 +6,16 @@
  * cursor; a subscriber that stores its cursor with what it made of the lines in one transaction
  * therefore sees each line exactly once over its own restarts too.
  *
- * bus.replay {"epoch": text or null, "after": seq} ->
+ * bus.replay {"epoch": text or null, "after": seq, "name": who asks} ->
  *   {"frames": [text…], "more": bool, "epoch": current, "head": seq}
  *   or {"snapshot": {…hale status…}, "epoch", "head"} when the ring no longer has what followed, or
  *   when "snapshot": true was asked for. haled makes this answer with replay.h.
  *
+ * It is asked at every new connection, too, because what was sent before it was made is missed.
  * While an answer is on its way, live frames are held (bounded) and handed over behind it. A lost
- * last frame shows in the next sync frame, whose first_seq is the head: haled sends one about every
- * second (BUS_SYNC_MS in pub.h).
+ * last frame shows in the next sync frame, whose first_seq is the head (pace.h).
+ *
+ * Frames of a version we do not know are counted, and the numbers of their lines are passed over.
  */
 #ifndef HALE_BUS_FEED_H
 #define HALE_BUS_FEED_H
@@ -59,14 +61,22 @@ enum feed_start {
 
 struct feed_stats {
 	uint64_t lines;
-	uint64_t gaps;    /* gaps seen */
-	uint64_t healed;  /* lines that came by replay */
-	uint64_t lost;    /* snapshots that had to stand in for lines */
-	uint64_t garbage; /* lines that were no JSON: passed over */
+	uint64_t gaps;      /* gaps seen */
+	uint64_t healed;    /* lines that came by replay */
+	uint64_t snapshots; /* that had to stand in for lines */
+	uint64_t lost;      /* lines they stood in for, as far as that is known: at least */
+	uint64_t garbage;   /* lines that were no JSON, frames that were none: passed over */
+	uint64_t unknown;   /* lines in frames of a later version: passed over */
 };
 
-int feed_open(uv_loop_t *loop, const char *run_dir, enum feed_start start,
-	      const struct feed_cursor *cursor, const struct feed_ops *ops, void *ctx,
+struct feed_plan {
+	const char *run_dir;
+	const char *name; /* under which haled counts what we miss; NULL: among the others */
+	enum feed_start start;
+	const struct feed_cursor *cursor; /* FEED_FROM_CURSOR */
+};
+
+int feed_open(uv_loop_t *loop, const struct feed_plan *plan, const struct feed_ops *ops, void *ctx,
 	      struct feed **feed_r, struct err *err);
 const struct feed_stats *feed_stats_get(const struct feed *f);
 const struct feed_cursor *feed_cursor_get(const struct feed *f);

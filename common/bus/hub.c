@@ -13,6 +13,8 @@
 #include "model/frame.h"
 #include "bus/handover.h"
 #include "bus/inbox.h"
+#include "bus/losses.h"
+#include "bus/pace.h"
 #include "bus/pub.h"
 #include "bus/replay.h"
 #include "bus/ring.h"
@@ -25,58 +27,142 @@ struct hub {
 	struct journal *journal;
 	struct pub *pub;
 	struct sub *sub;
-	uv_timer_t sync_timer;
-	bool is_sync_wanted; /* within BUS_SYNC_MS */
+	uv_timer_t sync_timer, loss_timer;
+	struct pace pace;
+	bool is_sync_due; /* the timer waits for no follow-up, but for the next sync there may be */
+	struct losses *losses;
 	struct hub_hooks hooks;
-	uint64_t garbage;                   /* lines that were no JSON object */
+	uint64_t bad_lines;                 /* no JSON object */
+	uint64_t unknown_topics;            /* lines */
 	char record_epoch[FRAME_EPOCH_MAX]; /* of the last journal record, and its seq */
 	uint64_t record_seq;
 };
 
 /* ---- what comes in ---- */
 
-static void on_child_line(void *ctx, const char *epoch, const char *topic, uint64_t seq,
-			  const char *text, size_t len)
+/* Once, twice, four times: a child that goes on like that does not fill the log. */
+static void tell_dropped(uint64_t count, const char *why, const char *service, const char *topic)
+{
+	if ((count & (count - 1)) == 0)
+		log_warn(why, KV_S("process", service), KV_S("topic", topic),
+			 KV_I("so_far", count));
+}
+
+static bool is_childs_topic(const char *topic)
+{
+	static const char *const topics[] = {TOPIC_OBSERVATION, TOPIC_ALERT, TOPIC_RECONCILE,
+					     TOPIC_ACTION, TOPIC_EVENT};
+
+	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
+		if (str_eq(topic, topics[i]))
+			return true;
+	}
+	return false;
+}
+
+static void on_child_line(void *ctx, const char *service, uint64_t generation, const char *topic,
+			  uint64_t seq, const char *text, size_t len)
 {
 	struct hub *hub = ctx;
-	const char *colon = strrchr(epoch, ':');
-	json_t *line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *line;
 
 	(void)seq;
-	if (colon != NULL && json_is_object(line)) {
-		HALE_CLEANUP(cleanup_free)
-		char *service = mem_dupn(epoch, (size_t)(colon - epoch));
-
-		hub->hooks.on_line(hub->hooks.ctx, service, strtoull(colon + 1, NULL, 10), topic,
-				   line);
-	} else {
-		hub->garbage++;
+	if (!is_childs_topic(topic)) {
+		tell_dropped(++hub->unknown_topics, "message with unknown topic dropped", service,
+			     topic);
+		return;
 	}
+	line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(line))
+		hub->hooks.on_line(hub->hooks.ctx, service, generation, topic, line);
+	else
+		tell_dropped(++hub->bad_lines, "message dropped: it is no JSON object", service,
+			     topic);
 	json_decref(line);
 }
+
+/* ---- losses ---- */
+
+static void arm_losses(struct hub *hub);
+
+static void report_loss(struct hub *hub, const struct loss_report *r)
+{
+	HALE_CLEANUP(cleanup_free)
+	char *message = mem_printf(r->leg == LOSS_IN ? "%s gave up %llu lines: haled did not take "
+						       "them in time"
+						     : "%s missed %llu lines or more: the replay "
+						       "ring no longer had them (bus.ring)",
+				   r->process, (unsigned long long)r->lines);
+
+	log_warn("lines were lost", KV_S("process", r->process), KV_S("leg", loss_leg_name(r->leg)),
+		 KV_I("lines", r->lines), KV_I("total", r->total));
+	hub->hooks.on_loss(hub->hooks.ctx, r->process, message,
+			   json_pack("{s:s, s:I, s:I}", "leg", loss_leg_name(r->leg), "lines",
+				     (json_int_t)r->lines, "total", (json_int_t)r->total));
+}
+
+static void on_losses_due(uv_timer_t *timer)
+{
+	struct hub *hub = timer->data;
+	struct loss_report r;
+
+	while (losses_take(hub->losses, clock_mono_ms(), &r))
+		report_loss(hub, &r);
+	arm_losses(hub);
+}
+
+static void arm_losses(struct hub *hub)
+{
+	int64_t due = losses_due(hub->losses);
+
+	if (due == INT64_MAX)
+		return;
+	due -= clock_mono_ms();
+	(void)uv_timer_start(&hub->loss_timer, on_losses_due, due > 0 ? (uint64_t)due : 0, 0);
+}
+
+static void add_loss(struct hub *hub, enum loss_leg leg, const char *process, uint64_t lines)
+{
+	losses_add(hub->losses, leg, process, lines, clock_mono_ms());
+	if (!uv_is_active((uv_handle_t *)&hub->loss_timer))
+		arm_losses(hub);
+}
+
+static void on_child_lost(void *ctx, const char *service, uint64_t lines)
+{
+	add_loss(ctx, LOSS_IN, service, lines);
+}
+
+/* ---- the pace of syncs ---- */
 
 static void on_sync_due(uv_timer_t *timer)
 {
 	struct hub *hub = timer->data;
 
-	hub->is_sync_wanted = false;
 	pub_sync(hub->pub, inbox_acks(hub->inbox));
-	(void)uv_timer_start(timer, on_sync_due, HUB_SYNC_IDLE_MS, 0);
+	pace_sync(&hub->pace, clock_mono_ms());
+	hub->is_sync_due = false;
+	(void)uv_timer_start(timer, on_sync_due, pace_wait(&hub->pace, clock_mono_ms()), 0);
 }
 
 static void want_sync(struct hub *hub)
 {
-	if (hub->is_sync_wanted)
+	int64_t now = clock_mono_ms();
+
+	pace_line(&hub->pace, now);
+	if (hub->is_sync_due)
 		return;
-	hub->is_sync_wanted = true;
-	(void)uv_timer_start(&hub->sync_timer, on_sync_due, BUS_SYNC_MS, 0);
+	hub->is_sync_due = true;
+	/* Due now is when this loop turn has ended, and with it all lines of it were sent. */
+	(void)uv_timer_start(&hub->sync_timer, on_sync_due, pace_wait(&hub->pace, now), 0);
 }
 
 static void on_frame(void *ctx, const struct frame *frame)
 {
+	static const struct inbox_ops ops = {.on_line = on_child_line, .on_lost = on_child_lost};
 	struct hub *hub = ctx;
 
-	if (inbox_accept(hub->inbox, frame, on_child_line, hub))
+	if (inbox_accept(hub->inbox, frame, &ops, hub))
 		want_sync(hub);
 }
 
@@ -153,10 +239,10 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 static int open_sockets(struct hub *hub, uv_loop_t *loop, const struct hub_home *home,
 			struct err *err)
 {
-	int rc = pub_listen(loop, home->bus, hub->epoch, hub->ring, &hub->pub, err);
+	int rc = pub_listen(loop, home->bus, home->access, hub->epoch, hub->ring, &hub->pub, err);
 
 	if (rc == 0)
-		rc = sub_listen(loop, home->results, on_frame, hub, &hub->sub, err);
+		rc = sub_listen(loop, home->results, home->access, on_frame, hub, &hub->sub, err);
 	return rc;
 }
 
@@ -202,8 +288,10 @@ int hub_open(uv_loop_t *loop, const struct hub_home *home, const struct hub_hook
 	hub->hooks = *hooks;
 	hub->ring = ring_new(home->ring_bytes);
 	hub->inbox = inbox_new();
+	hub->losses = losses_new();
 	(void)uv_timer_init(loop, &hub->sync_timer);
-	hub->sync_timer.data = hub;
+	(void)uv_timer_init(loop, &hub->loss_timer);
+	hub->sync_timer.data = hub->loss_timer.data = hub;
 	rc = open_past(hub, home, &head, err);
 	if (rc == 0)
 		rc = open_sockets(hub, loop, home, err);
@@ -212,7 +300,7 @@ int hub_open(uv_loop_t *loop, const struct hub_home *home, const struct hub_hook
 		return rc;
 	}
 	pub_continue(hub->pub, head);
-	(void)uv_timer_start(&hub->sync_timer, on_sync_due, HUB_SYNC_IDLE_MS, 0);
+	want_sync(hub);
 	*hub_r = hub;
 	return 0;
 }
@@ -226,25 +314,27 @@ int hub_hand_over(struct hub *hub, int fd, struct err *err)
 	return handover_write(fd, &h, hub->ring, hub->inbox, err);
 }
 
+void hub_resize(struct hub *hub, size_t ring_bytes)
+{
+	ring_resize(hub->ring, ring_bytes);
+}
+
 void hub_forget(struct hub *hub, const char *service, uint64_t generation)
 {
-	json_t *known = inbox_acks(hub->inbox);
-	size_t len = strlen(service);
-	const char *epoch;
-	json_t *seq;
-
-	json_object_foreach (json_object_get(known, "acks"), epoch, seq) {
-		if (strncmp(epoch, service, len) == 0 && epoch[len] == ':' &&
-		    strtoull(epoch + len + 1, NULL, 10) < generation)
-			inbox_forget(hub->inbox, epoch);
-	}
-	json_decref(known);
+	inbox_retire(hub->inbox, service, generation);
 }
 
 json_t *hub_replay(struct hub *hub, const json_t *params, json_t *(*snapshot)(void *ctx), void *ctx,
 		   struct err *err)
 {
-	return replay_answer(hub->ring, params, hub->epoch, pub_head(hub->pub), snapshot, ctx, err);
+	json_t *answer = replay_answer(hub->ring, params, hub->epoch, pub_head(hub->pub), snapshot,
+				       ctx, err);
+	const char *who;
+	uint64_t lost = answer == NULL ? 0 : replay_lost(params, answer, &who);
+
+	if (lost > 0)
+		add_loss(hub, LOSS_OUT, who, lost);
+	return answer;
 }
 
 const char *hub_epoch(const struct hub *hub)
@@ -262,31 +352,58 @@ json_t *hub_stats(const struct hub *hub)
 	const struct pub_stats *out = pub_stats_get(hub->pub);
 	const struct sub_stats *in = sub_stats_get(hub->sub);
 	const struct inbox_stats *box = inbox_stats_get(hub->inbox);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counters[] = {
+		{"published_lines", out->lines},
+		{"published_frames", out->frames},
+		{"published_bytes", out->bytes},
+		{"received_lines", box->lines},
+		{"received_duplicates", box->duplicates},
+		{"received_gaps", box->gaps},
+		{"received_late", box->late},
+		{"lost", box->skipped},
+		{"missed", losses_total(hub->losses, LOSS_OUT)},
+		{"garbage", in->garbage + hub->bad_lines},
+		{"unknown", in->unknown + hub->unknown_topics},
+		{"refused_peers", in->refused + out->refused},
+		{"refused_frames", box->refused},
+		{"reopened", in->reopened + out->reopened},
+		{"ring_bytes", ring_bytes(hub->ring)},
+		{"ring_evicted", ring_evicted(hub->ring)},
+	};
+	json_t *stats = json_object();
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "published_lines",
-			 (json_int_t)out->lines, "published_frames", (json_int_t)out->frames,
-			 "published_bytes", (json_int_t)out->bytes, "received_lines",
-			 (json_int_t)box->lines, "received_duplicates", (json_int_t)box->duplicates,
-			 "received_gaps", (json_int_t)box->gaps, "lost", (json_int_t)box->skipped,
-			 "garbage", (json_int_t)(in->garbage + hub->garbage), "ring_bytes",
-			 (json_int_t)ring_bytes(hub->ring), "ring_evicted",
-			 (json_int_t)ring_evicted(hub->ring));
+	for (size_t i = 0; i < ARRAY_LEN(counters); i++)
+		(void)json_object_set_new(stats, counters[i].name,
+					  json_integer((json_int_t)counters[i].value));
+	(void)json_object_set_new(stats, "losses", losses_encode(hub->losses));
+	return stats;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_timers_closed(uv_handle_t *handle)
 {
 	struct hub *hub = handle->data;
 
 	ring_free(hub->ring);
 	inbox_free(hub->inbox);
+	losses_free(hub->losses);
 	free(hub);
+}
+
+static void on_sync_timer_closed(uv_handle_t *handle)
+{
+	struct hub *hub = handle->data;
+
+	uv_close((uv_handle_t *)&hub->loss_timer, on_timers_closed);
 }
 
 static void on_pub_closed(void *ctx)
 {
 	struct hub *hub = ctx;
 
-	uv_close((uv_handle_t *)&hub->sync_timer, on_timer_closed);
+	uv_close((uv_handle_t *)&hub->sync_timer, on_sync_timer_closed);
 }
 
 static void on_sub_closed(void *ctx)
@@ -304,6 +421,7 @@ void hub_close(struct hub *hub)
 	if (hub == NULL)
 		return;
 	(void)uv_timer_stop(&hub->sync_timer);
+	(void)uv_timer_stop(&hub->loss_timer);
 	journal_close(hub->journal);
 	hub->journal = NULL;
 	if (hub->sub != NULL)

@@ -7,7 +7,9 @@
  *  - Lines before it are repeats and ignored.
  *  - A frame that begins behind it is refused and counted: the child sends again what is missing,
  *    because it was never acknowledged.
- *  - A skip marker (frame.h) moves it forward: what lies between will never come.
+ *  - A skip marker (frame.h) moves it forward: what lies between will never come, and is counted.
+ *  - Frames of a generation that was retired are refused: what a child that is dead and forgotten
+ *    sent last would otherwise be taken for a new one's first.
  *
  * Loop: any thread, one at a time. The callback must not call back into the inbox.
  */
@@ -22,7 +24,7 @@
 #include <stdint.h>
 
 /* Epochs at once. One per running child is needed; beyond this something is broken or hostile, and
- * new ones are refused. */
+ * new ones are refused. As many retired services are remembered. */
 #define INBOX_EPOCHS_MAX 1024
 
 struct inbox;
@@ -32,24 +34,30 @@ struct inbox_stats {
 	uint64_t duplicates; /* lines ignored, they had come before */
 	uint64_t gaps;       /* frames refused, something before them is missing */
 	uint64_t skipped;    /* lines which the child gave up */
-	uint64_t refused;    /* frames of one epoch too many */
+	uint64_t refused;    /* frames of one epoch too many, or of none that a child may have */
+	uint64_t late;       /* frames of retired generations */
 };
 
-/* line is not NUL-terminated and borrowed for the call. */
-typedef void (*inbox_line_fn)(void *ctx, const char *epoch, const char *topic, uint64_t seq,
-			      const char *line, size_t len);
+struct inbox_ops {
+	/* line is not NUL-terminated and borrowed for the call. */
+	void (*on_line)(void *ctx, const char *service, uint64_t generation, const char *topic,
+			uint64_t seq, const char *line, size_t len);
+	/* The child gave up so many lines. May be NULL. */
+	void (*on_lost)(void *ctx, const char *service, uint64_t lines);
+};
 
 struct inbox *inbox_new(void);
 void inbox_free(struct inbox *i);
 /* True if the acknowledgement for this epoch has changed or must be repeated (the child repeats
- * itself, so it has not heard): a sync is due within BUS_SYNC_MS (pub.h). */
-bool inbox_accept(struct inbox *i, const struct frame *f, inbox_line_fn on_line, void *ctx);
+ * itself, so it has not heard): a sync is due (pace.h). */
+bool inbox_accept(struct inbox *i, const struct frame *f, const struct inbox_ops *ops, void *ctx);
 /* {"acks": {epoch: newest seq accepted}}; new reference. For pub_sync(). */
 json_t *inbox_acks(const struct inbox *i);
-/* Takes up where another inbox was that said `acks` (inbox_acks). Only what is new to this one. */
+/* What a former inbox acknowledged ("acks" as above), for children that outlived it. */
 void inbox_restore(struct inbox *i, const json_t *acks);
-/* The child of this epoch has ended and will send nothing more. */
-void inbox_forget(struct inbox *i, const char *epoch);
+/* The service's generations below this one have ended. A lower number than before takes back what
+ * was said then: its generations begin anew. */
+void inbox_retire(struct inbox *i, const char *service, uint64_t generation);
 const struct inbox_stats *inbox_stats_get(const struct inbox *i);
 
 #endif

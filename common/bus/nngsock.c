@@ -22,7 +22,6 @@
 #define RECONNECT_MAX_MS   100
 /* sun_path less its NUL. */
 #define PATH_MAX_BYTES     (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
-#define SOCKET_MODE        0600
 /* How long a listener already there may take to answer; it is asked once, when a process starts. */
 #define PROBE_MS           500
 /* A deaf listener is found within two of these. The look itself takes some 5 us. */
@@ -153,6 +152,17 @@ static void tell_loop(struct nngsock *ns)
 		(void)uv_async_send(&ns->wake);
 }
 
+static const char *path_of(const struct nngsock *ns)
+{
+	return ns->url + strlen("ipc://");
+}
+
+static bool is_welcome(const struct nngsock *ns, uid_t peer)
+{
+	return ns->is_listener ? bus_access_lets(&ns->access, peer, geteuid())
+			       : bus_access_believes(path_of(ns), peer, geteuid());
+}
+
 /* nng's thread. */
 static void on_pipe_add_pre(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 {
@@ -162,7 +172,7 @@ static void on_pipe_add_pre(nng_pipe pipe, nng_pipe_ev ev, void *arg)
 	(void)ev;
 	atomic_fetch_add(&ns->pipes, 1);
 	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0 ||
-	    (uid != 0 && uid != (uint64_t)geteuid()))
+	    !is_welcome(ns, (uid_t)uid))
 		atomic_fetch_add(&ns->refused, 1);
 	else if (!atomic_load(&ns->is_closing))
 		return;
@@ -239,21 +249,18 @@ static int subscribe(nng_socket s, const char *prefix)
 	return nng_socket_set(s, NNG_OPT_SUB_SUBSCRIBE, prefix, strlen(prefix));
 }
 
-static const char *path_of(const struct nngsock *ns)
-{
-	return ns->url + strlen("ipc://");
-}
-
 static int start_listener(struct nngsock *ns)
 {
-	int rv;
+	int rv, sys;
 
 	rv = nng_listener_create(&ns->listener, ns->socket, ns->url);
 	if (rv != 0)
 		return rv;
-	rv = nng_listener_set_int(ns->listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
+	rv = nng_listener_set_int(ns->listener, NNG_OPT_IPC_PERMISSIONS, BUS_ACCESS_MODE);
 	if (rv == 0)
 		rv = nng_listener_start(ns->listener, 0);
+	if (rv == 0 && (sys = bus_access_apply(&ns->access, path_of(ns))) < 0)
+		rv = NNG_ESYSERR | -sys;
 	if (rv != 0)
 		(void)nng_listener_close(ns->listener);
 	ns->is_listening = rv == 0;
@@ -527,13 +534,15 @@ static int finish_open(struct nngsock *ns, uv_loop_t *loop, int rv, const char *
 }
 
 int nngsock_listen(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
-		   size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err)
+		   const struct bus_access *access, size_t recv_max_bytes,
+		   const struct nngsock_ops *ops, struct err *err)
 {
 	int rv;
 
 	rv = open_socket(ns, kind, recv_max_bytes, ops, path, err);
 	if (rv < 0)
 		return rv;
+	ns->access = bus_access_of(access);
 	rv = check_in_the_way(path, err);
 	if (rv < 0) {
 		(void)nng_close(ns->socket);

@@ -24,6 +24,7 @@
 #define HALE_BUS_NNGSOCK_H
 
 #include "base/err.h"
+#include "bus/access.h"
 
 #include <nng/nng.h>
 #include <stdatomic.h>
@@ -61,7 +62,8 @@ struct nngsock {
 	unsigned quiet;    /* of these, the last ones that found no connection */
 	nng_dialer dialer;
 	unsigned idle; /* looks at an unconnected dialer that found no try */
-	/* Listeners only: the guard. */
+	/* Listeners only: who may connect, and the guard. */
+	struct bus_access access;
 	bool is_listener;
 	nng_listener listener;
 	bool is_listening; /* false: opening anew failed, to be tried again */
@@ -83,7 +85,8 @@ struct nngsock {
 /* -ENAMETOOLONG, -EADDRINUSE, -ENOENT (no such directory), -EEXIST (something that is no socket
  * stands at path; nng would delete it), or what the system said. */
 int nngsock_listen(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
-		   size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err);
+		   const struct bus_access *access, size_t recv_max_bytes,
+		   const struct nngsock_ops *ops, struct err *err);
 /* Succeeds without a listener; connects when there is one, and again when it comes back. */
 int nngsock_dial(struct nngsock *ns, uv_loop_t *loop, enum nngsock_kind kind, const char *path,
 		 size_t recv_max_bytes, const struct nngsock_ops *ops, struct err *err);

@@ -242,14 +242,14 @@ static void init_handles(struct pub *p, uv_loop_t *loop)
 	p->prepare.data = p->check.data = p->timer.data = p;
 }
 
-int pub_listen(uv_loop_t *loop, const char *path, const char *epoch, struct ring *ring,
-	       struct pub **pub_r, struct err *err)
+int pub_listen(uv_loop_t *loop, const char *path, const struct bus_access *access,
+	       const char *epoch, struct ring *ring, struct pub **pub_r, struct err *err)
 {
 	struct pub *p = pub_new(epoch, ring);
 	const struct nngsock_ops ops = {.ctx = p};
 	int rv;
 
-	rv = nngsock_listen(&p->sock, loop, NNGSOCK_PUB, path, FRAME_MAX_BYTES, &ops, err);
+	rv = nngsock_listen(&p->sock, loop, NNGSOCK_PUB, path, access, FRAME_MAX_BYTES, &ops, err);
 	if (rv < 0) {
 		free(p);
 		return rv;
@@ -401,7 +401,11 @@ uint64_t pub_unacked(const struct pub *p)
 
 const struct pub_stats *pub_stats_get(const struct pub *p)
 {
-	((struct pub *)p)->stats.pending = p->outbox.n;
+	struct pub *own = (struct pub *)(uintptr_t)p;
+
+	own->stats.pending = p->outbox.n;
+	own->stats.refused = atomic_load(&own->sock.refused);
+	own->stats.reopened = p->sock.reopened;
 	return &p->stats;
 }
 

@@ -20,6 +20,7 @@
 #define HALE_BUS_PUB_H
 
 #include "base/err.h"
+#include "bus/access.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -28,11 +29,9 @@
 
 /* The largest nng allows (measured); PUB drops silently beyond it. */
 #define BUS_BUFFER_MESSAGES 8192
-/* Without progress for so long, a child sends again. */
+/* Without progress for so long, a child sends again. haled must therefore publish a sync well
+ * within this time after it accepted a line (pace.h). */
 #define PUB_RESEND_MS       500
-/* haled must therefore publish a sync within this time after it accepted a line (inbox.h), and
- * about once a second anyway: that is how a subscriber learns of a lost last frame (feed.h). */
-#define BUS_SYNC_MS         100
 
 struct pub;
 struct ring;
@@ -41,14 +40,17 @@ struct pub_stats {
 	uint64_t lines;  /* handed in */
 	uint64_t frames; /* sent, repeats included */
 	uint64_t bytes;
-	uint64_t dropped; /* lines dropped at the outbox limit */
-	uint64_t resent;  /* lines sent again */
-	uint64_t pending; /* lines in the outbox */
+	uint64_t dropped;  /* lines dropped at the outbox limit */
+	uint64_t resent;   /* lines sent again */
+	uint64_t pending;  /* lines in the outbox */
+	uint64_t refused;  /* peers without access */
+	uint64_t reopened; /* endpoints made anew because nng's had gone deaf (nngsock.h) */
 };
 
-/* epoch: see frame.h. ring may be NULL; it is borrowed and gets every line. */
-int pub_listen(uv_loop_t *loop, const char *path, const char *epoch, struct ring *ring,
-	       struct pub **pub_r, struct err *err);
+/* access: NULL for the owner alone (access.h). epoch: see frame.h. ring may be NULL; it is borrowed
+ * and gets every line. */
+int pub_listen(uv_loop_t *loop, const char *path, const struct bus_access *access,
+	       const char *epoch, struct ring *ring, struct pub **pub_r, struct err *err);
 int pub_dial(uv_loop_t *loop, const char *path, const char *epoch, size_t outbox_bytes,
 	     struct pub **pub_r, struct err *err);
 /* haled after an exec of its own: the next line follows this seq of the same epoch. */

@@ -2,6 +2,10 @@
 #include "bus/replay.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "bus/losses.h"
 
 json_t *replay_answer(const struct ring *r, const json_t *params, const char *epoch, uint64_t head,
 		      json_t *(*snapshot)(void *ctx), void *ctx, struct err *err)
@@ -27,4 +31,23 @@ json_t *replay_answer(const struct ring *r, const json_t *params, const char *ep
 				 "epoch", epoch, "head", (json_int_t)head);
 	return json_pack("{s:o, s:s, s:I}", "snapshot", snapshot(ctx), "epoch", epoch, "head",
 			 (json_int_t)head);
+}
+
+uint64_t replay_lost(const json_t *params, const json_t *answer, const char **who_r)
+{
+	const char *from = json_string_value(json_object_get(params, "epoch"));
+	const char *epoch = json_string_value(json_object_get(answer, "epoch"));
+	const char *name = json_string_value(json_object_get(params, "name"));
+	json_int_t after = json_integer_value(json_object_get(params, "after"));
+	json_int_t head = json_integer_value(json_object_get(answer, "head"));
+
+	/* Who has no cursor yet, or asks for no lines, misses none. */
+	if (json_object_get(answer, "snapshot") == NULL || from == NULL || from[0] == '\0' ||
+	    json_is_true(json_object_get(params, "snapshot")))
+		return 0;
+	*who_r = name != NULL ? name : LOSSES_OTHER;
+	/* Of another start of haled only this one's lines can be counted. */
+	if (strcmp(from, epoch) == 0 && after <= head)
+		head -= after;
+	return (uint64_t)HALE_MAX(head, (json_int_t)1);
 }

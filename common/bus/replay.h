@@ -16,9 +16,14 @@
  * little enough that no loop turn becomes long. */
 #define REPLAY_ANSWER_BYTES (1u << 20)
 
-/* Parameters: {"epoch": text or null, "after": seq, "snapshot": true to be given one in any case}.
- * epoch and head are haled's own and pub_head(). `snapshot` makes the status object (new reference)
- * when one is needed. New reference, or NULL with err: answer COMMAND_E_PARAMS. */
+/* Parameters: {"epoch": text or null, "after": seq, "snapshot": true to be given one in any case,
+ * "name": who asks}. epoch and head are haled's own and pub_head(). `snapshot` makes the status
+ * object (new reference) when one is needed. New reference, or NULL with err: answer
+ * COMMAND_E_PARAMS. */
+/* If the answer stands in for lines that the asker had a right to, how many those are: what is
+ * known of them, at least one. 0: it is no loss. *who_r is the name, or "other"; borrowed from
+ * params. */
+uint64_t replay_lost(const json_t *params, const json_t *answer, const char **who_r);
 json_t *replay_answer(const struct ring *r, const json_t *params, const char *epoch, uint64_t head,
 		      json_t *(*snapshot)(void *ctx), void *ctx, struct err *err);
 

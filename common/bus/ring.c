@@ -179,6 +179,32 @@ void ring_each(const struct ring *r,
 	}
 }
 
+/* The table itself shrinks, too: it may have grown for very many lines. */
+static void shrink(struct ring *r)
+{
+	size_t cap = r->cap;
+	struct ring_entry **v;
+
+	while (cap > FIRST_CAP && r->n <= cap / 4)
+		cap /= 2;
+	if (cap == r->cap)
+		return;
+	v = mem_array(cap, sizeof(struct ring_entry *));
+	for (size_t i = 0; i < r->n; i++)
+		v[(r->base + i) & (cap - 1)] = *slot(r, r->base + i);
+	free(r->v);
+	r->v = v;
+	r->cap = cap;
+}
+
+void ring_resize(struct ring *r, size_t max_bytes)
+{
+	r->max_bytes = max_bytes;
+	while (r->n > 0 && r->bytes > max_bytes)
+		evict(r);
+	shrink(r);
+}
+
 size_t ring_bytes(const struct ring *r)
 {
 	return r->bytes;

@@ -24,6 +24,8 @@ void ring_each(const struct ring *r,
 	       void (*on_line)(void *ctx, const char *epoch, uint64_t seq, const char *topic,
 			       const char *line, size_t len),
 	       void *ctx);
+/* A new bound, in force at once. */
+void ring_resize(struct ring *r, size_t max_bytes);
 size_t ring_bytes(const struct ring *r);
 uint64_t ring_evicted(const struct ring *r);
 

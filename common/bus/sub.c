@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bus/sub.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ struct sub {
 	struct nngsock sock;
 	sub_frame_fn on_frame;
 	void *ctx;
+	void (*on_connect)(void *ctx);
+	uint64_t added_seen; /* connections known */
 	struct sub_stats stats;
 	bool is_closing;
 	void (*on_closed)(void *ctx);
@@ -24,9 +27,11 @@ struct sub {
 static void take_message(struct sub *s, nng_msg *msg)
 {
 	struct frame frame;
+	int rc = frame_parse(nng_msg_body(msg), nng_msg_len(msg), &frame);
 
-	if (frame_parse(nng_msg_body(msg), nng_msg_len(msg), &frame) < 0) {
-		s->stats.garbage++;
+	if (rc < 0) {
+		s->stats.unknown += rc == -EPROTONOSUPPORT;
+		s->stats.garbage += rc != -EPROTONOSUPPORT;
 		return;
 	}
 	s->stats.frames++;
@@ -48,6 +53,23 @@ static void on_readable(void *ctx)
 	}
 }
 
+static void on_wake(void *ctx)
+{
+	struct sub *s = ctx;
+	uint64_t added = atomic_load(&s->sock.added);
+
+	if (added == s->added_seen || s->is_closing)
+		return;
+	s->added_seen = added;
+	if (s->on_connect != NULL)
+		s->on_connect(s->ctx);
+}
+
+void sub_on_connect(struct sub *s, void (*on_connect)(void *ctx))
+{
+	s->on_connect = on_connect;
+}
+
 static struct sub *sub_new(sub_frame_fn on_frame, void *ctx)
 {
 	struct sub *s = mem_alloc(sizeof(*s));
@@ -57,14 +79,14 @@ static struct sub *sub_new(sub_frame_fn on_frame, void *ctx)
 	return s;
 }
 
-int sub_listen(uv_loop_t *loop, const char *path, sub_frame_fn on_frame, void *ctx,
-	       struct sub **sub_r, struct err *err)
+int sub_listen(uv_loop_t *loop, const char *path, const struct bus_access *access,
+	       sub_frame_fn on_frame, void *ctx, struct sub **sub_r, struct err *err)
 {
 	struct sub *s = sub_new(on_frame, ctx);
 	const struct nngsock_ops ops = {.on_readable = on_readable, .ctx = s};
 	int rv;
 
-	rv = nngsock_listen(&s->sock, loop, NNGSOCK_SUB, path, FRAME_MAX_BYTES, &ops, err);
+	rv = nngsock_listen(&s->sock, loop, NNGSOCK_SUB, path, access, FRAME_MAX_BYTES, &ops, err);
 	if (rv < 0) {
 		free(s);
 		return rv;
@@ -78,8 +100,10 @@ int sub_dial_topic(uv_loop_t *loop, const char *path, const char *topic, sub_fra
 {
 	struct sub *s = sub_new(on_frame, ctx);
 	char prefix[FRAME_TOPIC_MAX + 1];
-	const struct nngsock_ops ops = {
-		.on_readable = on_readable, .ctx = s, .prefix = topic == NULL ? NULL : prefix};
+	const struct nngsock_ops ops = {.on_readable = on_readable,
+					.on_wake = on_wake,
+					.ctx = s,
+					.prefix = topic == NULL ? NULL : prefix};
 	int rv;
 
 	/* With the blank, because "health" alone would also be the beginning of "healthy". */
@@ -104,6 +128,7 @@ const struct sub_stats *sub_stats_get(const struct sub *s)
 	struct sub *own = (struct sub *)(uintptr_t)s;
 
 	own->stats.refused = atomic_load(&own->sock.refused);
+	own->stats.reopened = s->sock.reopened;
 	return &s->stats;
 }
 

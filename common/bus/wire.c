@@ -12,8 +12,6 @@
 #include "base/mem.h"
 #include "bus/nngsock.h"
 
-#define SOCKET_MODE 0600
-
 struct write {
 	uv_write_t request;
 	struct wire *wire;
@@ -196,7 +194,7 @@ static int clear_path(const char *path, struct err *err)
 	return 0;
 }
 
-int wire_bind(uv_pipe_t *pipe, const char *path, struct err *err)
+int wire_bind(uv_pipe_t *pipe, const char *path, const struct bus_access *access, struct err *err)
 {
 	int rc = nngsock_path_check(path, err);
 
@@ -206,12 +204,12 @@ int wire_bind(uv_pipe_t *pipe, const char *path, struct err *err)
 		return rc;
 	rc = uv_pipe_bind(pipe, path);
 	/* Nobody can connect before it listens, so there is no moment with a wider mode. */
-	if (rc == 0 && chmod(path, SOCKET_MODE) < 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = bus_access_apply(access, path);
 	return rc < 0 ? err_errno(err, rc, "cannot listen at %s", path) : 0;
 }
 
-bool wire_is_peer_trusted(const uv_pipe_t *pipe)
+uid_t wire_peer(const uv_pipe_t *pipe)
 {
 	struct ucred peer = {0};
 	socklen_t len = sizeof(peer);
@@ -219,6 +217,6 @@ bool wire_is_peer_trusted(const uv_pipe_t *pipe)
 
 	if (uv_fileno((const uv_handle_t *)pipe, &fd) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
+		return (uid_t)-1;
+	return peer.uid;
 }

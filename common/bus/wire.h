@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "bus/access.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,11 +45,11 @@ void wire_send(struct wire *w, const char *text, size_t len);
 void wire_finish(struct wire *w); /* close when written */
 void wire_close(struct wire *w);  /* now; more than once is fine */
 
-/* A listening socket at path, mode 0600. What stands there must be a socket nobody listens at. */
-int wire_bind(uv_pipe_t *pipe, const char *path, struct err *err);
+/* A listening socket at path. What stands there must be a socket nobody listens at. */
+int wire_bind(uv_pipe_t *pipe, const char *path, const struct bus_access *access, struct err *err);
 /* Whether somebody listens at path: 0, -ENOENT, -ECONNREFUSED, other negative errno. */
 int wire_probe(const char *path);
-/* The peer is of this process's user, or root. */
-bool wire_is_peer_trusted(const uv_pipe_t *pipe);
+/* The user at the other end; -1 as none. */
+uid_t wire_peer(const uv_pipe_t *pipe);
 
 #endif

@@ -50,6 +50,21 @@ static int take_number(const char **p, const char *stop, uint64_t max, uint64_t 
 	return *p == start ? -EINVAL : 0;
 }
 
+/* What follows the four words: nothing, or the version and whatever it brings along. */
+static int parse_version(const char *p, const char *stop)
+{
+	uint64_t version;
+
+	if (p == stop)
+		return 0;
+	if (stop - p < 3 || *p++ != ' ' || *p++ != 'v' ||
+	    take_number(&p, stop, UINT32_MAX, &version) < 0 || (p < stop && *p != ' '))
+		return -EINVAL;
+	if (version > FRAME_VERSION)
+		return -EPROTONOSUPPORT;
+	return version == FRAME_VERSION && p == stop ? 0 : -EINVAL;
+}
+
 static int parse_header(const char *p, const char *stop, struct frame *f)
 {
 	uint64_t count;
@@ -57,13 +72,13 @@ static int parse_header(const char *p, const char *stop, struct frame *f)
 	if (take_word(&p, stop, is_topic_char, f->topic, sizeof(f->topic)) < 0 ||
 	    take_word(&p, stop, is_epoch_char, f->epoch, sizeof(f->epoch)) < 0 ||
 	    take_number(&p, stop, UINT64_MAX, &f->first_seq) < 0 || p == stop || *p++ != ' ' ||
-	    take_number(&p, stop, UINT32_MAX, &count) < 0 || p != stop)
+	    take_number(&p, stop, UINT32_MAX, &count) < 0)
 		return -EINVAL;
 	/* A number past the end would make the receiver's "next expected" wrap to zero. */
 	if (f->first_seq > UINT64_MAX - count)
 		return -EINVAL;
 	f->count = (uint32_t)count;
-	return 0;
+	return parse_version(p, stop);
 }
 
 static uint64_t count_newlines(const char *p, size_t len)
@@ -82,12 +97,16 @@ int frame_parse(const char *data, size_t len, struct frame *f_r)
 {
 	struct frame f = {0};
 	const char *nl;
+	int rc;
 
 	if (len == 0 || len > FRAME_MAX_BYTES)
 		return -EINVAL;
 	nl = memchr(data, '\n', len);
-	if (nl == NULL || parse_header(data, nl, &f) < 0)
-		return -EINVAL;
+	rc = nl == NULL ? -EINVAL : parse_header(data, nl, &f);
+	if (rc == -EPROTONOSUPPORT)
+		*f_r = f;
+	if (rc < 0)
+		return rc;
 	f.lines = nl + 1;
 	f.lines_len = len - (size_t)(f.lines - data);
 	if (f.lines_len > 0 && data[len - 1] != '\n')

@@ -9,7 +9,12 @@
  * {"acks": {"<service>:<generation>": seq}}.
  * From a child, "sync" with count 0 is a skip marker: nothing before first-seq will come any more
  * (the outbox was full, or it was acknowledged), and the receiver goes on from there.
- * Also the names of the topics, sockets and of the process states, which all processes share.
+ *
+ * Versions. A header of four words is version 1; every later version writes itself as a fifth word,
+ * "v2", behind which others may follow. The first four words mean the same in all versions, so that
+ * who cannot read the lines still knows which ones it has missed. What to do with what one does not
+ * know: a version, the frame is counted and dropped; a topic, its lines are passed over but their
+ * numbers count; a member of a line, it is ignored.
  */
 #ifndef HALE_MODEL_FRAME_H
 #define HALE_MODEL_FRAME_H
@@ -37,6 +42,8 @@
 #define FRAME_EPOCH_MAX   64
 /* A frame is flushed before it grows beyond this; a single longer line travels alone. */
 #define FRAME_FLUSH_BYTES 65536
+/* The newest version this code reads and writes. */
+#define FRAME_VERSION     1
 /* Nothing longer is accepted from the bus: a full result of the largest check is far below. */
 #define FRAME_MAX_BYTES   (4u << 20)
 
@@ -49,7 +56,8 @@ struct frame {
 	size_t lines_len;
 };
 
-/* -EINVAL for anything that is not a frame (counts that do not match included). */
+/* -EINVAL for anything that is not a frame (counts that do not match included).
+ * -EPROTONOSUPPORT for a frame of a later version: f_r holds its first four words and no lines. */
 int frame_parse(const char *data, size_t len, struct frame *f_r);
 /* Appends header and lines to out. `lines` are count lines with their newlines. */
 void frame_format(struct str *out, const char *topic, const char *epoch, uint64_t first_seq,

@@ -92,7 +92,11 @@ int service_feed_open(struct service *s, enum feed_start from, const struct feed
 	HALE_ASSERT(s->ops->has_feed && s->feed == NULL);
 	s->feed_ops = ops;
 	s->feed_ctx = ctx;
-	return feed_open(&s->loop, s->run_dir, from, cursor, &feed_relay, s, &s->feed, err);
+	return feed_open(
+		&s->loop,
+		&(struct feed_plan){
+			.run_dir = s->run_dir, .name = s->name, .start = from, .cursor = cursor},
+		&feed_relay, s, &s->feed, err);
 }
 
 /* ---- Publishing and calling ---- */
@@ -140,7 +144,8 @@ int service_bus_open(struct service *s, struct err *err)
 	rc = pub_dial(&s->loop, results, s->epoch, OUTBOX_BYTES, &s->pub, err);
 	if (rc == 0 && !s->ops->has_feed)
 		rc = sub_dial_topic(&s->loop, bus, TOPIC_SYNC, on_sync_frame, s, &s->sync, err);
-	return rc < 0 ? rc : command_listen(&s->loop, commands, s->methods, s, &s->server, err);
+	return rc < 0 ? rc
+		      : command_listen(&s->loop, commands, NULL, s->methods, s, &s->server, err);
 }
 
 void service_bus_close(struct service *s)

@@ -109,7 +109,8 @@ static int teardown(void **state)
 
 static void serve(struct fixture *f)
 {
-	assert_int_equal(command_listen(&f->h.loop, f->h.path, methods, f, &f->server, NULL), 0);
+	assert_int_equal(command_listen(&f->h.loop, f->h.path, NULL, methods, f, &f->server, NULL),
+			 0);
 }
 
 static void open_client(struct fixture *f)
@@ -584,7 +585,8 @@ static void start_server_thread(struct server_thread *t, struct fixture *f)
 	assert_int_equal(uv_async_init(&t->loop, &t->stop, on_stop), 0);
 	t->stop.data = t;
 	assert_int_equal(uv_sem_init(&t->is_ready, 0), 0);
-	assert_int_equal(command_listen(&t->loop, f->h.path, methods, f, &t->server, NULL), 0);
+	assert_int_equal(command_listen(&t->loop, f->h.path, NULL, methods, f, &t->server, NULL),
+			 0);
 	assert_int_equal(uv_thread_create(&t->thread, run_server, t), 0);
 	uv_sem_wait(&t->is_ready);
 }

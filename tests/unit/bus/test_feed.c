@@ -24,7 +24,8 @@ struct fixture {
 	struct pub *pub;
 	struct command_server *server;
 	unsigned replays;
-	unsigned failures_left; /* replays to be answered by an error */
+	unsigned failures_left;  /* replays to be answered by an error */
+	bool is_from_the_future; /* the first frame of a replay is of a version to come */
 	int64_t published;
 	/* the subscriber */
 	struct feed *feed;
@@ -44,6 +45,18 @@ static json_t *snapshot(void *ctx)
 	return json_pack("{s:I}", "next", (json_int_t)f->published);
 }
 
+static void age_first_frame(json_t *frames)
+{
+	const char *text = json_string_value(json_array_get(frames, 0));
+	HALE_CLEANUP(str_done) struct str out = {0};
+
+	if (text == NULL)
+		return;
+	str_addn(&out, text, strcspn(text, "\n"));
+	str_add(&out, " v2 and more\nlines that only it can read");
+	(void)json_array_set_new(frames, 0, json_string(str_text(&out)));
+}
+
 static void method_replay(void *ctx, struct command_request *rq, const json_t *params)
 {
 	struct fixture *f = ctx;
@@ -57,6 +70,8 @@ static void method_replay(void *ctx, struct command_request *rq, const json_t *p
 		return;
 	}
 	answer = replay_answer(f->ring, params, f->epoch, pub_head(f->pub), snapshot, f, &err);
+	if (f->is_from_the_future)
+		age_first_frame(json_object_get(answer, "frames"));
 	if (answer != NULL)
 		command_reply(rq, answer);
 	else
@@ -73,8 +88,8 @@ static void start_haled(struct fixture *f, const char *epoch)
 	struct err err = {.text = ""};
 
 	strcpy(f->epoch, epoch);
-	if (pub_listen(&f->h.loop, f->bus_path, epoch, f->ring, &f->pub, &err) != 0 ||
-	    command_listen(&f->h.loop, f->command_path, methods, f, &f->server, &err) != 0)
+	if (pub_listen(&f->h.loop, f->bus_path, NULL, epoch, f->ring, &f->pub, &err) != 0 ||
+	    command_listen(&f->h.loop, f->command_path, NULL, methods, f, &f->server, &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -153,7 +168,9 @@ static void follow(struct fixture *f, enum feed_start start, const struct feed_c
 {
 	struct err err = {.text = ""};
 
-	if (feed_open(&f->h.loop, f->h.dir, start, cursor, &ops, f, &f->feed, &err) != 0)
+	if (feed_open(&f->h.loop,
+		      &(struct feed_plan){.run_dir = f->h.dir, .start = start, .cursor = cursor},
+		      &ops, f, &f->feed, &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -331,7 +348,8 @@ static void what_the_ring_has_lost_is_stood_in_for_by_a_snapshot(void **state)
 	follow(f, FEED_FROM_CURSOR, &cursor);
 	until_lines(f, 5000);
 	assert_int_equal(f->snapshots, 1);
-	assert_int_equal(feed_stats_get(f->feed)->lost, 1);
+	assert_int_equal(feed_stats_get(f->feed)->snapshots, 1);
+	assert_int_equal(feed_stats_get(f->feed)->lost, 4997);
 	publish(f, 10);
 	until_all_with_syncs(f);
 	assert_int_equal(feed_stats_get(f->feed)->lines, 10);
@@ -412,11 +430,48 @@ static void a_new_haled_without_a_journal_sends_a_snapshot(void **state)
 	publish(f, 10);
 	until_all_with_syncs(f);
 	assert_int_equal(f->snapshots, 1);
-	assert_int_equal(feed_stats_get(f->feed)->lost, 1);
+	assert_int_equal(feed_stats_get(f->feed)->snapshots, 1);
+	assert_int_equal(feed_stats_get(f->feed)->lost, 10); /* that much is known */
 	publish(f, 5);
 	until_all_with_syncs(f);
 	assert_string_equal(f->now_cursor.epoch, "e2");
 	assert_int_equal(f->now_cursor.seq, 15);
+}
+
+/* As at an upgrade of haled: the same epoch goes on, and for a moment nobody is connected. No sync
+ * frame tells of the lines. */
+static void what_was_sent_before_a_connection_was_made_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	start_haled(f, "e1");
+	follow(f, FEED_FROM_CURSOR, NULL);
+	publish(f, 100);
+	until_lines(f, 100);
+	stop_haled(f);
+	start_haled(f, "e1");
+	pub_continue(f->pub, 100);
+	publish(f, 50);
+	pub_flush(f->pub);
+	until_lines(f, 150);
+	assert_int_equal(feed_stats_get(f->feed)->lines, 150);
+	assert_int_equal(feed_stats_get(f->feed)->lost, 0);
+}
+
+static void frames_of_a_later_version_are_counted_and_passed_over(void **state)
+{
+	struct fixture *f = *state;
+
+	f->is_from_the_future = true;
+	start_haled(f, "e1");
+	publish(f, 6); /* a frame of six, and the seventh is of another topic */
+	publish(f, 4);
+	f->expected = 6;
+	follow(f, FEED_FROM_CURSOR, NULL);
+	until_lines(f, 10);
+	assert_int_equal(feed_stats_get(f->feed)->unknown, 6);
+	assert_int_equal(feed_stats_get(f->feed)->lines, 4);
+	assert_int_equal(feed_cursor_get(f->feed)->seq, 10);
 }
 
 static void a_replay_that_fails_is_asked_for_again(void **state)
@@ -469,6 +524,8 @@ int main(void)
 		T(from_now_brings_nothing_older),
 		T(a_new_haled_with_a_journal_loses_nothing),
 		T(a_new_haled_without_a_journal_sends_a_snapshot),
+		T(what_was_sent_before_a_connection_was_made_is_asked_for),
+		T(frames_of_a_later_version_are_counted_and_passed_over),
 		T(a_replay_that_fails_is_asked_for_again),
 		T(a_feed_opened_before_haled_waits_for_it),
 		T(a_feed_may_be_closed_from_its_own_callback),

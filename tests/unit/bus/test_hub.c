@@ -37,6 +37,17 @@ static void on_line(void *ctx, const char *service, uint64_t generation, const c
 		 (long long)json_integer_value(json_object_get(line, "n")));
 }
 
+static void on_loss(void *ctx, const char *process, const char *message, json_t *details)
+{
+	struct fixture *f = ctx;
+
+	assert_non_null(strstr(message, process));
+	str_addf(&f->heard, "%s %s %lld ", process,
+		 json_string_value(json_object_get(details, "leg")),
+		 (long long)json_integer_value(json_object_get(details, "lines")));
+	json_decref(details);
+}
+
 static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *topic,
 		      const json_t *line, const json_t *save)
 {
@@ -52,7 +63,8 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 
 static void open_hub_with(struct fixture *f, const char *handover, size_t len)
 {
-	struct hub_hooks hooks = {.on_line = on_line, .on_record = on_record, .ctx = f};
+	struct hub_hooks hooks = {
+		.on_line = on_line, .on_loss = on_loss, .on_record = on_record, .ctx = f};
 	HALE_CLEANUP(cleanup_free) char *bus = path_join(f->h.dir, "bus.ipc");
 	HALE_CLEANUP(cleanup_free) char *results = path_join(f->h.dir, "results.ipc");
 	struct hub_home home = {.bus = bus,
@@ -322,6 +334,7 @@ static void a_process_that_comes_back_begins_at_one_again(void **state)
 	hang_up(f, p);
 	/* A reload took it away, and another one brings it back. */
 	hub_forget(f->hub, "check.x", UINT64_MAX);
+	hub_forget(f->hub, "check.x", 0);
 	p = dial(f, "check.x:1");
 	say(p, 3);
 	until_heard(f, "check.x:1=1 check.x:1=2 check.x:1=3 ");
@@ -343,6 +356,69 @@ static void what_a_child_repeats_after_an_exec_is_not_taken_twice(void **state)
 	say(p, 2);
 	say(p, 3);
 	until_heard(f, "check.x:1=1 check.x:1=2 check.x:1=3 ");
+	hang_up(f, p);
+}
+
+static json_int_t stat_of(struct fixture *f, const char *name)
+{
+	json_t *stats = hub_stats(f->hub);
+	json_int_t value = json_integer_value(json_object_get(stats, name));
+
+	assert_non_null(json_object_get(stats, name));
+	json_decref(stats);
+	return value;
+}
+
+static bool is_loss_heard(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	return strstr(str_text(&f->heard), "check.x in ") != NULL;
+}
+
+/* Its outbox holds a few lines of fifty when it connects. */
+static void what_a_child_gives_up_is_told_once_and_counted(void **state)
+{
+	struct fixture *f = *state;
+	HALE_CLEANUP(cleanup_free) char *path = path_join(f->h.dir, "results.ipc");
+	struct err err;
+	struct pub *p;
+
+	assert_int_equal(pub_dial(&f->h.loop, path, "check.x:1", 400, &p, &err), 0);
+	for (int n = 1; n <= 50; n++)
+		say(p, n);
+	assert_true(pub_stats_get(p)->dropped > 40);
+	harness_until(&f->h, is_loss_heard, f);
+	assert_int_equal(stat_of(f, "lost"), pub_stats_get(p)->dropped);
+	hang_up(f, p);
+}
+
+static void a_subscriber_that_gets_a_snapshot_is_a_loss(void **state)
+{
+	struct fixture *f = *state;
+	json_t *params = json_pack("{s:s, s:i, s:s}", "epoch", "gone", "after", 7, "name", "web");
+	struct err err;
+
+	publish(f, 1, false);
+	publish(f, 2, false);
+	json_decref(hub_replay(f->hub, params, no_snapshot, f, &err));
+	json_decref(params);
+	assert_int_equal(stat_of(f, "missed"), 2);
+	until_heard(f, "web out 2 ");
+}
+
+static void what_nobody_knows_is_counted_and_dropped(void **state)
+{
+	struct fixture *f = *state;
+	struct pub *p = dial(f, "check.x:1");
+
+	(void)pub_line(p, "gossip", "{}", 2);
+	(void)pub_line(p, "observation", "[1]", 3);
+	(void)pub_line(p, "observation", "{\"n\":", 5);
+	say(p, 4);
+	until_heard(f, "check.x:1=4 ");
+	assert_int_equal(stat_of(f, "unknown"), 1);
+	assert_int_equal(stat_of(f, "garbage"), 2);
 	hang_up(f, p);
 }
 
@@ -440,6 +516,9 @@ int main(void)
 		TEST(epochs_rise_when_the_clock_was_set_back),
 		TEST(a_process_that_comes_back_begins_at_one_again),
 		TEST(all_former_generations_are_forgotten_and_only_they),
+		TEST(what_a_child_gives_up_is_told_once_and_counted),
+		TEST(a_subscriber_that_gets_a_snapshot_is_a_loss),
+		TEST(what_nobody_knows_is_counted_and_dropped),
 		TEST(who_missed_the_last_frame_is_told_even_in_silence),
 	};
 

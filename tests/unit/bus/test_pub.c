@@ -26,15 +26,18 @@ struct fixture {
 	uint64_t heard; /* frames that came while deaf */
 };
 
-static void on_line(void *ctx, const char *epoch, const char *topic, uint64_t seq, const char *line,
-		    size_t len)
+static void on_line(void *ctx, const char *service, uint64_t generation, const char *topic,
+		    uint64_t seq, const char *line, size_t len)
 {
 	struct fixture *f = ctx;
 
-	assert_string_equal(epoch, EPOCH);
+	assert_string_equal(service, "check.test");
+	assert_int_equal(generation, 1);
 	assert_true(len >= 2 && line[0] == '{');
 	str_addf(&f->seen, "%d:%s ", (int)seq, topic);
 }
+
+static const struct inbox_ops ops = {.on_line = on_line};
 
 static void acknowledge(struct fixture *f)
 {
@@ -51,7 +54,7 @@ static void on_frame(void *ctx, const struct frame *frame)
 	f->heard++;
 	if (f->is_deaf)
 		return;
-	if (inbox_accept(f->inbox, frame, on_line, f) && f->acks_at_once)
+	if (inbox_accept(f->inbox, frame, &ops, f) && f->acks_at_once)
 		acknowledge(f);
 }
 
@@ -90,7 +93,7 @@ static int teardown(void **state)
 
 static void listen_here(struct fixture *f)
 {
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 }
 
 static void dial(struct fixture *f, size_t outbox_bytes)

@@ -72,11 +72,43 @@ static void wrong_parameters_are_named(void **state)
 		      "after: must be a seq: a number, 0 or more");
 }
 
+static void assert_lost(const char *params_text, uint64_t lost, const char *who)
+{
+	struct ring *r = ring_new(100);
+	struct err err;
+	json_t *params = json_loads(params_text, 0, NULL);
+	const char *name = NULL;
+	json_t *answer;
+
+	for (uint64_t seq = 1; seq <= 50; seq++)
+		ring_add(r, "e", seq, "health", "{}", 2);
+	answer = replay_answer(r, params, "e", 50, snapshot, NULL, &err);
+	assert_int_equal(replay_lost(params, answer, &name), lost);
+	if (lost > 0)
+		assert_string_equal(name, who);
+	json_decref(answer);
+	json_decref(params);
+	ring_free(r);
+}
+
+static void lines_that_a_snapshot_stands_in_for_are_counted(void **state)
+{
+	(void)state;
+	assert_lost("{\"epoch\":\"e\",\"after\":10,\"name\":\"recorder\"}", 40, "recorder");
+	assert_lost("{\"epoch\":\"e\",\"after\":10}", 40, "other");
+	assert_lost("{\"epoch\":\"former\",\"after\":10,\"name\":\"web\"}", 50, "web");
+	assert_lost("{\"epoch\":\"e\",\"after\":70,\"name\":\"web\"}", 50, "web");
+	assert_lost("{\"epoch\":\"e\",\"after\":49}", 0, NULL);
+	assert_lost("{\"epoch\":\"e\",\"after\":0,\"snapshot\":true}", 0, NULL);
+	assert_lost("{\"epoch\":null,\"after\":0}", 0, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_after_the_cursor_are_answered_as_frames),
 		cmocka_unit_test(what_the_ring_cannot_tell_is_answered_by_a_snapshot),
+		cmocka_unit_test(lines_that_a_snapshot_stands_in_for_are_counted),
 		cmocka_unit_test(wrong_parameters_are_named),
 	};
 

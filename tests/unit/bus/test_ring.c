@@ -325,7 +325,7 @@ static void compare(const struct ring *r, const struct model *m, int epoch, uint
 static void one_random_life(unsigned seed)
 {
 	static const char *const topics[] = {"health", "alert", "event"};
-	const size_t max_bytes = 300 + seed % 3000;
+	size_t max_bytes = 300 + seed % 3000;
 	/* What an entry costs is the ring's own affair; taken from it, not repeated here. */
 	struct ring *probe = ring_new(1 << 20), *r = ring_new(max_bytes);
 	struct model *m = calloc(1, sizeof(*m));
@@ -340,6 +340,11 @@ static void one_random_life(unsigned seed)
 		char name[16], text[12];
 		const char *topic = topics[rand() % 3];
 
+		if (rand() % 60 == 0) {
+			max_bytes = 300 + (size_t)(rand() % 20000);
+			ring_resize(r, max_bytes);
+			model_evict(m, 0, max_bytes);
+		}
 		if (m->last_seq > 0 && rand() % 40 == 0 && m->epoch < 20) {
 			m->epoch++;
 			m->last_seq = 0;
@@ -357,6 +362,23 @@ static void one_random_life(unsigned seed)
 	}
 	ring_free(r);
 	free(m);
+}
+
+static void a_smaller_bound_takes_effect_at_once(void **state)
+{
+	struct ring *r = ring_new(1 << 20);
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 1000; seq++)
+		add(r, "e", seq, "t", "x");
+	ring_resize(r, ring_bytes(r) / 10);
+	assert_int_equal(ring_evicted(r), 900);
+	assert_follow(r, "e", 900 - 1, "too old");
+	ring_resize(r, 1 << 20);
+	add(r, "e", 1001, "t", "y");
+	assert_follow(r, "e", 999, "e/1000/t/x e/1001/t/y ");
+	assert_int_equal(ring_evicted(r), 900);
+	ring_free(r);
 }
 
 static void any_life_of_a_ring_agrees_with_a_naive_one(void **state)
@@ -379,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a_line_larger_than_the_ring_is_lost_and_known_to_be),
 		cmocka_unit_test(an_answer_stops_near_the_asked_size),
 		cmocka_unit_test(bytes_that_are_no_utf8_do_not_stop_a_replay),
+		cmocka_unit_test(a_smaller_bound_takes_effect_at_once),
 		cmocka_unit_test(any_life_of_a_ring_agrees_with_a_naive_one),
 	};
 

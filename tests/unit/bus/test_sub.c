@@ -88,15 +88,17 @@ static void garbage_is_counted_and_dropped(void **state)
 	struct fixture *f = *state;
 	nng_socket s;
 
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	s = foreign_publisher(f->h.path);
 	foreign_send(s, "");
 	foreign_send(s, "hello");
 	foreign_send(s, "observation a:1 1 2\n{}\n");
+	foreign_send(s, "observation a:1 1 1 v2\n{}\n");
 	foreign_send(s, "observation a:1 1 1\n{}\n");
 	harness_until(&f->h, has_frame, f);
 	assert_int_equal(f->frames, 1);
 	assert_int_equal(sub_stats_get(f->sub)->garbage, 3);
+	assert_int_equal(sub_stats_get(f->sub)->unknown, 1);
 	assert_int_equal(sub_stats_get(f->sub)->lines, 1);
 	assert_int_equal(sub_stats_get(f->sub)->refused, 0);
 	(void)nng_close(s);
@@ -108,7 +110,7 @@ static void a_sub_may_be_closed_from_its_own_callback(void **state)
 	nng_socket s;
 
 	f->closes_in_callback = true;
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	s = foreign_publisher(f->h.path);
 	for (int i = 0; i < 5; i++)
 		foreign_send(s, "observation a:1 1 1\n{}\n");
@@ -123,9 +125,21 @@ static void the_socket_is_for_its_owner_alone(void **state)
 	struct fixture *f = *state;
 	struct stat st;
 
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	assert_int_equal(stat(f->h.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_group_may_be_let_in(void **state)
+{
+	struct fixture *f = *state;
+	const struct bus_access access = {.mode = 0660, .gid = getegid(), .uid = (uid_t)-1};
+	struct stat st;
+
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, &access, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(stat(f->h.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_gid, getegid());
 }
 
 static void assert_listen_fails(struct fixture *f, const char *path, int code, const char *text)
@@ -133,7 +147,7 @@ static void assert_listen_fails(struct fixture *f, const char *path, int code, c
 	struct err err = {.text = ""};
 	struct sub *none = NULL;
 
-	assert_int_equal(sub_listen(&f->h.loop, path, on_frame, f, &none, &err), code);
+	assert_int_equal(sub_listen(&f->h.loop, path, NULL, on_frame, f, &none, &err), code);
 	assert_null(none);
 	if (strstr(err.text, text) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", err.text, text);
@@ -182,8 +196,8 @@ static void peers_that_break_off_in_the_handshake_do_not_make_it_deaf(void **sta
 	struct pub *pub;
 
 	(void)snprintf(path, sizeof(path), "%s.first", f->h.path);
-	assert_int_equal(sub_listen(&f->h.loop, path, on_frame, f, &first, NULL), 0);
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, path, NULL, on_frame, f, &first, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	for (int round = 0; round < 2; round++) {
 		break_off(f->h.path, "");
 		break_off(f->h.path, "GET / HTTP/1.0\r\n\r\n");
@@ -216,7 +230,7 @@ static void asking_whether_anyone_listens_is_no_breaking_off(void **state)
 	struct fixture *f = *state;
 	nng_stat *all;
 
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	for (int i = 0; i < 200; i++)
 		assert_int_equal(handshake_probe(f->h.path, 10000), 0);
 	assert_int_equal(nng_stats_get(&all), 0);
@@ -243,7 +257,7 @@ static void a_dialer_survives_a_listener_that_breaks_off(void **state)
 	(void)close(peer);
 	(void)close(fd);
 	(void)unlink(f->h.path);
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	harness_until(&f->h, has_frame, f);
 	f->h.closing++;
 	pub_close(pub, harness_closed, &f->h);
@@ -253,7 +267,7 @@ static void a_second_listener_and_a_missing_directory_are_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(sub_listen(&f->h.loop, f->h.path, on_frame, f, &f->sub, NULL), 0);
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
 	assert_listen_fails(f, f->h.path, -EADDRINUSE, "in use by another process");
 	assert_listen_fails(f, "/nonexistent/x.ipc", -ENOENT, "no such directory");
 }
@@ -278,7 +292,7 @@ static void one_topic_may_be_asked_for_alone(void **state)
 	struct fixture *f = *state;
 	struct two_topics t = {.f = f};
 
-	assert_int_equal(pub_listen(&f->h.loop, f->h.path, "e", NULL, &t.pub, NULL), 0);
+	assert_int_equal(pub_listen(&f->h.loop, f->h.path, NULL, "e", NULL, &t.pub, NULL), 0);
 	assert_int_equal(
 		sub_dial_topic(&f->h.loop, f->h.path, TOPIC_SYNC, on_frame, f, &f->sub, NULL), 0);
 	harness_until(&f->h, publishes_until_seen, &t);
@@ -294,6 +308,7 @@ int main(void)
 		T(garbage_is_counted_and_dropped),
 		T(a_sub_may_be_closed_from_its_own_callback),
 		T(the_socket_is_for_its_owner_alone),
+		T(a_group_may_be_let_in),
 		T(a_path_too_long_is_refused_with_advice),
 		T(a_file_in_the_way_is_not_deleted),
 		T(peers_that_break_off_in_the_handshake_do_not_make_it_deaf),

@@ -205,7 +205,8 @@ static void following_goes_on_where_the_store_ends(void **state)
 	(void)fake_run(f, "events -f -n 1");
 	assert_string_equal(fake_out(f), "2026-11-22 01:30:00  event      config              "
 					 "reload: configuration reloaded\n");
-	assert_string_equal(fake_asked(f, "haled", "bus.replay"), "{\"after\":5,\"epoch\":\"e1\"}");
+	assert_string_equal(fake_asked(f, "haled", "bus.replay"),
+			    "{\"after\":5,\"epoch\":\"e1\",\"name\":\"hale\"}");
 }
 
 int main(void)

@@ -78,6 +78,41 @@ static void what_is_no_frame_is_refused(void **state)
 	}
 }
 
+static void a_later_version_is_told_from_garbage(void **state)
+{
+	static const struct {
+		const char *text;
+		int rc;
+	} table[] = {
+		{"health e 7 2 v2\n", -EPROTONOSUPPORT},
+		{"health e 7 2 v2\nwhatever it has", -EPROTONOSUPPORT},
+		{"health e 7 2 v31 zstd 99\n\1\2\3", -EPROTONOSUPPORT},
+		{"health e 7 2 v1\n{}\n{}\n", 0}, /* what four words mean, said aloud */
+		{"health e 7 2 v1 more\n{}\n{}\n", -EINVAL},
+		{"health e 7 2 v0\n{}\n{}\n", -EINVAL},
+		{"health e 7 2 v\n{}\n{}\n", -EINVAL},
+		{"health e 7 2 2\n{}\n{}\n", -EINVAL},
+		{"health e 7 2 v2x\n", -EINVAL},
+		{"health e 7 2 v99999999999\n", -EINVAL},
+		{"health e x 2 v2\n", -EINVAL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct frame f = {0};
+
+		if (frame_parse(table[i].text, strlen(table[i].text), &f) != table[i].rc)
+			fail_msg("\"%s\"", table[i].text);
+		if (table[i].rc == -EINVAL)
+			continue;
+		assert_string_equal(f.topic, "health");
+		assert_string_equal(f.epoch, "e");
+		assert_int_equal(f.first_seq, 7);
+		assert_int_equal(f.count, 2);
+		assert_true(table[i].rc == 0 || f.lines_len == 0);
+	}
+}
+
 static void the_longest_names_fit(void **state)
 {
 	static const char text[] =
@@ -153,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_formatted_is_parsed),
 		cmocka_unit_test(what_is_no_frame_is_refused),
+		cmocka_unit_test(a_later_version_is_told_from_garbage),
 		cmocka_unit_test(the_longest_names_fit),
 		cmocka_unit_test(a_frame_over_the_bound_is_refused),
 		cmocka_unit_test(mutants_are_refused_or_whole),

@@ -130,8 +130,8 @@ static void listen_bus(struct world *w)
 	HALE_CLEANUP(cleanup_free) char *bus = in_dir(w, CHILD_SOCKET_BUS);
 	struct err err = {0};
 
-	if (sub_listen(w->loop, results, on_results, w, &w->results, &err) < 0 ||
-	    pub_listen(w->loop, bus, "epoch", NULL, &w->bus, &err) < 0)
+	if (sub_listen(w->loop, results, NULL, on_results, w, &w->results, &err) < 0 ||
+	    pub_listen(w->loop, bus, NULL, "epoch", NULL, &w->bus, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
