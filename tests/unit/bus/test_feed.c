@@ -332,8 +332,7 @@ static void a_burst_that_overflows_nng_is_healed_by_replay(void **state)
 	until_all_with_syncs(f);
 	assert_int_equal(feed_stats_get(f->feed)->lines, 100000);
 	assert_int_equal(feed_stats_get(f->feed)->lost, 0);
-	assert_true(feed_stats_get(f->feed)->gaps > 0);
-	assert_true(feed_stats_get(f->feed)->healed > 0);
+	assert_true(feed_stats_get(f->feed)->healed > 1000);
 }
 
 static void what_the_ring_has_lost_is_stood_in_for_by_a_snapshot(void **state)

@@ -53,6 +53,23 @@ static void lines_after_the_cursor_are_answered_as_frames(void **state)
 		      "\"alert e 3 1\\n{}\\n\"],\"head\":3,\"more\":false}");
 }
 
+static void who_is_at_the_head_misses_nothing_whatever_the_ring_holds(void **state)
+{
+	struct ring *r = ring_new(1 << 20);
+	json_t *params = json_pack("{s:s, s:i}", "epoch", "e", "after", 0);
+	struct err err;
+	json_t *answer = replay_answer(r, params, "e", 0, snapshot, NULL, &err);
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(answer, "frames")), 0);
+	assert_null(json_object_get(answer, "snapshot"));
+	json_decref(answer);
+	json_decref(params);
+	ring_free(r);
+	assert_answer("{\"epoch\":\"e\",\"after\":3}",
+		      "{\"epoch\":\"e\",\"frames\":[],\"head\":3,\"more\":false}");
+}
+
 static void what_the_ring_cannot_tell_is_answered_by_a_snapshot(void **state)
 {
 	const char *expected = "{\"epoch\":\"e\",\"head\":3,\"snapshot\":{\"status\":\"healthy\"}}";
@@ -107,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_after_the_cursor_are_answered_as_frames),
+		cmocka_unit_test(who_is_at_the_head_misses_nothing_whatever_the_ring_holds),
 		cmocka_unit_test(what_the_ring_cannot_tell_is_answered_by_a_snapshot),
 		cmocka_unit_test(lines_that_a_snapshot_stands_in_for_are_counted),
 		cmocka_unit_test(wrong_parameters_are_named),

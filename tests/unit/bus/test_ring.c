@@ -373,10 +373,10 @@ static void a_smaller_bound_takes_effect_at_once(void **state)
 		add(r, "e", seq, "t", "x");
 	ring_resize(r, ring_bytes(r) / 10);
 	assert_int_equal(ring_evicted(r), 900);
-	assert_follow(r, "e", 900 - 1, "too old");
+	assert_follows(r, "e", 900 - 1, "too old");
 	ring_resize(r, 1 << 20);
 	add(r, "e", 1001, "t", "y");
-	assert_follow(r, "e", 999, "e/1000/t/x e/1001/t/y ");
+	assert_follows(r, "e", 999, "e/1000/t/x e/1001/t/y ");
 	assert_int_equal(ring_evicted(r), 900);
 	ring_free(r);
 }

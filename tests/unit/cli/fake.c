@@ -162,7 +162,8 @@ static void listen_all(struct fake *f)
 		for (size_t m = 0; m < s->n; m++)
 			s->table[m] = (struct command_method){s->methods[m].name, on_call, ""};
 		(void)snprintf(path, sizeof(path), "%s/%s.ipc", f->dir, s->name);
-		assert_int_equal(command_listen(&f->loop, path, NULL, s->table, s, &s->server, NULL), 0);
+		assert_int_equal(
+			command_listen(&f->loop, path, NULL, s->table, s, &s->server, NULL), 0);
 	}
 }
 
