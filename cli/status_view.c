@@ -184,7 +184,7 @@ static void add_summary(struct str *out, const json_t *status, const struct stat
 	str_addc(out, '\n');
 }
 
-static void add_header(struct str *out, const json_t *status, const struct status_look *look)
+void status_header(struct str *out, const json_t *status, const struct status_look *look)
 {
 	HALE_CLEANUP(str_done) struct str counts = {0};
 	const json_t *config = json_object_get(status, "config");
@@ -276,6 +276,46 @@ static void add_components(struct str *out, const json_t *status, const struct s
 	table_done(&t);
 }
 
+/* ---- trouble ---- */
+
+static bool is_trouble(const json_t *component)
+{
+	return status_of(component) != STATUS_HEALTHY &&
+	       !json_is_false(json_object_get(component, "enabled")) &&
+	       !(is_hales_own(component) && status_of(component) == STATUS_UNKNOWN);
+}
+
+size_t status_troubles_count(const json_t *status)
+{
+	json_t *component;
+	size_t i, n = 0;
+
+	json_array_foreach (field_array(status, "components"), i, component) {
+		n += is_trouble(component);
+	}
+	return n;
+}
+
+void status_troubles(struct str *out, const json_t *status, const struct status_look *look,
+		     size_t max)
+{
+	struct status_look all = *look;
+	json_t *worst = json_pack("{s:[]}", "components");
+	json_t *component;
+	size_t i;
+
+	all.is_partial = true;
+	for (int s = STATUS_MAX - 1; s >= 0; s--) {
+		json_array_foreach (field_array(status, "components"), i, component) {
+			if ((int)status_of(component) == s && is_trouble(component) &&
+			    json_array_size(field_array(worst, "components")) < max)
+				json_array_append(field_array(worst, "components"), component);
+		}
+	}
+	add_components(out, worst, &all);
+	json_decref(worst);
+}
+
 /* ---- processes ---- */
 
 static void last_exit_cell(struct table *t, const json_t *process, const struct status_look *look)
@@ -360,7 +400,7 @@ void status_format(struct str *out, const json_t *status, const struct status_lo
 	size_t i;
 
 	if (!look->is_partial)
-		add_header(out, status, look);
+		status_header(out, status, look);
 	add_components(out, status, look);
 	add_processes(out, status, look);
 	json_array_foreach (field_array(status, "processes"), i, process) {

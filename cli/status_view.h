@@ -29,6 +29,13 @@ struct status_look {
  * in missing_r (borrowed), else NULL. New reference. */
 json_t *status_select(const json_t *status, const struct strlist *globs, const char **missing_r);
 void status_format(struct str *out, const json_t *status, const struct status_look *look);
+/* Its parts, for pages that show more: the lines on top, and the components in trouble, worst
+ * first, at most so many of them. */
+void status_header(struct str *out, const json_t *status, const struct status_look *look);
+void status_troubles(struct str *out, const json_t *status, const struct status_look *look,
+		     size_t max);
+/* How many there are. */
+size_t status_troubles_count(const json_t *status);
 /* Nagios: of the whole, or with is_partial of the worst component, or process, there is. */
 int status_exit(const json_t *status, bool is_partial);
 /* How a process stands as a status of health. */

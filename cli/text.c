@@ -203,6 +203,21 @@ const char *text_took(double ms, char buf[TEXT_TIME_MAX])
 	return buf;
 }
 
+const char *text_bytes(int64_t bytes, char buf[TEXT_TIME_MAX])
+{
+	static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+	double n = (double)bytes;
+	size_t unit = 0;
+
+	/* From 999.5 on, three digits would read "1e+03". */
+	while (n >= 999.5 && unit + 1 < ARRAY_LEN(units)) {
+		n /= 1024;
+		unit++;
+	}
+	(void)snprintf(buf, TEXT_TIME_MAX, "%.3g %s", n, units[unit]);
+	return buf;
+}
+
 static bool to_local(int64_t at_ms, struct tm *tm)
 {
 	time_t at = (time_t)(at_ms / SECOND_MS);

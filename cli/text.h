@@ -31,6 +31,8 @@ const char *text_span(int64_t ms, char buf[TEXT_TIME_MAX]);
 const char *text_ago(int64_t at_ms, int64_t now_ms, char buf[TEXT_TIME_MAX]);
 /* A measured time: "0.42 ms", "41 ms", "2.31 s", "3m20s". */
 const char *text_took(double ms, char buf[TEXT_TIME_MAX]);
+/* A measured size: "812 B", "3.2 MB", "1.21 GB"; 1024 make the next. */
+const char *text_bytes(int64_t bytes, char buf[TEXT_TIME_MAX]);
 /* Local time: "2026-11-22 02:30:37" and "02:30:37.123". */
 const char *text_date(int64_t at_ms, char buf[TEXT_TIME_MAX]);
 const char *text_clock(int64_t at_ms, char buf[TEXT_TIME_MAX]);

@@ -55,6 +55,13 @@ static const struct flag reconcile_flags[] = {
 	{0},
 };
 
+static const struct flag top_flags[] = {
+	{"interval", 'i', FLAG_DURATION, "TIME", "between two looks; default 1s"},
+	{"sort", 's', FLAG_TEXT, "name|cpu|memory|restarts", "what comes first; default name"},
+	{"count", 'n', FLAG_COUNT, "N", "so many snapshots and no live page"},
+	{0},
+};
+
 #define WHICH                                                                                      \
 	"PROCESS may be a glob ('check.*') or a group: checkers (all check.*), programs (your own).\n"
 
@@ -72,6 +79,12 @@ const struct verb verbs[] = {
 		.is_verdict = true, .run = verb_show,
 		.help = "All that is known of one component or process",
 		.details = "Exit code as of status.\n",
+	},
+	{
+		.name = "top", .words = "", .flags = top_flags, .run = verb_top,
+		.help = "The processes and what they take, live",
+		.details = "Keys: q quit, s sort, j k and arrows choose, r restart the chosen process, ? help.\n"
+			   "In a pipe, with -n or with -o json: snapshots, each after an interval.\n",
 	},
 	{
 		.name = "logs", .words = "PROCESS…|--all", .words_max = VERB_ANY_WORDS,

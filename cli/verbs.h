@@ -50,5 +50,6 @@ int verb_show(struct cli *cli, const struct args *args);
 int verb_start(struct cli *cli, const struct args *args);
 int verb_status(struct cli *cli, const struct args *args);
 int verb_stop(struct cli *cli, const struct args *args);
+int verb_top(struct cli *cli, const struct args *args);
 
 #endif

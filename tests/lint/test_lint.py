@@ -38,7 +38,8 @@ FOREIGN = {
 # Modules that decide: a function of state, input and time. No loop, no clock, no I/O.
 PURE = ["common/model/*", "common/base/backoff.*", "common/base/units.*", "supervisor/child_state.*",
         "common/deploy/slice.*", "checkers/schedule.*", "checkers/perfdata.*",
-        "notifier/engine*", "reconciler/plan*", "web/route*"]
+        "notifier/engine*", "reconciler/plan*", "web/route*", "cli/procinfo.*", "cli/complete.*",
+        "cli/process_names.*", "cli/top_view.*", "cli/status_view.*"]
 IMPURE = re.compile(r"#include [<\"](uv\.h|nng/|curl/|sqlite3\.h|libpq-fe\.h|fcntl\.h|sys/socket\.h)"
                     r"|\b(clock_(mono|wall)_\w+|clock_now_text|clock_gettime|open|fopen)\(")
 

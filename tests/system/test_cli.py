@@ -206,3 +206,119 @@ def test_completion_is_quick_and_silent_without_hale(tmp_path):
                             *line], capture_output=True, text=True, timeout=DEADLINE)
         assert (r.returncode, r.stderr) == (0, ""), r
         assert "recorder" not in r.stdout
+
+
+# ---- top ----
+
+def cooked(modes):
+    return modes[3] & (termios.ICANON | termios.ECHO)
+
+
+def start_top(terminal, h, *args, **kw):
+    t = terminal([f"{BIN}/hale", "--run-dir", h.run_dir, "top", "-i", "200ms", *args], **kw)
+    t.expect(r"\x1b\[\?1049h")
+    t.expect(r"by name.*q quit")
+    return t
+
+
+def test_top_shows_keys_and_gives_the_terminal_back(hale, terminal):
+    h = hale(CONFIG)
+    t = start_top(terminal, h)
+    assert not cooked(t.modes())
+    t.expect(r"check\.null")
+    t.expect(r"CPU%")
+    t.send("s")
+    t.expect(r"by cpu")
+    t.send("\x1b[B")
+    t.send("?")
+    t.expect(r"Any key goes back")
+    t.send("x")
+    t.expect(r"by cpu")
+    t.resize(60, 12)
+    t.expect(r"by cpu")
+    t.send("q")
+    t.expect(r"\x1b\[\?25h\x1b\[\?1049l")
+    wait_for(lambda: cooked(t.modes()), "the terminal as it was")
+    assert t.wait() == 0
+
+
+def test_top_restarts_the_chosen_process_after_a_question(hale, terminal):
+    h = hale(CONFIG)
+    before = {p["name"]: p["generation"] for p in h.status()["processes"]}
+    t = start_top(terminal, h)
+    t.send("r")
+    t.expect(r"Restart check\.null\? \(y/n\)")
+    t.send("n")
+    t.expect(r"q quit")
+    t.send("j")
+    t.send("r")
+    t.expect(r"haled is restarted by whoever started it")
+    t.send("k")
+    t.send("r")
+    t.expect(r"\(y/n\)")
+    t.send("y")
+    t.expect(r"check\.null ready in [\d.]+ m?s")
+    t.send("q")
+    assert t.wait() == 0
+    after = {p["name"]: p["generation"] for p in h.status()["processes"]}
+    assert after == {**before, "check.null": before["check.null"] + 1}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGABRT])
+def test_top_gives_the_terminal_back_whatever_ends_it(hale, terminal, signum):
+    h = hale(CONFIG)
+    t = start_top(terminal, h)
+    os.kill(t.pid, signum)
+    t.expect(r"\x1b\[\?25h\x1b\[\?1049l")
+    wait_for(lambda: cooked(t.modes()), "the terminal as it was")
+    status = t.wait()
+    if signum == signal.SIGINT:
+        assert status == 0
+    else:
+        assert os.WTERMSIG(status) == signum
+
+
+def test_top_can_be_stopped_and_continued_in_a_shell(hale, terminal):
+    h = hale(CONFIG)
+    t = terminal(["bash", "--noprofile", "--norc"])
+    t.expect(r"\$ ")
+    t.send(f"{BIN}/hale --run-dir {h.run_dir} top -i 200ms\n")
+    t.expect(r"by name.*q quit")
+    t.send("\x1a")
+    t.expect(r"\x1b\[\?1049l")
+    t.expect(r"Stopped")
+    t.expect(r"\$ ")
+    t.send("echo al''ive\n")
+    t.expect(r"alive")
+    t.send("fg\n")
+    t.expect(r"\x1b\[\?1049h")
+    t.expect(r"by name.*q quit")
+    t.send("q")
+    t.expect(r"\x1b\[\?1049l")
+    t.expect(r"\$ ")
+
+
+def test_top_outlives_haled(hale, terminal):
+    h = hale(CONFIG)
+    t = start_top(terminal, h)
+    h.kill()
+    t.expect(r"no hale is running")
+    h.start()
+    t.expect(r"q quit|check\.null")
+    t.send("q")
+    assert t.wait() == 0
+
+
+def test_top_in_a_pipe_is_a_snapshot(hale):
+    h = hale(CONFIG)
+    r = h.cli("top", "-i", "200ms", check=True)
+    assert "\x1b" not in r.stdout
+    assert re.search(r"^● ready +haled +\d+ ", r.stdout, re.M), r.stdout
+    two = [json.loads(line) for line in
+           h.cli("-o", "json", "top", "-n", "2", "-i", "100ms", check=True).stdout.splitlines()]
+    assert len(two) == 2
+    rows = {p["name"]: p for p in two[1]["processes"]}
+    assert rows["recorder"]["fds"] > 3 and rows["recorder"]["cpu_percent"] >= 0
+    assert rows["haled"]["rss_bytes"] > 1e6 and rows["haled"]["threads"] >= 1
+    assert h.cli("top", "-i", "1ms").returncode == 2
+    assert h.cli("top", "--sort", "size").returncode == 2
