@@ -52,6 +52,10 @@ static json_t *encode_item(const struct conf_item *item)
 		json_object_set_new(o, "secret", json_true());
 	if ((item->flags & CONF_F_NONEMPTY) != 0)
 		json_object_set_new(o, "nonempty", json_true());
+	if ((item->flags & CONF_F_NAMED_SECRETS) != 0)
+		json_object_set_new(o, "named_secrets", json_true());
+	if (item->bare != NULL)
+		json_object_set_new(o, "bare", json_string(item->bare));
 	if (item->def != NULL)
 		json_object_set_new(o, "default", json_string(item->def));
 	if (item->min != 0 || item->max != 0)
@@ -194,6 +198,7 @@ static int check_option(const json_t *option, struct err *err)
 	enum conf_type type = name != NULL ? conf_type_from_name(name) : CONF_T_END;
 	const json_t *choices = json_object_get(option, "choices");
 	const json_t *def = json_object_get(option, "default");
+	const json_t *bare = json_object_get(option, "bare");
 
 	if (type == CONF_T_END)
 		return err_set(err, -EINVAL, "its type '%s' is none", name != NULL ? name : "");
@@ -206,6 +211,10 @@ static int check_option(const json_t *option, struct err *err)
 			       "a ref needs ref, the place where the name must exist");
 	if (def != NULL && !json_is_string(def))
 		return err_set(err, -EINVAL, "default must be text, as written in YAML");
+	if (bare != NULL &&
+	    (!json_is_string(bare) || type != CONF_T_MAP ||
+	     json_object_get(json_object_get(option, "options"), json_string_value(bare)) == NULL))
+		return err_set(err, -EINVAL, "bare must be the name of one of a map's options");
 	if (type == CONF_T_MAP || type == CONF_T_DICT || type == CONF_T_ARRAY)
 		return check_options(json_object_get(option, "options"), err);
 	return 0;

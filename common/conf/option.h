@@ -59,6 +59,9 @@ enum {
 	CONF_F_REQUIRED = 1, /* within its mapping, if that mapping is there */
 	CONF_F_SECRET = 2,   /* masked wherever configuration is shown */
 	CONF_F_NONEMPTY = 4, /* lists, dicts, strings */
+	/* STRMAP: values whose name or form tells of a secret (API_TOKEN, postgres://u:p@h) are
+	 * masked like secret options. */
+	CONF_F_NAMED_SECRETS = 8,
 };
 
 struct conf_vec {
@@ -78,6 +81,7 @@ struct conf_item {
 	const char *ref;     /* REF, LIST of refs: where the name must exist, "alerts.channels" */
 	const struct conf_item *items; /* MAP DICT ARRAY */
 	size_t item_size;              /* DICT ARRAY: sizeof one element */
+	const char *bare; /* MAP: the one of its items that a bare scalar in its place stands for */
 };
 
 /* The macros give a name (and ports a range) that designators after them may replace; that is

@@ -16,6 +16,7 @@
 #define COMPONENT_ID "^[a-z0-9_.-]+$"
 
 static json_t *table_schema(const struct spec_table *table);
+static json_t *type_schema(const struct spec_option *o);
 
 static json_t *typed(const char *type)
 {
@@ -73,6 +74,15 @@ static json_t *list_schema(const struct spec_option *o)
 	return json_pack("{s:[o,o]}", "anyOf", one, many);
 }
 
+/* The mapping, or what stands for it. */
+static json_t *map_schema(const struct spec_option *o)
+{
+	const struct spec_option *bare = o->bare != NULL ? spec_find(o->table, o->bare) : NULL;
+	json_t *schema = table_schema(o->table);
+
+	return bare == NULL ? schema : json_pack("{s:[o,o]}", "anyOf", schema, type_schema(bare));
+}
+
 static json_t *type_schema(const struct spec_option *o)
 {
 	switch (o->type) {
@@ -99,7 +109,7 @@ static json_t *type_schema(const struct spec_option *o)
 	case CONF_T_STRMAP:
 		return dict_schema(any_scalar());
 	case CONF_T_MAP:
-		return table_schema(o->table);
+		return map_schema(o);
 	case CONF_T_DICT:
 		return dict_schema(table_schema(o->table));
 	case CONF_T_ARRAY:

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "secret.h"
 #include "spec.h"
 
 #define MASK "********"
@@ -55,6 +56,12 @@ static void mask_option(json_t *object, const struct spec_option *o)
 	if (o->is_secret) {
 		mask_key(object, o->name);
 		return;
+	}
+	if (o->has_named_secrets) {
+		json_object_foreach (value, key, entry) {
+			if (secret_is_named(key, json_string_value(entry)))
+				json_object_set_new(value, key, json_string(MASK));
+		}
 	}
 	if (o->table == NULL)
 		return;

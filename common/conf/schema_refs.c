@@ -6,6 +6,11 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/strlist.h"
+
+#define COMPONENTS_KEY "components"
+#define PROGRAMS_KEY   "programs"
+#define PROGRAM_PREFIX "program."
 
 /* How many names of a target a hint lists. */
 #define NAMES_SHOWN 8
@@ -19,7 +24,14 @@ struct target {
 	struct map keys;
 	const char **names; /* NULL-terminated */
 	size_t n;
+	struct strlist own; /* names that stand in no file as they are */
 };
+
+/* The component that a program is. Caller frees. */
+static char *program_id(const char *name)
+{
+	return mem_printf(PROGRAM_PREFIX "%s", name);
+}
 
 static const struct node *walk(const struct node *node, const char *path)
 {
@@ -33,23 +45,41 @@ static const struct node *walk(const struct node *node, const char *path)
 	return node;
 }
 
+static size_t size_of(const struct node *node)
+{
+	return node != NULL && node->type == NODE_MAP ? node->n : 0;
+}
+
+static void add_name(struct target *t, const char *name, const struct node_pair *pair)
+{
+	t->names[t->n++] = name;
+	map_put(&t->keys, name, (void *)(uintptr_t)pair);
+}
+
 static struct target *target_new(const struct schema *s, const char *where)
 {
 	const struct node *node = walk(tree_root(s->tree), where);
+	/* Each program is a component, too. */
+	const struct node *programs = strcmp(where, COMPONENTS_KEY) == 0
+					      ? node_get(tree_root(s->tree), PROGRAMS_KEY)
+					      : NULL;
 	struct target *t = mem_alloc(sizeof(*t));
 
-	if (node != NULL && node->type == NODE_MAP)
-		t->n = node->n;
-	t->names = mem_array(t->n + 1, sizeof(*t->names));
-	for (size_t i = 0; i < t->n; i++) {
-		t->names[i] = node->items[i].key;
-		map_put(&t->keys, node->items[i].key, &node->items[i]);
+	t->names = mem_array(size_of(node) + size_of(programs) + 1, sizeof(*t->names));
+	for (size_t i = 0; i < size_of(node); i++)
+		add_name(t, node->items[i].key, &node->items[i]);
+	for (size_t i = 0; i < size_of(programs); i++) {
+		HALE_CLEANUP(cleanup_free) char *id = program_id(programs->items[i].key);
+
+		strlist_add(&t->own, id);
+		add_name(t, t->own.v[i], &programs->items[i]);
 	}
 	return t;
 }
 
 static void target_free(struct target *t)
 {
+	strlist_done(&t->own);
 	map_done(&t->keys);
 	free(t->names);
 	free(t);
@@ -119,7 +149,7 @@ void schema_refs_check(struct schema *s)
 /* ---- Cycles ---- */
 
 struct vertex {
-	const char *id;
+	char *id;
 	const struct node *edges; /* depends_on, or NULL */
 	size_t next;              /* the edge to look at next */
 	bool is_on_path;
@@ -185,23 +215,28 @@ static void step(struct schema *s, struct graph *g)
 	g->path[g->depth++] = to;
 }
 
+static void add_vertex(struct graph *g, char *id, const struct node *options)
+{
+	struct vertex *v = &g->v[g->n++];
+
+	*v = (struct vertex){.id = id, .edges = node_get(options, "depends_on")};
+	map_put(&g->by_id, id, v);
+}
+
 /* The path is kept by hand: a chain of components may be longer than the stack is deep. */
 void schema_cycles_check(struct schema *s)
 {
-	const struct node *components = node_get(tree_root(s->tree), "components");
+	const struct node *components = node_get(tree_root(s->tree), COMPONENTS_KEY);
+	const struct node *programs = node_get(tree_root(s->tree), PROGRAMS_KEY);
+	size_t n = size_of(components) + size_of(programs);
 	struct graph g = {0};
 
-	if (components == NULL || components->type != NODE_MAP)
-		return;
-	g.v = mem_array(components->n + 1, sizeof(*g.v));
-	g.path = mem_array(components->n + 1, sizeof(struct vertex *));
-	for (g.n = 0; g.n < components->n; g.n++) {
-		const struct node_pair *pair = &components->items[g.n];
-
-		g.v[g.n] = (struct vertex){.id = pair->key,
-					   .edges = node_get(pair->value, "depends_on")};
-		map_put(&g.by_id, pair->key, &g.v[g.n]);
-	}
+	g.v = mem_array(n + 1, sizeof(*g.v));
+	g.path = mem_array(n + 1, sizeof(struct vertex *));
+	for (size_t i = 0; i < size_of(components); i++)
+		add_vertex(&g, mem_dup(components->items[i].key), components->items[i].value);
+	for (size_t i = 0; i < size_of(programs); i++)
+		add_vertex(&g, program_id(programs->items[i].key), programs->items[i].value);
 	for (size_t i = 0; i < g.n; i++) {
 		if (g.v[i].is_done)
 			continue;
@@ -211,6 +246,8 @@ void schema_cycles_check(struct schema *s)
 			step(s, &g);
 	}
 	map_done(&g.by_id);
+	for (size_t i = 0; i < g.n; i++)
+		free(g.v[i].id);
 	free(g.v);
 	free(g.path);
 }

@@ -15,6 +15,7 @@
 
 #include "reader.h"
 #include "schema_scalar.h"
+#include "secret.h"
 
 /* How many names "expected a mapping with …" shows. */
 #define NAMES_SHOWN 4
@@ -155,8 +156,10 @@ static json_t *list_value(struct schema *s, const struct spec_option *o, const s
 	return list;
 }
 
-static json_t *strmap_value(struct schema *s, const struct node *node)
+static json_t *strmap_value(struct schema *s, const struct spec_option *option,
+			    const struct node *node)
 {
+	bool was_hidden = s->is_hidden;
 	json_t *o = json_object();
 
 	if (node->type != NODE_MAP && !node_is_null(node)) {
@@ -169,6 +172,8 @@ static json_t *strmap_value(struct schema *s, const struct node *node)
 		const struct node *value = node->items[i].value;
 		json_t *text;
 
+		s->is_hidden = was_hidden || (option->has_named_secrets &&
+					      secret_is_named(node->items[i].key, ""));
 		if (value->type != NODE_SCALAR) {
 			schema_problem(s, &value->mark, NULL, "expected text, found a %s",
 				       value->type == NODE_LIST ? "list" : "mapping");
@@ -178,6 +183,7 @@ static json_t *strmap_value(struct schema *s, const struct node *node)
 		if (text != NULL)
 			json_object_set_new(o, node->items[i].key, text);
 	}
+	s->is_hidden = was_hidden;
 	return o;
 }
 
@@ -233,11 +239,21 @@ static json_t *array_value(struct schema *s, const struct spec_option *o, const 
 static json_t *map_value(struct schema *s, const struct spec_option *o, const struct node *node,
 			 const struct conf_mark *at)
 {
-	if (node->type != NODE_MAP && !node_is_null(node)) {
+	struct node_pair pair;
+	struct node map;
+
+	if (node->type == NODE_MAP || node_is_null(node))
+		return schema_table(s, o->table, node, at, NULL, NULL);
+	if (node->type != NODE_SCALAR || o->bare == NULL) {
 		expect_mapping(s, o->table, "a mapping", node);
 		return NULL;
 	}
-	return schema_table(s, o->table, node, at, NULL, NULL);
+	/* "restart: never" is short for "restart: {when: never}". */
+	pair = (struct node_pair){.key = (char *)(uintptr_t)o->bare,
+				  .key_mark = node->mark,
+				  .value = (struct node *)(uintptr_t)node};
+	map = (struct node){.type = NODE_MAP, .mark = node->mark, .items = &pair, .n = 1};
+	return schema_table(s, o->table, &map, at, NULL, NULL);
 }
 
 static json_t *any_value(struct schema *s, struct spec_option *o, const struct node *node,
@@ -249,7 +265,7 @@ static json_t *any_value(struct schema *s, struct spec_option *o, const struct n
 	case CONF_T_JSON:
 		return schema_natural(node);
 	case CONF_T_STRMAP:
-		return must_not_be_empty(s, o, node, at, strmap_value(s, node));
+		return must_not_be_empty(s, o, node, at, strmap_value(s, o, node));
 	case CONF_T_DICT:
 		return must_not_be_empty(s, o, node, at, dict_value(s, o, node));
 	case CONF_T_ARRAY:

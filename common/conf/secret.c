@@ -208,3 +208,42 @@ bool secret_expand(const char *text, struct str *out, bool *is_secret_r,
 	}
 	return is_good;
 }
+
+/* ---- Secrets by their names ---- */
+
+/* scheme://user:password@host */
+static bool has_userinfo(const char *value)
+{
+	const char *p = value != NULL ? strstr(value, "://") : NULL;
+	size_t authority, user;
+
+	if (p == NULL)
+		return false;
+	p += strlen("://");
+	authority = strcspn(p, "/?#");
+	user = strcspn(p, "@");
+	return user < authority && memchr(p, ':', user) != NULL;
+}
+
+/* "_key": DB_KEY and KEY, but not KEYBOARD or MONKEY. */
+static bool ends_in_word(const char *name, const char *word)
+{
+	size_t len = strlen(name), n = strlen(word);
+
+	return strcasecmp(name, word + 1) == 0 ||
+	       (len >= n && strcasecmp(name + len - n, word) == 0);
+}
+
+bool secret_is_named(const char *name, const char *value)
+{
+	static const char *const words[] = {"password", "passwd",     "passphrase", "secret",
+					    "token",    "credential", "_dsn",       "_pwd",
+					    "_pass",    "_key",       "apikey",     "cookie"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (words[i][0] == '_' ? ends_in_word(name, words[i])
+				       : strcasestr(name, words[i]) != NULL)
+			return true;
+	}
+	return has_userinfo(value);
+}

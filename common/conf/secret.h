@@ -21,4 +21,8 @@ typedef void (*secret_problem_fn)(void *ctx, size_t offset, size_t length, const
 bool secret_expand(const char *text, struct str *out, bool *is_secret_r,
 		   secret_problem_fn on_problem, void *ctx);
 
+/* Does this name of a variable, or the form of its value, tell that it is a secret? Rather once too
+ * often than once too little: masking hides a value from nobody but readers. */
+bool secret_is_named(const char *name, const char *value);
+
 #endif

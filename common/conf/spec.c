@@ -31,6 +31,8 @@ static void option_init(struct spec_option *o, const char *name, enum conf_type 
 	o->is_required = json_is_true(json_object_get(from, "required"));
 	o->is_secret = json_is_true(json_object_get(from, "secret"));
 	o->is_nonempty = json_is_true(json_object_get(from, "nonempty"));
+	o->has_named_secrets = json_is_true(json_object_get(from, "named_secrets"));
+	o->bare = json_string_value(json_object_get(from, "bare"));
 	o->has_min = json_is_number(min);
 	o->min = json_number_value(min);
 	o->has_max = json_is_number(max);

@@ -20,7 +20,7 @@ struct spec_option {
 	const char *name;
 	const char *help; /* or NULL */
 	enum conf_type type;
-	bool is_required, is_secret, is_nonempty;
+	bool is_required, is_secret, is_nonempty, has_named_secrets;
 	bool has_min, has_max;
 	double min, max;
 	const char **choices; /* NULL-terminated, or NULL */
@@ -28,6 +28,7 @@ struct spec_option {
 	const char *def_text;     /* YAML, or NULL */
 	json_t *def;              /* normalised def_text, once it was asked for */
 	struct spec_table *table; /* MAP DICT ARRAY */
+	const char *bare;         /* MAP: which option a bare scalar is; or NULL */
 };
 
 /* The options of one mapping, in the order of the manifest. */

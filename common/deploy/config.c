@@ -10,9 +10,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "conf/schema.h"
+#include "deploy/command.h"
 #include "deploy/core_options.h"
 #include "deploy/deepcheck.h"
 #include "deploy/process_spec.h"
+#include "deploy/programs.h"
 #include "deploy/slice.h"
 
 /* What a good file looked like, so that a restart need not ask the children again. */
@@ -106,8 +108,12 @@ static int read_aggregation(struct config *c, struct err *err)
 	return 0;
 }
 
-static int read_policy(struct process_spec *p, const json_t *entry, struct err *err)
+static int read_policy(struct process_spec *p, const json_t *entry, const struct place *place,
+		       struct err *err)
 {
+	HALE_CLEANUP(cleanup_free)
+	char *on_failing = mem_printf("/processes/%s/on_failing", p->name);
+	const struct command_home home = {0};
 	struct process_options o = {0};
 	int rc = conf_decode(process_items, entry, &o, err);
 
@@ -115,7 +121,15 @@ static int read_policy(struct process_spec *p, const json_t *entry, struct err *
 		err_prefix(err, "process %s", p->name);
 		return rc;
 	}
-	core_policy(&o, &p->policy);
+	core_restart_policy(&o.restart, &p->policy);
+	p->policy.start_timeout_ms = o.start_timeout_ms;
+	p->policy.stop_timeout_ms = o.stop_timeout_ms;
+	p->policy.watchdog_ms = o.watchdog_ms;
+	p->policy.is_held_on_78 = true;
+	p->policy.ready_after_ms = -1;
+	p->failing_after_ms = o.failing_after_ms;
+	if (o.on_failing.n > 0)
+		p->on_failing = command_argv(place, on_failing, &o.on_failing, &home);
 	p->is_enabled = o.is_enabled;
 	p->log_level = TAKE_PTR(o.log_level);
 	conf_free(process_items, &o);
@@ -128,22 +142,30 @@ static void check_process_names(const struct config *c, struct tree *tree, struc
 	const struct node *node = node_get(tree_root(tree), "processes");
 	const char **names = mem_array(c->processes_n + 1, sizeof(*names));
 
-	for (size_t i = 0; i < c->processes_n; i++)
-		names[i] = c->processes[i].name;
+	for (size_t i = 0, n = 0; i < c->processes_n; i++) {
+		if (!c->processes[i].is_user)
+			names[n++] = c->processes[i].name;
+	}
 	for (size_t i = 0; node != NULL && node->type == NODE_MAP && i < node->n; i++) {
 		const struct node_pair *pair = &node->items[i];
 		const char *near = suggest_nearest(pair->key, names);
 		HALE_CLEANUP(cleanup_free) char *hint = NULL;
-		bool is_known = false;
+		bool is_known = false, is_program = false;
 
-		for (size_t j = 0; j < c->processes_n; j++)
-			is_known = is_known || str_eq(names[j], pair->key);
+		for (size_t j = 0; j < c->processes_n; j++) {
+			bool is_it = str_eq(c->processes[j].name, pair->key);
+
+			is_known |= is_it && !c->processes[j].is_user;
+			is_program |= is_it && c->processes[j].is_user;
+		}
 		if (is_known)
 			continue;
-		if (near != NULL)
+		if (is_program)
+			hint = mem_dup("its options stand under programs:");
+		else if (near != NULL)
 			hint = mem_printf("did you mean '%s'?", near);
 		report_add(report, &pair->key_mark, tree_source_line(tree, &pair->key_mark), hint,
-			   "no process is named '%s'", pair->key);
+			   "none of hale's processes is named '%s'", pair->key);
 	}
 	free(names);
 }
@@ -171,7 +193,9 @@ static void check_limits(const struct config *c, struct tree *tree, struct repor
 	}
 }
 
-static int read_processes(struct config *c, const struct manifest_set *manifests, struct err *err)
+static int read_processes(struct config *c, const struct config_dirs *dirs,
+			  const struct manifest_set *manifests, const struct place *place,
+			  struct err *err)
 {
 	json_t *fallback = json_object(); /* conf_decode fills the defaults in */
 	int rc = slice_processes(c, manifests, err);
@@ -180,10 +204,10 @@ static int read_processes(struct config *c, const struct manifest_set *manifests
 		json_t *entry = json_object_get(json_object_get(c->json, "processes"),
 						c->processes[i].name);
 
-		rc = read_policy(&c->processes[i], entry == NULL ? fallback : entry, err);
+		rc = read_policy(&c->processes[i], entry == NULL ? fallback : entry, place, err);
 	}
 	json_decref(fallback);
-	return rc;
+	return rc < 0 ? rc : programs_read(c, dirs, manifests, place, err);
 }
 
 /* Each of hale's processes is a component too; it may make the total degraded, not critical. */
@@ -222,8 +246,19 @@ static int read_components(struct config *c, struct err *err)
 			return rc;
 		c->components_n++;
 	}
-	for (size_t i = 0; i < c->processes_n; i++)
-		c->components[c->components_n++] = own_component(c, &c->processes[i]);
+	for (size_t i = 0; i < c->processes_n; i++) {
+		const struct process_spec *p = &c->processes[i];
+		struct component_spec *spec = &c->components[c->components_n];
+		int rc = 0;
+
+		if (p->is_user)
+			rc = programs_component(c, p, spec, err);
+		else
+			*spec = own_component(c, p);
+		if (rc < 0)
+			return rc;
+		c->components_n++;
+	}
 	return 0;
 }
 
@@ -245,6 +280,8 @@ static void stamp_text(const struct config *c, char buf[32])
 		const struct process_spec *p = &c->processes[i];
 		struct stat st = {0};
 
+		if (p->is_user) /* nobody asks these whether they like their configuration */
+			continue;
 		(void)stat(p->program, &st);
 		h = hash_add(h, p->slice, p->slice_len);
 		h = hash_add(h, &st.st_mtim, sizeof(st.st_mtim));
@@ -276,12 +313,13 @@ static void deep_check(const struct config *c, const struct config_dirs *dirs, s
 static int build(struct config *c, const struct config_dirs *dirs, bool is_deep, struct tree *tree,
 		 const struct manifest_set *manifests, struct report *report, struct err *err)
 {
+	const struct place place = {.tree = tree, .report = report};
 	int rc = read_instance(c, err);
 
 	if (rc == 0)
 		rc = read_aggregation(c, err);
 	if (rc == 0)
-		rc = read_processes(c, manifests, err);
+		rc = read_processes(c, dirs, manifests, &place, err);
 	if (rc == 0)
 		rc = read_components(c, err);
 	if (rc < 0)

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "conf/manifest.h"
 #include "conf/schema.h"
+#include "deploy/program_options.h"
 
 const struct conf_item instance_items[] = {
 	CONF_STR(struct instance_options, name, .def = "hale",
@@ -42,28 +43,44 @@ const struct conf_item plugins_items[] = {
 	CONF_END,
 };
 
-#define RESTART_(kind, field, ...)                                                                 \
-	CONF_ITEM_(kind, __typeof__(((struct process_options *)0)->restart), field, __VA_ARGS__)
+/* What hale's processes and the user's programs have in common. */
+#define RESTART_ITEMS                                                                              \
+	CONF_DURATION(struct restart_options, base_ms, .name = "base", .def = "100ms", .min = 1,   \
+		      .max = 3600000,                                                              \
+		      .help = "delay before the second restart in a row; the first is at once"),   \
+		CONF_NUM(struct restart_options, factor, .def = "2", .min = 1, .max = 100,         \
+			 .help = "each further delay is this many times longer"),                  \
+		CONF_DURATION(struct restart_options, cap_ms, .name = "cap", .def = "30s",         \
+			      .min = 1, .max = 86400000, .help = "longest delay"),                 \
+		CONF_INT(struct restart_options, jitter_percent, .name = "jitter", .def = "20",    \
+			 .min = 0, .max = 100,                                                     \
+			 .help = "percent by which a delay is drawn shorter or longer"),           \
+		CONF_DURATION(struct restart_options, stable_after_ms, .name = "stable_after",     \
+			      .def = "60s", .min = 1, .max = 86400000,                             \
+			      .help = "ready this long: earlier failures are forgotten"),          \
+		CONF_INT(struct restart_options, burst, .def = "5", .min = 1,                      \
+			 .max = PROCESS_BURST_MAX - 1,                                             \
+			 .help = "more failures than this within window is a crash loop"),         \
+		CONF_DURATION(struct restart_options, window_ms, .name = "window", .def = "60s",   \
+			      .min = 1000, .max = 86400000,                                        \
+			      .help = "the time burst is counted in"),                             \
+		CONF_INT(struct restart_options, give_up_after, .def = "0", .min = 0,              \
+			 .max = 1000000,                                                           \
+			 .help = "failures in a row until it is held; 0: never give up"),          \
+		CONF_DURATION(struct restart_options, delay_ms, .name = "delay", .def = "0",       \
+			      .min = 0, .max = 86400000,                                           \
+			      .help = "a fixed delay in place of the growing one")
 
 static const struct conf_item restart_items[] = {
-	RESTART_(CONF_T_DURATION, base_ms, .name = "base", .def = "100ms", .min = 1, .max = 3600000,
-		 .help = "delay before the second restart in a row; the first is at once"),
-	RESTART_(CONF_T_NUM, factor, .def = "2", .min = 1, .max = 100,
-		 .help = "each further delay is this many times longer"),
-	RESTART_(CONF_T_DURATION, cap_ms, .name = "cap", .def = "30s", .min = 1, .max = 86400000,
-		 .help = "longest delay"),
-	RESTART_(CONF_T_INT, jitter_percent, .name = "jitter", .def = "20", .min = 0, .max = 100,
-		 .help = "percent by which a delay is drawn shorter or longer"),
-	RESTART_(CONF_T_DURATION, stable_after_ms, .name = "stable_after", .def = "60s", .min = 1,
-		 .max = 86400000, .help = "ready this long: earlier failures are forgotten"),
-	RESTART_(CONF_T_INT, burst, .def = "5", .min = 1, .max = PROCESS_BURST_MAX - 1,
-		 .help = "more failures than this within window is a crash loop"),
-	RESTART_(CONF_T_DURATION, window_ms, .name = "window", .def = "60s", .min = 1000,
-		 .max = 86400000, .help = "the time burst is counted in"),
-	RESTART_(CONF_T_INT, give_up_after, .def = "0", .min = 0, .max = 1000000,
-		 .help = "failures in a row until it is held; 0: never give up"),
-	RESTART_(CONF_T_DURATION, delay_ms, .name = "delay", .def = "0", .min = 0, .max = 86400000,
-		 .help = "a fixed delay in place of the growing one"),
+	RESTART_ITEMS,
+	CONF_END,
+};
+
+const struct conf_item program_restart_items[] = {
+	CONF_ENUM(
+		struct restart_options, when, .def = "always", .choices = "always|on-failure|never",
+		.help = "after which ends it is started again; on-failure: not after exit code 0"),
+	RESTART_ITEMS,
 	CONF_END,
 };
 
@@ -82,6 +99,12 @@ const struct conf_item process_items[] = {
 		      .help = "must show progress this often, or is killed and restarted"),
 	CONF_MAP(struct process_options, restart, restart_items, .def = "{}",
 		 .help = "how it is restarted"),
+	CONF_LIST(struct process_options, on_failing,
+		  .help = "command to run when it cannot be kept running, e.g. a mail about the "
+			  "notifier"),
+	CONF_DURATION(struct process_options, failing_after_ms, .name = "failing_after",
+		      .def = "60s", .min = 1000, .max = 86400000,
+		      .help = "not ready for so long is failing, too"),
 	CONF_END,
 };
 
@@ -155,6 +178,7 @@ static const struct conf_section core_sections[] = {
 	{"bus", bus_items, CONF_T_MAP, "the message bus"},
 	{"plugins", plugins_items, CONF_T_MAP, "programs that did not come with hale"},
 	{"processes", process_items, CONF_T_DICT, "how each of hale's processes is supervised"},
+	{"programs", program_items, CONF_T_DICT, "your own programs, supervised like hale's"},
 	{NULL, NULL, CONF_T_END, NULL},
 };
 
@@ -238,24 +262,26 @@ int core_component(const char *id, const json_t *normalised, const char *kind, c
 	return 0;
 }
 
-void core_policy(const struct process_options *o, struct process_policy *policy_r)
+static enum process_restart restart_from_name(const char *name)
+{
+	if (str_eq(name, "never"))
+		return RESTART_NEVER;
+	return str_eq(name, "on-failure") ? RESTART_ON_FAILURE : RESTART_ALWAYS;
+}
+
+void core_restart_policy(const struct restart_options *o, struct process_policy *policy_r)
 {
 	*policy_r = (struct process_policy){
-		.backoff = {.base_ms = (uint32_t)o->restart.base_ms,
-			    .factor = o->restart.factor,
-			    .cap_ms = (uint32_t)HALE_MAX(o->restart.cap_ms, o->restart.base_ms),
-			    .jitter_percent = (uint32_t)o->restart.jitter_percent,
+		.backoff = {.base_ms = (uint32_t)o->base_ms,
+			    .factor = o->factor,
+			    .cap_ms = (uint32_t)HALE_MAX(o->cap_ms, o->base_ms),
+			    .jitter_percent = (uint32_t)o->jitter_percent,
 			    .is_first_at_once = true},
-		.fixed_delay_ms = o->restart.delay_ms,
-		.stable_after_ms = o->restart.stable_after_ms,
-		.burst = (uint32_t)o->restart.burst,
-		.window_ms = o->restart.window_ms,
-		.give_up_after = (uint32_t)o->restart.give_up_after,
-		.start_timeout_ms = o->start_timeout_ms,
-		.stop_timeout_ms = o->stop_timeout_ms,
-		.watchdog_ms = o->watchdog_ms,
-		.when = RESTART_ALWAYS,
-		.is_held_on_78 = true,
-		.ready_after_ms = -1,
+		.fixed_delay_ms = o->delay_ms,
+		.stable_after_ms = o->stable_after_ms,
+		.burst = (uint32_t)o->burst,
+		.window_ms = o->window_ms,
+		.give_up_after = (uint32_t)o->give_up_after,
+		.when = restart_from_name(o->when),
 	};
 }

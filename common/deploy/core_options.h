@@ -7,6 +7,7 @@
 #define HALE_DEPLOY_CORE_OPTIONS_H
 
 #include "model/process.h"
+#include "base/strlist.h"
 #include "conf/option.h"
 #include "model/component.h"
 
@@ -32,6 +33,19 @@ struct plugins_options {
 	struct strlist directories;
 };
 
+struct restart_options {
+	char *when; /* NULL where it cannot be chosen: hale's own processes always run */
+	int64_t base_ms;
+	double factor;
+	int64_t cap_ms;
+	int64_t jitter_percent;
+	int64_t stable_after_ms;
+	int64_t burst;
+	int64_t window_ms;
+	int64_t give_up_after;
+	int64_t delay_ms;
+};
+
 struct process_options {
 	char *name;
 	bool is_enabled;
@@ -39,17 +53,9 @@ struct process_options {
 	int64_t start_timeout_ms;
 	int64_t stop_timeout_ms;
 	int64_t watchdog_ms;
-	struct {
-		int64_t base_ms;
-		double factor;
-		int64_t cap_ms;
-		int64_t jitter_percent;
-		int64_t stable_after_ms;
-		int64_t burst;
-		int64_t window_ms;
-		int64_t give_up_after;
-		int64_t delay_ms;
-	} restart;
+	struct restart_options restart;
+	struct strlist on_failing;
+	int64_t failing_after_ms;
 };
 
 extern const struct conf_item instance_items[];
@@ -57,6 +63,7 @@ extern const struct conf_item aggregation_items[];
 extern const struct conf_item bus_items[];
 extern const struct conf_item plugins_items[];
 extern const struct conf_item process_items[];
+extern const struct conf_item program_restart_items[]; /* struct restart_options with `when` */
 extern const struct conf_item component_items[];
 
 /* haled's manifest as schema_apply wants it. New reference. */
@@ -64,6 +71,7 @@ json_t *core_manifest(void);
 /* Reads the common part of a normalised component. `kind` and `process` are copied. */
 int core_component(const char *id, const json_t *normalised, const char *kind, const char *process,
 		   const char *node, struct component_spec *spec_r, struct err *err);
-void core_policy(const struct process_options *o, struct process_policy *policy_r);
+/* The restarting half of a policy; the timeouts are the caller's. */
+void core_restart_policy(const struct restart_options *o, struct process_policy *policy_r);
 
 #endif

@@ -164,6 +164,8 @@ void deepcheck_run(const struct config *c, struct tree *tree, struct report *rep
 	for (size_t i = 0; i < c->processes_n; i++) {
 		struct err err;
 
+		if (c->processes[i].is_user)
+			continue;
 		if (start_probe(&probes[n], &c->processes[i], &err) == 0)
 			n++;
 		else

@@ -111,7 +111,7 @@ static int take_rights(const struct spawn_rights *r, pid_t parent, volatile stru
 		return -1;
 	/* As the user: on some file systems (NFS) not even root may enter what is the user's. */
 	a->step = STEP_DIRECTORY;
-	return chdir(r->directory != NULL ? r->directory : "/");
+	return r->directory == NULL ? 0 : chdir(r->directory);
 }
 
 /* Runs in the child, in the parent's memory: only system calls, nothing of the parent's changed
@@ -188,8 +188,8 @@ static int tell(const struct spawn_plan *plan, const struct attempt *a, struct e
 		return err_errno(err, code, "cannot change to user %u to run %s", r->uid,
 				 plan->program);
 	case STEP_DIRECTORY:
-		return err_errno(err, code, "cannot enter directory %s to run %s",
-				 r->directory != NULL ? r->directory : "/", plan->program);
+		return err_errno(err, code, "cannot enter directory %s to run %s", r->directory,
+				 plan->program);
 	case STEP_EXEC:
 		/* The kernel says ENOENT for a script without its interpreter, too. */
 		if (code == -ENOENT && access(plan->program, F_OK) == 0)

@@ -29,7 +29,7 @@ struct spawn_rights {
 	gid_t gid;
 	gid_t *groups; /* supplementary; owned by whoever owns the rights */
 	size_t groups_n;
-	char *directory;  /* working directory; NULL: / */
+	char *directory;  /* working directory; NULL: that of haled */
 	char *stdin_path; /* read-only; NULL: /dev/null */
 	struct spawn_limit {
 		int resource; /* RLIMIT_… */

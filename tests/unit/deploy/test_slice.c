@@ -80,11 +80,8 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < f->config.processes_n; i++) {
-		free(f->config.processes[i].name);
-		free(f->config.processes[i].program);
-		free(f->config.processes[i].slice);
-	}
+	for (size_t i = 0; i < f->config.processes_n; i++)
+		process_spec_done(&f->config.processes[i]);
 	free(f->config.processes);
 	free(f->config.node);
 	json_decref(f->config.json);
@@ -197,7 +194,8 @@ static void what_listens_stops_first_and_what_remembers_last(void **state)
 			    json_object());
 	assert_true(process(f, "check.http.slow")->stop_stage <
 		    process(f, "reconciler")->stop_stage);
-	assert_true(process(f, "reconciler")->stop_stage < process(f, "notifier")->stop_stage);
+	assert_true(process(f, "reconciler")->stop_stage < SLICE_PROGRAMS_STAGE);
+	assert_true(process(f, "notifier")->stop_stage > SLICE_PROGRAMS_STAGE);
 	assert_true(process(f, "notifier")->stop_stage < CONFIG_STOP_STAGES);
 }
 
@@ -231,11 +229,8 @@ static void equal_configuration_makes_equal_slices(void **state)
 	json_decref(again.json);
 	assert_string_equal(again.processes[0].name, "check.http");
 	assert_string_equal(again.processes[0].slice, before);
-	for (size_t i = 0; i < again.processes_n; i++) {
-		free(again.processes[i].name);
-		free(again.processes[i].program);
-		free(again.processes[i].slice);
-	}
+	for (size_t i = 0; i < again.processes_n; i++)
+		process_spec_done(&again.processes[i]);
 	free(again.processes);
 }
 

@@ -103,7 +103,6 @@ static void a_directory_is_entered(void **state)
 
 	(void)state;
 	assert_shell("pwd", &(struct spawn_rights){.directory = usr}, "/usr\n");
-	assert_shell("pwd", &(struct spawn_rights){0}, "/\n");
 }
 
 static void a_file_is_its_stdin(void **state)
