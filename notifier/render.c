@@ -36,6 +36,7 @@ static const char failures_message[] =
 struct programs {
 	struct jq_expr *title;
 	struct jq_expr *message;
+	bool needs_lists; /* may look at .components or .culprits */
 };
 
 struct renderer {
@@ -55,6 +56,17 @@ const char *render_default_message(enum rule_type type, bool is_about_components
 	return is_about_components ? component_message : overall_message;
 }
 
+/* The lists grow with an outage, and so would the price of each notice in it: what is known not to
+ * look at them does not get them. Nobody can say what a program of the user's looks at. */
+static bool needs_lists(const char *title, const char *message)
+{
+	bool is_own_title = !str_eq(title, "\"\"") && !str_eq(title, failures_title);
+	bool is_own_message =
+		!str_eq(message, component_message) && !str_eq(message, failures_message);
+
+	return is_own_title || is_own_message;
+}
+
 int renderer_new(const struct alerts *a, struct renderer **r_r, struct err *err)
 {
 	struct renderer *r = mem_alloc(sizeof(*r));
@@ -66,6 +78,7 @@ int renderer_new(const struct alerts *a, struct renderer **r_r, struct err *err)
 		r->n++;
 		r->v[i].title = jq_new(a->rules[i].title);
 		r->v[i].message = jq_new(a->rules[i].message);
+		r->v[i].needs_lists = needs_lists(a->rules[i].title, a->rules[i].message);
 		rc = jq_check(r->v[i].title, err);
 		if (rc == 0)
 			rc = jq_check(r->v[i].message, err);
@@ -125,19 +138,32 @@ static int run(struct jq_expr *program, const json_t *vars, char **text_r, struc
 	return 0;
 }
 
+static json_t *without_lists(const json_t *vars)
+{
+	json_t *few = json_copy((json_t *)vars);
+
+	json_object_del(few, "components");
+	json_object_del(few, "culprits");
+	return few;
+}
+
 int render(struct renderer *r, size_t rule, const json_t *vars, char **title_r, char **message_r,
 	   struct err *err)
 {
+	const struct programs *p = &r->v[rule];
 	const char *plain =
 		json_string_value(json_object_get(json_object_get(vars, "alert"), "message"));
-	int rc = run(r->v[rule].title, vars, title_r, err);
+	json_t *few = p->needs_lists ? NULL : without_lists(vars);
+	const json_t *input = few == NULL ? vars : few;
+	int rc = run(p->title, input, title_r, err);
 	int rc2;
 
 	if (rc < 0)
 		*title_r = mem_dup("");
-	rc2 = run(r->v[rule].message, vars, message_r, rc < 0 ? NULL : err);
+	rc2 = run(p->message, input, message_r, rc < 0 ? NULL : err);
 	if (rc2 < 0)
 		*message_r = mem_dup(plain ? plain : "");
+	json_decref(few);
 	return rc < 0 ? rc : rc2;
 }
 
