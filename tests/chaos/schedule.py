@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done to whom and when: a function of the seed alone, so that a run can be replayed."""
+import random
+from typing import NamedTuple
+
+# Share of the acts. A stop is followed by SIGCONT after `lasts`; a freeze is not: the watchdog must
+# find it.
+KINDS = (("kill", 60), ("stop", 28), ("freeze", 12))
+# haled goes down with all its children: often enough to matter, seldom enough to leave the others
+# something to show.
+HALED_SHARE = 0.05
+# Longer than a watchdog of two seconds some of the time, and mostly not.
+STOP_MAX_S = 2.5
+HALED_STOP_MAX_S = 1.0
+
+
+class Act(NamedTuple):
+    at: float  # seconds of activity since the begin
+    kind: str
+    victim: str  # name of a process, or "haled"
+    lasts: float  # of a stop
+
+    def __str__(self):
+        lasts = f" for {self.lasts:.2f} s" if self.kind == "stop" else ""
+        return f"{self.at:8.2f} {self.kind} {self.victim}{lasts}"
+
+
+def acts(seed, seconds, per_second, names):
+    """The acts of a run in order. Times are drawn as of a Poisson process."""
+    rng = random.Random(f"acts {seed}")
+    names = sorted(names)
+    out, at = [], 0.0
+    while True:
+        at += rng.expovariate(per_second)
+        if at >= seconds:
+            return out
+        is_haled = rng.random() < HALED_SHARE
+        victim = "haled" if is_haled else rng.choice(names)
+        kind = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
+        lasts = rng.random() * (HALED_STOP_MAX_S if is_haled else STOP_MAX_S)
+        if is_haled and kind == "freeze":
+            kind = "stop"  # nobody but init watches haled
+        out.append(Act(at, kind, victim, lasts if kind == "stop" else 0.0))
+
+
+def flips(seed, components):
+    """Endless: (component, what it is to be next)."""
+    rng = random.Random(f"flips {seed}")
+    names = sorted(components)
+    while True:
+        name = rng.choice(names)
+        yield name, rng.choice(components[name])
