@@ -13,11 +13,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/lines.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/units.h"
 #include "child_env.h"
 #include "deploy/process_spec.h"
+#include "proc/logfile.h"
 #include "proc/notify_socket.h"
 #include "proc/spawn.h"
 #include "proc/tail.h"
@@ -28,6 +30,8 @@
 #define CHILD_READ_MAX      (16u * 1024)
 /* At its end all that is left: no pipe holds more (Linux: 64 KiB), unless somebody still writes. */
 #define CHILD_READ_LAST_MAX (256u * 1024)
+/* What an alert, a mail's subject or a table can show of a crash. */
+#define CHILD_REPORT_MAX    512
 /* STATUS= is one line of a table. */
 #define CHILD_STATUS_MAX    256
 
@@ -42,6 +46,7 @@ struct exit_report {
 	int64_t uptime_ms;
 	json_t *lines;
 	char text[256];
+	char report[CHILD_REPORT_MAX]; /* the text, and the last line it wrote */
 };
 
 struct child {
@@ -56,9 +61,11 @@ struct child {
 	pid_t pid;
 	uint64_t generation;
 	uint64_t starts;
-	int64_t started_ms; /* mono */
-	int64_t since_ms;   /* wall: state entered */
-	bool was_timed_out; /* this run was ended by us for being stuck */
+	int64_t started_ms;  /* mono */
+	int64_t since_ms;    /* wall: state entered */
+	int64_t ready_ms;    /* mono: last became ready */
+	uint64_t first_line; /* those with a greater number are of this run */
+	bool was_timed_out;  /* this run was ended by us for being stuck */
 	char *status_text;
 	struct exit_report last_exit;
 
@@ -68,6 +75,8 @@ struct child {
 	int output_fd;
 	struct lines lines;
 	struct tail tail;
+	struct logfile *log; /* NULL: none is asked for */
+	bool has_log_error;  /* said once */
 };
 
 static void step(struct child *c, enum child_event ev);
@@ -86,6 +95,24 @@ static int take_priority(const char **text)
 	return 6;
 }
 
+/* Trouble with the disk is told when it begins and when it ends; the lines are in the tail and in
+ * haled's own log all the same. */
+static void write_log(struct child *c, const char *text)
+{
+	int rc;
+
+	if (c->log == NULL)
+		return;
+	rc = logfile_line(c->log, clock_wall_ms(), text, strlen(text));
+	if (rc < 0 && !c->has_log_error)
+		log_error("log file cannot be written", KV_S("process", c->spec.name),
+			  KV_S("path", c->spec.log.path), KV_S("error", strerror(-rc)));
+	else if (rc == 0 && c->has_log_error)
+		log_info("log file is written again", KV_S("process", c->spec.name),
+			 KV_I("lines_lost", logfile_dropped(c->log)));
+	c->has_log_error = rc < 0;
+}
+
 static void on_line(void *ctx, const char *line, size_t len)
 {
 	struct child *c = ctx;
@@ -97,6 +124,7 @@ static void on_line(void *ctx, const char *line, size_t len)
 	(void)str_clean(text, sizeof(text), line);
 	tail_add(&c->tail, ++*c->home->line_counter, clock_wall_ms(), priority, text);
 	c->hooks.on_line(c->hooks.ctx, c, priority, text);
+	write_log(c, text);
 }
 
 /* Reads what is there, max_bytes at most. False at the end of the pipe. */
@@ -211,6 +239,7 @@ static void spawn(struct child *c)
 	c->generation++;
 	c->starts++;
 	c->was_timed_out = false;
+	c->first_line = *c->home->line_counter;
 	c->started_ms = clock_mono_ms();
 	free(TAKE_PTR(c->status_text));
 	if (run(c, &err) == 0) {
@@ -228,7 +257,8 @@ static void spawn(struct child *c)
 	c->last_exit.is_expected = false;
 	c->last_exit.uptime_ms = 0;
 	json_decref(c->last_exit.lines);
-	c->last_exit.lines = tail_texts(&c->tail, 1);
+	c->last_exit.lines = tail_texts(&c->tail, c->first_line, 1);
+	(void)str_clean(c->last_exit.report, sizeof(c->last_exit.report), c->last_exit.text);
 	step(c, CHILD_EV_EXIT_FAIL);
 }
 
@@ -329,6 +359,8 @@ static void step(struct child *c, enum child_event ev)
 
 	if (c->machine.state != before.state)
 		c->since_ms = clock_wall_ms();
+	if (c->machine.state == PROCESS_READY && before.state != PROCESS_READY)
+		c->ready_ms = clock_mono_ms();
 	c->last_exit.is_expected = c->last_exit.is_expected || d.has_finished;
 	if (d.crash_loop_began || d.crash_loop_ended)
 		c->hooks.on_crash_loop(c->hooks.ctx, c, d.crash_loop_began);
@@ -342,6 +374,18 @@ static void step(struct child *c, enum child_event ev)
 void child_event(struct child *c, enum child_event ev)
 {
 	step(c, ev);
+}
+
+void child_signal(struct child *c, int signum)
+{
+	if (c->pid > 0)
+		(void)kill(c->pid, signum);
+}
+
+void child_say(struct child *c, const char *text)
+{
+	free(c->status_text);
+	c->status_text = mem_dup(text);
 }
 
 /* ---- what the child says ---- */
@@ -361,8 +405,7 @@ static void on_notify(void *ctx, const char *key, const char *value)
 		char text[CHILD_STATUS_MAX];
 
 		(void)str_clean(text, sizeof(text), value);
-		free(c->status_text);
-		c->status_text = mem_dup(text);
+		child_say(c, text);
 	}
 }
 
@@ -379,6 +422,18 @@ static const char *signal_name(int sig, char buf[24])
 	return buf;
 }
 
+/* "exit code 1 after 5 ms: cannot bind to port 80" */
+static void sum_up(struct exit_report *r)
+{
+	size_t n = json_array_size(r->lines);
+	const char *last = n == 0 ? NULL : json_string_value(json_array_get(r->lines, n - 1));
+
+	char line[CHILD_REPORT_MAX - sizeof(r->text) - 2];
+
+	(void)str_clean(line, sizeof(line), last == NULL ? "" : last);
+	(void)snprintf(r->report, sizeof(r->report), last == NULL ? "%s" : "%s: %s", r->text, line);
+}
+
 static void write_report(struct child *c, int wait_status, bool is_expected)
 {
 	struct exit_report *r = &c->last_exit;
@@ -392,7 +447,7 @@ static void write_report(struct child *c, int wait_status, bool is_expected)
 		.has_core = WIFSIGNALED(wait_status) && WCOREDUMP(wait_status),
 		.is_expected = is_expected,
 		.uptime_ms = clock_mono_ms() - c->started_ms,
-		.lines = tail_texts(&c->tail, CHILD_REPORT_LINES),
+		.lines = tail_texts(&c->tail, c->first_line, CHILD_REPORT_LINES),
 	};
 	(void)duration_format_short(r->uptime_ms, uptime);
 	if (r->signal != 0)
@@ -401,6 +456,7 @@ static void write_report(struct child *c, int wait_status, bool is_expected)
 			       uptime, c->was_timed_out ? ": it did not respond" : "");
 	else
 		(void)snprintf(r->text, sizeof(r->text), "exit code %d after %s", r->code, uptime);
+	sum_up(r);
 }
 
 void child_reaped(struct child *c, int wait_status)
@@ -422,15 +478,34 @@ void child_reaped(struct child *c, int wait_status)
 
 /* ---- life ---- */
 
+static bool is_same_list(const struct strlist *a, const struct strlist *b)
+{
+	size_t i = 0;
+
+	while (i < a->n && i < b->n && str_eq(a->v[i], b->v[i]))
+		i++;
+	return i == a->n && i == b->n;
+}
+
+/* The log file is haled's: it changes without the process. */
 static void set_spec(struct child *c, const struct process_spec *spec)
 {
+	const struct strlist *checked = &spec->on_check_failure.components;
+
+	if (!is_same_list(&c->spec.on_check_failure.components, checked))
+		check_watch_init(&c->care.check, checked->n);
 	process_spec_done(&c->spec);
 	process_spec_copy(&c->spec, spec);
+	logfile_free(c->log);
+	c->log = spec->log.path == NULL ? NULL : logfile_new(&c->spec.log);
+	c->has_log_error = false;
 }
 
 static void free_child(struct child *c)
 {
 	process_spec_done(&c->spec);
+	logfile_free(c->log);
+	check_watch_done(&c->care.check);
 	tail_done(&c->tail);
 	lines_done(&c->lines);
 	json_decref(c->last_exit.lines);
@@ -469,6 +544,12 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 void child_update(struct child *c, const struct process_spec *spec)
 {
 	set_spec(c, spec);
+}
+
+void child_reopen_log(struct child *c)
+{
+	if (c->log != NULL)
+		logfile_reopen(c->log);
 }
 
 void child_disable(struct child *c)
@@ -550,6 +631,27 @@ int child_stop_stage(const struct child *c)
 uint32_t child_failures(const struct child *c)
 {
 	return c->machine.failures_in_row;
+}
+
+int64_t child_ready_since(const struct child *c)
+{
+	return c->machine.state == PROCESS_READY ? c->ready_ms : 0;
+}
+
+bool child_is_leaving(const struct child *c)
+{
+	return c->machine.state == PROCESS_STOPPING &&
+	       (c->machine.after == CHILD_AFTER_STOPPED || c->machine.after == CHILD_AFTER_WAITING);
+}
+
+const char *child_report(const struct child *c)
+{
+	return c->last_exit.report;
+}
+
+const char *child_status_text(const struct child *c)
+{
+	return c->status_text == NULL ? "" : c->status_text;
 }
 
 const char *child_last_exit(const struct child *c)

@@ -11,6 +11,8 @@
 
 #include "child_state.h"
 #include "deploy/config.h"
+#include "model/check_watch.h"
+#include "model/failing.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -22,11 +24,13 @@
 
 struct child;
 
-/* What the roster keeps of a child that the child itself does not know. Plain fields. */
+/* What the roster keeps of a child (tend.c). */
 struct child_care {
-	/* What it was asked, and will be told once those that need it are down: CHILD_EV_STOP,
-	 * CHILD_EV_RESTART or CHILD_EV_WAIT; CHILD_EV_START (which never has to wait): nothing. */
-	enum child_event wish;
+	/* What it was asked, and is told as soon as the order of processes allows. */
+	enum child_wish { WISH_NONE, WISH_START, WISH_STOP, WISH_RESTART, WISH_WAIT } wish;
+	bool is_stuck; /* waits for what will not come by itself */
+	struct failing failing;
+	struct check_watch check;
 };
 
 /* What every child is told about where it lives; borrowed for the child's life. */
@@ -57,6 +61,11 @@ void child_disable(struct child *c);
 /* True if a process started from spec would differ from this one. */
 bool child_differs(const struct child *c, const struct process_spec *spec);
 void child_event(struct child *c, enum child_event ev);
+/* What haled has to say of it where its own STATUS= would stand: "waits for db". */
+void child_say(struct child *c, const char *text);
+/* Its log file was renamed by somebody. */
+void child_reopen_log(struct child *c);
+void child_signal(struct child *c, int signum);
 /* waitpid(2) returned this for our pid. What is left of its session is the caller's to kill before.
  */
 void child_reaped(struct child *c, int wait_status);
@@ -68,6 +77,12 @@ struct child_care *child_care(struct child *c);
 pid_t child_pid(const struct child *c); /* 0: none */
 uint64_t child_generation(const struct child *c);
 enum process_state child_state_of(const struct child *c);
+int64_t child_ready_since(const struct child *c); /* mono ms; 0: it is not ready */
+/* It is being stopped to stay down, for good or until what it requires is back. */
+bool child_is_leaving(const struct child *c);
+/* What the last exit was, and the last line before it; "" if it never exited. Borrowed. */
+const char *child_report(const struct child *c);
+const char *child_status_text(const struct child *c); /* "" if it said nothing */
 /* Stopped because it ended well and is not to run again. */
 bool child_is_finished(const struct child *c);
 bool child_is_crash_looping(const struct child *c);

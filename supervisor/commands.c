@@ -43,6 +43,18 @@ static const char *nearest_name(const struct haled *d, const char *name)
 	return near;
 }
 
+/* By its name or that of its component: "notifier", "hale.notifier", "program.trader". */
+static struct child *find_process(const struct haled *d, const char *name)
+{
+	struct child *c = roster_find(d, name);
+
+	for (size_t i = 0; c == NULL && i < d->children_n; i++) {
+		if (str_eq(child_spec(d->children[i])->component, name))
+			c = d->children[i];
+	}
+	return c;
+}
+
 static void call_show(void *ctx, struct command_request *rq, const json_t *params)
 {
 	struct haled *d = ctx;
@@ -54,7 +66,7 @@ static void call_show(void *ctx, struct command_request *rq, const json_t *param
 		command_fail(rq, COMMAND_E_PARAMS, NULL, "show needs a name");
 		return;
 	}
-	child = roster_find(d, str_starts(name, "hale.") ? name + strlen("hale.") : name);
+	child = find_process(d, name);
 	component = health_component(d->health, name);
 	if (component == NULL && child == NULL) {
 		const char *near = nearest_name(d, name);
@@ -114,18 +126,18 @@ static void call_logs(void *ctx, struct command_request *rq, const json_t *param
 	json_int_t after = json_integer_value(json_object_get(params, "after"));
 	json_int_t limit = json_integer_value(json_object_get(params, "limit"));
 	json_t *lines = json_array();
+	const struct child *child;
 
 	if (limit <= 0 || limit > LOGS_LIMIT_MAX)
 		limit = TAIL_LINES;
-	if (name != NULL && str_starts(name, "hale."))
-		name += strlen("hale.");
-	if (name != NULL && roster_find(d, name) == NULL) {
+	child = name == NULL ? NULL : find_process(d, name);
+	if (name != NULL && child == NULL) {
 		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "no process is named '%s'", name);
 		json_decref(lines);
 		return;
 	}
 	for (size_t i = 0; i < d->children_n; i++) {
-		if (name == NULL || str_eq(name, child_name(d->children[i])))
+		if (child == NULL || child == d->children[i])
 			tail_encode(child_tail(d->children[i]), child_name(d->children[i]),
 				    after < 0 ? 0 : (uint64_t)after, TAIL_LINES, lines);
 	}
@@ -135,7 +147,7 @@ static void call_logs(void *ctx, struct command_request *rq, const json_t *param
 }
 
 static void process_event(struct haled *d, struct command_request *rq, const json_t *params,
-			  enum child_event ev)
+			  enum child_wish wish)
 {
 	const json_t *names = json_object_get(params, "names");
 	struct child **matched;
@@ -164,25 +176,26 @@ static void process_event(struct haled *d, struct command_request *rq, const jso
 
 		json_array_append_new(out, json_string(child_name(matched[i])));
 		/* Asked to restart what is stopped, people mean: have it run. */
-		child_event(matched[i], ev == CHILD_EV_RESTART && is_down ? CHILD_EV_START : ev);
+		tend_ask(matched[i], wish == WISH_RESTART && is_down ? WISH_START : wish);
 	}
+	tend(d);
 	free(matched);
 	command_reply(rq, json_pack("{s:o}", "processes", out));
 }
 
 static void call_restart(void *ctx, struct command_request *rq, const json_t *params)
 {
-	process_event(ctx, rq, params, CHILD_EV_RESTART);
+	process_event(ctx, rq, params, WISH_RESTART);
 }
 
 static void call_stop(void *ctx, struct command_request *rq, const json_t *params)
 {
-	process_event(ctx, rq, params, CHILD_EV_STOP);
+	process_event(ctx, rq, params, WISH_STOP);
 }
 
 static void call_start(void *ctx, struct command_request *rq, const json_t *params)
 {
-	process_event(ctx, rq, params, CHILD_EV_START);
+	process_event(ctx, rq, params, WISH_START);
 }
 
 static void call_reload(void *ctx, struct command_request *rq, const json_t *params)

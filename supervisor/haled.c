@@ -43,6 +43,7 @@ static void on_health(void *ctx, const char *component, const json_t *line, cons
 
 	hub_publish(d->hub, TOPIC_HEALTH, line, save, is_transition);
 	d->is_state_dirty = true;
+	tend_health(d, component, state);
 	if (json_is_true(json_object_get(line, "transition")))
 		log_info("health", KV_S("component", component),
 			 KV_S("status", json_string_value(json_object_get(state, "status"))),
@@ -226,6 +227,7 @@ static void start_handles(struct haled *d)
 	(void)uv_timer_init(&d->loop, &d->due_timer);
 	(void)uv_timer_init(&d->loop, &d->save_timer);
 	(void)uv_timer_init(&d->loop, &d->notify_timer);
+	tend_open(d);
 	d->due_timer.data = d;
 	d->save_timer.data = d;
 	(void)uv_timer_start(&d->save_timer, on_save, STATE_SAVE_MS, STATE_SAVE_MS);
@@ -385,6 +387,7 @@ static void close_all(struct haled *d, int code)
 	uv_close((uv_handle_t *)&d->due_timer, NULL);
 	uv_close((uv_handle_t *)&d->save_timer, NULL);
 	uv_close((uv_handle_t *)&d->notify_timer, NULL);
+	tend_close(d);
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
 	HALE_ASSERT(uv_loop_close(&d->loop) == 0);
 	bus_finish();

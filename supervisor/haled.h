@@ -35,6 +35,8 @@ struct haled {
 	struct config *config;
 	struct child **children;
 	size_t children_n;
+	struct child **errands; /* on_failing commands that run */
+	size_t errands_n;
 	struct child_home home;
 	uint64_t line_counter;
 	struct health *health;
@@ -45,6 +47,8 @@ struct haled {
 	uv_timer_t due_timer;    /* overdue components */
 	uv_timer_t save_timer;   /* state file */
 	uv_timer_t notify_timer; /* systemd's watchdog */
+	uv_timer_t tend_timer;   /* on_failing and check restarts that are due */
+	uv_idle_t tend_idle;     /* something happened to a child */
 	int lock_fd, state_lock_fd;
 	int64_t clock_offset_ms; /* wall less monotonic, when due times were last in step */
 	int64_t started_ms;      /* wall */
@@ -90,6 +94,25 @@ size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *sta
 void roster_reap(struct haled *d);
 void roster_stop_next(struct haled *d); /* the next stage, or the end of the loop */
 void roster_close(struct haled *d);
+/* To the programs that ask for it (`forward_signals`); log files are opened anew. */
+void roster_forward(struct haled *d, int signum);
+void roster_judge(struct haled *d, struct child *c);
+char *roster_message(const struct child *c); /* how it stands, for people; owned by the caller */
+void roster_note_started(struct haled *d);
+
+/* tend.c */
+void tend_open(struct haled *d);
+void tend_close(struct haled *d);
+/* What is to become of it once the order allows; takes effect with the next tend(). */
+void tend_ask(struct child *c, enum child_wish wish);
+void tend(struct haled *d);      /* not from a hook of a child */
+void tend_soon(struct haled *d); /* in the next turn of the loop */
+/* A component was judged: its state as in a health line. */
+void tend_health(struct haled *d, const char *component, const json_t *state);
+
+/* errand.c */
+void errand_start(struct haled *d, struct child *c); /* its on_failing command */
+void errand_collect(struct haled *d);                /* those that have ended */
 
 /* commands.c */
 extern const struct command_method haled_methods[];

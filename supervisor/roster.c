@@ -18,9 +18,6 @@
 #include "init.h"
 #include "model/frame.h"
 
-/* Lines of a child in haled's own log after an unexpected end. */
-#define REPORT_MESSAGE_MAX 400
-
 /* ---- what children do, told ---- */
 
 static void publish_process(struct haled *d, struct child *c, const char *event)
@@ -34,47 +31,79 @@ static void publish_process(struct haled *d, struct child *c, const char *event)
 	json_decref(line);
 }
 
-static char *component_of(const struct child *c)
+static const char *component_of(const struct child *c)
 {
-	const struct process_spec *spec = child_spec(c);
-
-	return spec->component != NULL ? mem_dup(spec->component)
-				       : mem_printf("hale.%s", spec->name);
+	return child_spec(c)->component;
 }
 
 /* What is stopped on purpose, or not wanted, is no part of the total. */
 static void count_process(struct haled *d, const struct child *c)
 {
-	HALE_CLEANUP(cleanup_free) char *id = component_of(c);
+	const char *id = component_of(c);
 
 	health_set_counted(d->health, id,
-			   child_state_of(c) != PROCESS_STOPPED && child_is_enabled(c));
+			   (child_state_of(c) != PROCESS_STOPPED || child_is_finished(c)) &&
+				   child_is_enabled(c));
 }
 
-/* The verdict on hale's own process as a component. Starting changes nothing: a restart that works
- * at once is told as a process event, not as an outage. */
-static void judge_process(struct haled *d, struct child *c)
+/* How it stands, for people: the verdict's message, and what on_failing is told. */
+char *roster_message(const struct child *c)
 {
-	HALE_CLEANUP(cleanup_free) char *id = component_of(c);
-	HALE_CLEANUP(str_done) struct str text = {0};
+	enum process_state state = child_state_of(c);
+	const char *report = child_report(c);
+
+	if (child_is_crash_looping(c) && state != PROCESS_STOPPED)
+		return mem_printf("Keeps crashing: %s", report);
+	switch (state) {
+	case PROCESS_READY:
+		return mem_dup("Running");
+	case PROCESS_BACKOFF:
+		return mem_printf("Waits to be restarted: %s", report);
+	case PROCESS_HELD:
+		return mem_printf("Held until reload or start: %s", report);
+	case PROCESS_WAITING:
+		return mem_printf("Not started: %s", child_status_text(c));
+	case PROCESS_STOPPED:
+		return child_is_finished(c) ? mem_printf("Finished: %s", child_last_exit(c))
+					    : mem_dup("Stopped");
+	case PROCESS_STARTING:
+		return mem_dup("Does not become ready");
+	case PROCESS_STOPPING:
+	case PROCESS_STATE_MAX:
+		break;
+	}
+	return mem_dup("Is being stopped");
+}
+
+/* The verdict on a process as a component. Starting changes nothing: a restart that works at once
+ * is told as a process event, not as an outage; nor does a wait that will end by itself. */
+void roster_judge(struct haled *d, struct child *c)
+{
+	static const struct {
+		enum outcome outcome;
+		enum reason reason;
+		bool is_told;
+	} verdicts[PROCESS_STATE_MAX] = {
+		[PROCESS_READY] = {OUTCOME_PASS, REASON_OK, true},
+		[PROCESS_BACKOFF] = {OUTCOME_WARN, REASON_PROCESS_STARTING, true},
+		[PROCESS_HELD] = {OUTCOME_DOWN, REASON_PROCESS_DOWN, true},
+		[PROCESS_STOPPED] = {OUTCOME_ERROR, REASON_NO_DATA, true},
+	};
+	const char *id = component_of(c);
+	HALE_CLEANUP(cleanup_free) char *text = roster_message(c);
 	enum process_state state = child_state_of(c);
 	int64_t now = clock_wall_ms();
 
 	count_process(d, c);
-	if (child_is_crash_looping(c) && state != PROCESS_STOPPED) {
-		str_addf(&text, "Keeps crashing: %s", child_last_exit(c));
-		health_report(d->health, id, OUTCOME_FAIL, REASON_CRASH_LOOP, text.data, now);
-	} else if (state == PROCESS_READY) {
-		health_report(d->health, id, OUTCOME_PASS, REASON_OK, "Running", now);
-	} else if (state == PROCESS_BACKOFF) {
-		str_addf(&text, "Waits to be restarted: %s", child_last_exit(c));
-		health_report(d->health, id, OUTCOME_WARN, REASON_PROCESS_STARTING, text.data, now);
-	} else if (state == PROCESS_HELD) {
-		str_addf(&text, "Held until reload or start: %s", child_last_exit(c));
-		health_report(d->health, id, OUTCOME_DOWN, REASON_PROCESS_DOWN, text.data, now);
-	} else if (state == PROCESS_STOPPED) {
-		health_report(d->health, id, OUTCOME_ERROR, REASON_NO_DATA, "Stopped", now);
-	}
+	if (child_is_crash_looping(c) && state != PROCESS_STOPPED)
+		health_report(d->health, id, OUTCOME_FAIL, REASON_CRASH_LOOP, text, now);
+	else if (child_is_finished(c))
+		health_report(d->health, id, OUTCOME_PASS, REASON_OK, text, now);
+	else if (state == PROCESS_WAITING && child_care(c)->is_stuck)
+		health_report(d->health, id, OUTCOME_WARN, REASON_PROCESS_STARTING, text, now);
+	else if (verdicts[state].is_told)
+		health_report(d->health, id, verdicts[state].outcome, verdicts[state].reason, text,
+			      now);
 }
 
 /* A checker that cannot check must not leave its components looking healthy. */
@@ -89,6 +118,8 @@ static void silence_components(struct haled *d, struct child *c, const char *eve
 		text = mem_printf("No data: %s is held (%s)", child_name(c), child_last_exit(c));
 	else if (state == PROCESS_STOPPED)
 		text = mem_printf("No data: %s is stopped", child_name(c));
+	else if (state == PROCESS_WAITING)
+		text = mem_printf("No data: %s %s", child_name(c), child_status_text(c));
 	if (text != NULL)
 		health_silence(d->health, child_name(c), text, clock_wall_ms());
 }
@@ -109,24 +140,41 @@ static void log_process(struct child *c, const char *event)
 			 KV_S("state", state), KV_I("pid", child_pid(c)));
 }
 
+/* True once it has come up, or has shown that it does not. */
+static bool is_seen(struct child *c)
+{
+	switch (child_state_of(c)) {
+	case PROCESS_READY:
+	case PROCESS_BACKOFF:
+	case PROCESS_HELD:
+		return true;
+	case PROCESS_WAITING:
+		return child_care(c)->is_stuck;
+	case PROCESS_STOPPED: /* or is about to be told to start */
+		return child_generation(c) > 0 || !child_is_enabled(c);
+	case PROCESS_STARTING:
+	case PROCESS_STOPPING:
+	case PROCESS_STATE_MAX:
+		break;
+	}
+	return false;
+}
+
 /* init is told once each process has come up or has shown that it does not: one that keeps failing
  * must not have the others killed for starting too slowly. */
-static void note_started(struct haled *d)
+void roster_note_started(struct haled *d)
 {
 	size_t ready = 0, wanted = 0;
 
-	if (d->is_ready)
+	if (d->is_ready || d->stop_stage >= 0)
 		return;
 	for (size_t i = 0; i < d->children_n; i++) {
-		const struct child *c = d->children[i];
-		enum process_state state = child_state_of(c);
+		struct child *c = d->children[i];
 
-		if (!child_is_enabled(c) || (state == PROCESS_STOPPED && child_generation(c) > 0))
-			continue;
-		if (state != PROCESS_READY && state != PROCESS_BACKOFF && state != PROCESS_HELD)
+		if (!is_seen(c))
 			return;
-		wanted++;
-		ready += state == PROCESS_READY;
+		wanted += child_state_of(c) != PROCESS_STOPPED;
+		ready += child_state_of(c) == PROCESS_READY;
 	}
 	d->is_ready = true;
 	log_info(ready == wanted ? "all processes are ready" : "not all processes are ready",
@@ -154,12 +202,12 @@ static void on_event(void *ctx, struct child *c, const char *event)
 	publish_process(d, c, event);
 	forget_former(d, c, event);
 	if (d->stop_stage < 0) {
-		judge_process(d, c);
+		roster_judge(d, c);
 		silence_components(d, c, event);
 		haled_arm_due(d);
 	}
 	d->is_state_dirty = true;
-	note_started(d);
+	tend_soon(d);
 }
 
 static void on_line(void *ctx, struct child *c, int priority, const char *text)
@@ -171,16 +219,16 @@ static void on_line(void *ctx, struct child *c, int priority, const char *text)
 static void on_crash_loop(void *ctx, struct child *c, bool began)
 {
 	struct haled *d = ctx;
-	char text[REPORT_MESSAGE_MAX];
+	HALE_CLEANUP(cleanup_free)
+	char *text = began ? mem_printf("%s keeps crashing: %s", child_name(c), child_report(c))
+			   : mem_printf("%s runs stably again", child_name(c));
 
-	(void)snprintf(text, sizeof(text), began ? "%s keeps crashing: %s" : "%s runs stably again",
-		       child_name(c), child_last_exit(c));
 	log_warn(began ? "process is crash-looping" : "process runs stably again",
 		 KV_S("process", child_name(c)), KV_S("last_exit", child_last_exit(c)));
 	haled_event(d, began ? "crash_loop" : "crash_loop_end", began ? "critical" : "info",
 		    child_name(c), text, NULL);
 	if (!began && d->stop_stage < 0)
-		judge_process(d, c);
+		roster_judge(d, c);
 }
 
 /* ---- the table ---- */
@@ -214,8 +262,9 @@ int roster_boot(struct haled *d, struct err *err)
 	}
 	for (size_t i = 0; i < d->children_n; i++) {
 		if (child_is_enabled(d->children[i]))
-			child_event(d->children[i], CHILD_EV_START);
+			tend_ask(d->children[i], WISH_START);
 	}
+	tend(d);
 	return 0;
 }
 
@@ -297,24 +346,24 @@ static bool update_child(struct child *c, const struct process_spec *spec, json_
 	bool was_enabled = child_is_enabled(c);
 	bool is_down =
 		child_state_of(c) == PROCESS_STOPPED || child_state_of(c) == PROCESS_STOPPING;
-	enum child_event ev = CHILD_EV_MAX;
+	enum child_wish wish = WISH_NONE;
 	json_t *list = NULL;
 
 	child_update(c, spec);
 	if (was_enabled && !spec->is_enabled) {
 		list = stopped;
-		ev = CHILD_EV_STOP;
+		wish = WISH_STOP;
 	} else if (!was_enabled && spec->is_enabled && is_down) {
 		list = started;
-		ev = CHILD_EV_START;
+		wish = WISH_START;
 	} else if (differs || child_state_of(c) == PROCESS_HELD) {
 		list = changed;
-		ev = CHILD_EV_RESTART;
+		wish = WISH_RESTART;
 	}
 	if (list == NULL)
 		return true;
 	json_array_append_new(list, json_string(child_name(c)));
-	child_event(c, ev);
+	tend_ask(c, wish);
 	return false;
 }
 
@@ -365,7 +414,7 @@ static void dismiss(struct child *c, json_t *stopped)
 	if (state == PROCESS_STOPPED || state == PROCESS_STOPPING)
 		return;
 	json_array_append_new(stopped, json_string(child_name(c)));
-	child_event(c, CHILD_EV_STOP);
+	tend_ask(c, WISH_STOP);
 }
 
 size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *started,
@@ -385,8 +434,9 @@ size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *sta
 	for (size_t i = before; i < d->children_n; i++) {
 		json_array_append_new(started, json_string(child_name(d->children[i])));
 		if (child_is_enabled(d->children[i]))
-			child_event(d->children[i], CHILD_EV_START);
+			tend_ask(d->children[i], WISH_START);
 	}
+	tend(d);
 	/* The new component specs know of no process that an operator has stopped. */
 	for (size_t i = 0; i < d->children_n; i++)
 		count_process(d, d->children[i]);
@@ -401,6 +451,10 @@ static struct child *by_pid(const struct haled *d, pid_t pid)
 	for (size_t i = 0; i < d->children_n; i++) {
 		if (child_pid(d->children[i]) == pid)
 			return d->children[i];
+	}
+	for (size_t i = 0; i < d->errands_n; i++) {
+		if (child_pid(d->errands[i]) == pid)
+			return d->errands[i];
 	}
 	return NULL;
 }
@@ -433,6 +487,10 @@ void roster_reap(struct haled *d)
 
 static bool is_stage_running(const struct haled *d, int stage)
 {
+	for (size_t i = 0; i < d->errands_n; i++) {
+		if (child_pid(d->errands[i]) != 0)
+			return true;
+	}
 	for (size_t i = 0; i < d->children_n; i++) {
 		if (child_stop_stage(d->children[i]) == stage && child_pid(d->children[i]) != 0)
 			return true;
@@ -440,15 +498,19 @@ static bool is_stage_running(const struct haled *d, int stage)
 	return false;
 }
 
+/* Within a stage, what requires or comes after another goes before it. */
 void roster_stop_next(struct haled *d)
 {
+	for (size_t i = 0; i < d->errands_n; i++)
+		child_event(d->errands[i], CHILD_EV_STOP);
 	while (d->stop_stage < CONFIG_STOP_STAGES) {
 		int stage = d->stop_stage;
 
 		for (size_t i = 0; i < d->children_n; i++) {
 			if (child_stop_stage(d->children[i]) == stage)
-				child_event(d->children[i], CHILD_EV_STOP);
+				tend_ask(d->children[i], WISH_STOP);
 		}
+		tend(d);
 		if (is_stage_running(d, stage))
 			return;
 		d->stop_stage++;
@@ -463,7 +525,22 @@ void roster_close(struct haled *d)
 {
 	for (size_t i = 0; i < d->children_n; i++)
 		child_close(d->children[i]);
+	for (size_t i = 0; i < d->errands_n; i++)
+		child_close(d->errands[i]);
 	free(d->children);
-	d->children = NULL;
-	d->children_n = 0;
+	free(d->errands);
+	d->children = d->errands = NULL;
+	d->children_n = d->errands_n = 0;
+}
+
+void roster_forward(struct haled *d, int signum)
+{
+	const char *name = sigabbrev_np(signum);
+
+	for (size_t i = 0; i < d->children_n; i++) {
+		if (strlist_has(&child_spec(d->children[i])->forward, name))
+			child_signal(d->children[i], signum);
+		/* What logrotate renamed is not to be written on to. */
+		child_reopen_log(d->children[i]);
+	}
 }

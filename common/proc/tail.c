@@ -60,12 +60,14 @@ void tail_encode(const struct tail *t, const char *process, uint64_t after, size
 	}
 }
 
-json_t *tail_texts(const struct tail *t, size_t limit)
+json_t *tail_texts(const struct tail *t, uint64_t after, size_t limit)
 {
 	json_t *out = json_array();
 	size_t first = t->count > limit ? t->count - limit : 0;
 
-	for (size_t i = first; i < t->count; i++)
-		json_array_append_new(out, json_string(line_at(t, i)->text));
+	for (size_t i = first; i < t->count; i++) {
+		if (line_at(t, i)->n > after)
+			json_array_append_new(out, json_string(line_at(t, i)->text));
+	}
 	return out;
 }

@@ -33,7 +33,8 @@ void tail_add(struct tail *t, uint64_t n, int64_t at_ms, int priority, const cha
  * newest, oldest first. */
 void tail_encode(const struct tail *t, const char *process, uint64_t after, size_t limit,
 		 json_t *out);
-/* The last `limit` texts as an array of strings: for crash reports. New reference. */
-json_t *tail_texts(const struct tail *t, size_t limit);
+/* The last `limit` texts of lines with n > after, as an array of strings: for crash reports. New
+ * reference. */
+json_t *tail_texts(const struct tail *t, uint64_t after, size_t limit);
 
 #endif

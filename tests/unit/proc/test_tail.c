@@ -74,7 +74,7 @@ static void a_limit_gives_the_last_ones(void **state)
 	tail_encode(&t, "web", 0, 3, out);
 	assert_int_equal(json_array_size(out), 3);
 	assert_int_equal(number(out, 0), 8);
-	texts = tail_texts(&t, 2);
+	texts = tail_texts(&t, 0, 2);
 	assert_int_equal(json_array_size(texts), 2);
 	assert_string_equal(json_string_value(json_array_get(texts, 0)), "line 9");
 	json_decref(texts);
@@ -102,7 +102,7 @@ static void priorities_become_levels(void **state)
 static void an_empty_tail_is_an_empty_list(void **state)
 {
 	struct tail t = {0};
-	json_t *texts = tail_texts(&t, 5);
+	json_t *texts = tail_texts(&t, 0, 5);
 
 	(void)state;
 	assert_true(json_is_array(texts));

@@ -210,7 +210,7 @@ static void start(struct fixture *f, const char *interpreter, const char *text)
 
 static json_t *texts(const struct fixture *f)
 {
-	return tail_texts(child_tail(f->child), TAIL_LINES);
+	return tail_texts(child_tail(f->child), 0, TAIL_LINES);
 }
 
 static const char *text_at(const json_t *list, size_t i)
