@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child - one supervised process: does what child_state.c decides
+/* child - one supervised process: does what model/child_state.c decides
  *
  * Owns the process's pid, its notify socket, the pipe its output comes through, its tail of lines
  * and one timer. Everything on the loop thread.
@@ -9,7 +9,7 @@
 #ifndef HALE_SUPERVISOR_CHILD_H
 #define HALE_SUPERVISOR_CHILD_H
 
-#include "child_state.h"
+#include "model/child_state.h"
 #include "deploy/config.h"
 #include "model/check_watch.h"
 #include "model/failing.h"

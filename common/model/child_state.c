@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "child_state.h"
+#include "model/child_state.h"
 
 #include <string.h>
 

@@ -8,8 +8,8 @@
  * Errors:    none. Every state answers every event; a cell that does nothing says so.
  * See also:  DESIGN section 4, hale.yaml(5) "processes"
  */
-#ifndef HALE_SUPERVISOR_CHILD_STATE_H
-#define HALE_SUPERVISOR_CHILD_STATE_H
+#ifndef HALE_MODEL_CHILD_STATE_H
+#define HALE_MODEL_CHILD_STATE_H
 
 #include "model/process.h"
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "child_state.h"
+#include "model/child_state.h"
 
 static const struct process_policy policy = {
 	.backoff = {.base_ms = 100,
