@@ -24,6 +24,8 @@ void place_error_key(const struct place *p, const char *pointer, const char *hin
 /* For what works but can hardly be meant. */
 void place_warn(const struct place *p, const char *pointer, const char *hint, const char *fmt, ...)
 	HALE_PRINTF(4, 5);
+/* "<parent>/<key>", with what RFC 6901 wants escaped in the key. Caller frees. */
+char *place_pointer(const char *parent, const char *key);
 /* Is there such a value in the file? (In the normalised configuration, defaults are there, too.) */
 bool place_is_given(const struct place *p, const char *pointer);
 

@@ -97,7 +97,8 @@ static bool check_name(const struct reading *r, const char *name,
 {
 	const char *owner = owner_of(name, manifests);
 	HALE_CLEANUP(cleanup_free) char *right = corrected(name);
-	HALE_CLEANUP(cleanup_free) char *id = mem_printf("/components/program.%s", name);
+	HALE_CLEANUP(cleanup_free)
+	char *id = mem_printf("/components/program.%s", is_name(name) ? name : "");
 	HALE_CLEANUP(cleanup_free) char *hint = NULL;
 
 	if (owner != NULL) {
@@ -143,8 +144,8 @@ static bool is_variable(const char *name)
 
 static void check_variable(const struct reading *r, const char *name)
 {
-	HALE_CLEANUP(cleanup_free)
-	char *pointer = mem_printf("%s/environment/%s", r->pointer, name);
+	HALE_CLEANUP(cleanup_free) char *parent = at(r, "environment");
+	HALE_CLEANUP(cleanup_free) char *pointer = place_pointer(parent, name);
 
 	if (!is_variable(name))
 		place_error_key(r->place, pointer, "write NAME: value",
@@ -272,7 +273,7 @@ static void read_limits(struct reading *r, const json_t *entry)
 static void read_environment(struct reading *r)
 {
 	json_t *environment = json_object();
-	const char *zone = getenv("TZ");
+	const char *zone = r->config->timezone != NULL ? r->config->timezone : getenv("TZ");
 	const char *name;
 	json_t *value;
 
@@ -438,7 +439,7 @@ int programs_read(struct config *c, const struct config_dirs *dirs,
 	json_t *entry;
 
 	json_object_foreach (json_object_get(c->json, SECTION), name, entry) {
-		HALE_CLEANUP(cleanup_free) char *pointer = mem_printf("/" SECTION "/%s", name);
+		HALE_CLEANUP(cleanup_free) char *pointer = place_pointer("/" SECTION, name);
 		struct reading r = {.config = c, .dirs = dirs, .place = place, .pointer = pointer};
 		int rc;
 

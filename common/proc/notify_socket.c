@@ -2,6 +2,7 @@
 #include "proc/notify_socket.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/rnd.h"
 
 struct notify_socket {
 	uv_poll_t poll;
@@ -86,11 +88,17 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
+static bool is_abstract(const char *path)
+{
+	return path[0] == '@';
+}
+
 static int bind_socket(const char *path, struct err *err)
 {
 	HALE_CLEANUP(cleanup_fd)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(addr);
 	int on = 1;
 
 	if (fd < 0)
@@ -101,8 +109,14 @@ static int bind_socket(const char *path, struct err *err)
 			"socket path %s is longer than %zu bytes: choose a shorter --run-dir", path,
 			sizeof(addr.sun_path) - 1);
 	memcpy(addr.sun_path, path, strlen(path) + 1);
-	(void)unlink(path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	if (is_abstract(path)) {
+		/* Such a name begins with NUL and is as long as the address says. */
+		addr.sun_path[0] = '\0';
+		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	} else {
+		(void)unlink(path);
+	}
+	if (bind(fd, (struct sockaddr *)&addr, len) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return err_errno(err, -errno, "cannot bind %s", path);
 	return TAKE_FD(fd);
@@ -111,20 +125,28 @@ static int bind_socket(const char *path, struct err *err)
 int notify_socket_open(uv_loop_t *loop, const char *path, notify_fn on_notify, void *ctx,
 		       struct notify_socket **s_r, struct err *err)
 {
-	int fd = bind_socket(path, err);
+	HALE_CLEANUP(cleanup_free)
+	char *address = is_abstract(path) ? mem_printf("%s-%08x%08x", path, rnd_u32(), rnd_u32())
+					  : mem_dup(path);
+	int fd = bind_socket(address, err);
 	struct notify_socket *s;
 
 	if (fd < 0)
 		return fd;
 	s = mem_alloc(sizeof(*s));
 	*s = (struct notify_socket){
-		.path = mem_dup(path), .fd = fd, .on_notify = on_notify, .ctx = ctx};
+		.path = TAKE_PTR(address), .fd = fd, .on_notify = on_notify, .ctx = ctx};
 	s->poll.data = s;
 	if (uv_poll_init(loop, &s->poll, fd) < 0 ||
 	    uv_poll_start(&s->poll, UV_READABLE, on_readable) < 0)
 		hale_panic(__FILE__, __LINE__, "uv_poll on a fresh socket");
 	*s_r = s;
 	return 0;
+}
+
+const char *notify_socket_address(const struct notify_socket *s)
+{
+	return s->path;
 }
 
 void notify_socket_expect(struct notify_socket *s, pid_t session)
@@ -145,7 +167,8 @@ void notify_socket_close(struct notify_socket *s)
 {
 	if (s == NULL)
 		return;
-	(void)unlink(s->path);
+	if (!is_abstract(s->path))
+		(void)unlink(s->path);
 	(void)uv_poll_stop(&s->poll);
 	uv_close((uv_handle_t *)&s->poll, on_closed);
 }
