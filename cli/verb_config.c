@@ -2,18 +2,16 @@
 /* hale reload, config check, config show, ping */
 #include "verbs.h"
 
-#include <errno.h>
-#include <spawn.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "bus/command.h"
+#include "catalog.h"
 #include "conf/report.h"
+#include "conf/schema.h"
 #include "field.h"
+#include "run_program.h"
 #include "text.h"
 #include "yaml_out.h"
 
@@ -136,27 +134,50 @@ static char *config_path(struct cli *cli, const struct args *args)
 
 int verb_config_check(struct cli *cli, const struct args *args)
 {
-	HALE_CLEANUP(cleanup_free)
-	char *program = path_join(cli->exe_dir == NULL ? "" : cli->exe_dir, "haled");
 	HALE_CLEANUP(cleanup_free) char *path = config_path(cli, args);
-	char *argv[] = {program,
+	char *argv[] = {NULL,
 			(char[]){"--check"},
 			(char[]){"--config"},
 			path,
 			cli->is_json ? (char[]){"--json"} : NULL,
 			NULL};
-	int rc, status;
-	pid_t pid;
+	struct err err = {0};
+	int rc = run_program(cli, "haled", argv, NULL, &err);
 
-	(void)fflush(cli->out);
-	rc = posix_spawn(&pid, program, NULL, NULL, argv, environ);
-	if (rc != 0)
-		return cli_refuse(cli, CLI_FAILED, "cannot run %s: %s", program, strerror(rc));
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return cli_refuse(cli, CLI_FAILED, "%s: %s", program, strerror(errno));
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_DONE : CLI_FAILED;
+	if (rc < 0)
+		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
+	return rc == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+/* Without the manifests (another version's, a plugin that has gone) numbers stay numbers. */
+static json_t *readable(const struct cli *cli, json_t *config)
+{
+	struct catalog catalog = {0};
+	struct err err;
+	json_t *out = catalog_load(&catalog, cli, config, &err) < 0
+			      ? json_incref(config)
+			      : schema_readable(config, &catalog.manifests, catalog.core);
+
+	catalog_done(&catalog);
+	return out;
+}
+
+static int refuse_section(struct cli *cli, const json_t *config, const char *section)
+{
+	const char **names = mem_array(json_object_size(config) + 1, sizeof(*names));
+	const char *name, *near;
+	json_t *value;
+	size_t n = 0;
+
+	json_object_foreach ((json_t *)(uintptr_t)config, name, value)
+		names[n++] = name;
+	near = suggest_nearest(section, names);
+	free(names);
+	if (near != NULL)
+		return cli_refuse(cli, CLI_USAGE,
+				  "the configuration has no section '%s' (did you mean '%s'?)",
+				  section, near);
+	return cli_refuse(cli, CLI_USAGE, "the configuration has no section '%s'", section);
 }
 
 int verb_config_show(struct cli *cli, const struct args *args)
@@ -164,20 +185,22 @@ int verb_config_show(struct cli *cli, const struct args *args)
 	HALE_CLEANUP(str_done) struct str out = {0};
 	const char *section = args_word(args, 0);
 	const json_t *shown;
-	json_t *config = NULL;
+	json_t *config = NULL, *text;
 	int code = cli_ask(cli, "haled", "config.show", json_pack("{s:b}", "masked", 1),
 			   CLI_TIMEOUT_MS, &config);
 
 	if (code != 0)
 		return code;
-	shown = section == NULL ? config : json_object_get(config, section);
+	text = cli->is_json ? json_incref(config) : readable(cli, config);
+	shown = section == NULL ? text : json_object_get(text, section);
 	if (shown == NULL)
-		code = cli_refuse(cli, CLI_USAGE, "the configuration has no section '%s'", section);
+		code = refuse_section(cli, text, section);
 	else if (cli->is_json)
 		cli_json(cli, shown);
 	else
 		yaml_add(&out, shown);
 	cli_print(cli, &out);
+	json_decref(text);
 	json_decref(config);
 	return code;
 }

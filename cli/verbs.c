@@ -163,11 +163,22 @@ const struct verb verbs[] = {
 	{
 		.name = "config show", .words = "[SECTION]", .words_max = 1, .run = verb_config_show,
 		.help = "The configuration in force, secrets masked",
-		.details = "Defaults are filled in; durations are in milliseconds, sizes in bytes.\n",
+		.details = "Defaults are filled in. With -o json durations are in milliseconds, sizes in bytes.\n",
+	},
+	{
+		.name = "config schema", .words = "", .run = verb_config_schema,
+		.help = "The JSON Schema of the configuration, for editors",
+		.details = "An editor completes and checks hale.yaml with it: hale config schema > hale.schema.json,\n"
+			   "and as the file's first line: # yaml-language-server: $schema=hale.schema.json\n",
 	},
 	{
 		.name = "ping", .words = "[PROCESS]", .words_max = 1, .run = verb_ping,
 		.help = "Whether haled, or one of its processes, answers",
+	},
+	{
+		.name = "man", .words = "hale|haled|hale.yaml", .words_min = 1, .words_max = 1,
+		.run = verb_man, .help = "A manual page as man(7) source",
+		.details = "An installed hale has brought its pages: man hale.yaml. Without: hale man hale.yaml | man -l -\n",
 	},
 	{
 		.name = "completion", .words = "bash|zsh", .words_min = 1, .words_max = VERB_ANY_WORDS,

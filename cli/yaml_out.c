@@ -23,11 +23,24 @@ static bool is_word(const char *text)
 	return false;
 }
 
+/* "30s", "1h30m", "64MB": digits in front, yet nothing that YAML takes for a number (0xd is one).
+ */
+static bool is_quantity(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 1 && text[0] >= '0' && text[0] <= '9' &&
+	       strspn(text, "0123456789smhdwKMGTiB") == len &&
+	       strchr("smhdwB", text[len - 1]) != NULL;
+}
+
 /* Careful rather than complete: quotes too many do no harm. */
 static bool is_plain(const char *text)
 {
 	size_t len = strlen(text);
 
+	if (is_quantity(text))
+		return true;
 	if (len == 0 || is_word(text) ||
 	    strchr("-?:,[]{}#&*!|>'\"%@`+.0123456789 ", text[0]) != NULL)
 		return false;

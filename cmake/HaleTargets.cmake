@@ -105,6 +105,7 @@ function(hale_manifest name)
     COMMAND ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0 sh -c
       [["$0" --describe > "$1.new" && mv "$1.new" "$1"]] $<TARGET_FILE:${name}> ${dir}/${name}.json
     VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY HALE_DESCRIBERS ${name})
   install(FILES ${dir}/${name}.json DESTINATION ${CMAKE_INSTALL_DATADIR}/hale/manifests)
 endfunction()
 

@@ -27,6 +27,10 @@ json_t *schema_apply(struct tree *tree, const struct manifest_set *manifests, co
  * `normalised` comes from schema_apply on the same tree. New reference. */
 json_t *schema_mask(const json_t *normalised, struct tree *tree,
 		    const struct manifest_set *manifests, const json_t *core);
+/* A copy as people would write it: durations and sizes with units ("10s", "64MB"), and without the
+ * "kind" that was added. */
+json_t *schema_readable(const json_t *normalised, const struct manifest_set *manifests,
+			const json_t *core);
 /* JSON Schema (2020-12) of the whole file, for editors. New reference. */
 json_t *schema_json_schema(const struct manifest_set *manifests, const json_t *core);
 

@@ -13,6 +13,7 @@
 #include "deploy/command.h"
 #include "deploy/core_options.h"
 #include "deploy/deepcheck.h"
+#include "deploy/manifests.h"
 #include "deploy/process_spec.h"
 #include "deploy/programs.h"
 #include "deploy/slice.h"
@@ -44,29 +45,21 @@ static void add_nowhere(struct report *report, const char *text)
 	report_add(report, &(struct conf_mark){0}, NULL, NULL, "%s", text);
 }
 
-/* Manifests stand beside the programs: in the build tree, installed, or in a plugin folder. */
 static int load_manifests(const struct config_dirs *dirs, struct tree *tree,
 			  struct manifest_set *set, struct err *err)
 {
-	HALE_CLEANUP(cleanup_free) char *libexec = path_join(dirs->exe_dir, "../libexec/hale");
-	HALE_CLEANUP(cleanup_free)
-	char *shared = path_join(dirs->exe_dir, "../share/hale/manifests");
-	HALE_CLEANUP(cleanup_free) char *plugins = path_join(dirs->exe_dir, "../lib/hale/plugins");
-	const char *bin_dirs[] = {dirs->exe_dir, libexec, NULL};
 	const struct node *section = node_get(tree_root(tree), "plugins");
-	const struct node *extra = section == NULL ? NULL : node_get(section, "directories");
-	int rc = manifest_set_load(set, shared, bin_dirs, err);
+	const struct node *named = section == NULL ? NULL : node_get(section, "directories");
+	struct strlist more = {0};
+	int rc;
 
-	if (rc == 0 && access(plugins, R_OK) == 0)
-		rc = manifest_set_load(set, plugins, bin_dirs, err);
 	/* Read before the schema can be: what is not a list of texts is the schema's to refuse. */
-	for (size_t i = 0; rc == 0 && extra != NULL && extra->type == NODE_LIST && i < extra->n;
-	     i++) {
-		const struct node *dir = extra->items[i].value;
-
-		if (dir->type == NODE_SCALAR)
-			rc = manifest_set_load(set, dir->text, bin_dirs, err);
+	for (size_t i = 0; named != NULL && named->type == NODE_LIST && i < named->n; i++) {
+		if (named->items[i].value->type == NODE_SCALAR)
+			strlist_add(&more, named->items[i].value->text);
 	}
+	rc = manifests_load(set, dirs->exe_dir, &more, err);
+	strlist_done(&more);
 	return rc;
 }
 

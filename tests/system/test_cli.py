@@ -20,8 +20,8 @@ from conftest import BIN, DEADLINE, wait_for
 
 CONFIG = """
 components:
-  api: {null: {}, interval: 1s}
-  db: {null: {}, interval: 1s}
+  api: {null: {}, interval: 1s, timeout: 500ms}
+  db: {null: {}, interval: 1s, timeout: 500ms}
 """
 
 
@@ -206,6 +206,34 @@ def test_completion_is_quick_and_silent_without_hale(tmp_path):
                             *line], capture_output=True, text=True, timeout=DEADLINE)
         assert (r.returncode, r.stderr) == (0, ""), r
         assert "recorder" not in r.stdout
+
+
+# ---- configuration ----
+
+def test_the_configuration_is_shown_as_people_write_it(hale, tmp_path):
+    h = hale(CONFIG)
+    shown = h.cli("config", "show", check=True).stdout
+    assert "interval: 1s" in shown and "ring: 64MB" in shown, shown
+    assert h.json("config", "show")["components"]["api"]["interval"] == 1000
+    # What is shown is a file again, but for the secrets.
+    path = tmp_path / "again.yaml"
+    path.write_text(shown.replace('"********"', "secret-token"))
+    r = h.cli("config", "check", str(path))
+    assert r.returncode == 0, r.stdout + r.stderr
+    assert "did you mean 'store'" in h.cli("config", "show", "stoer").stderr
+
+
+def test_schema_and_pages_need_no_hale(tmp_path):
+    def say(*args):
+        return subprocess.run([f"{BIN}/hale", "--run-dir", str(tmp_path), *args],
+                              capture_output=True, text=True, timeout=DEADLINE,
+                              env={**os.environ, "SOURCE_DATE_EPOCH": "86400"})
+    assert json.loads(say("config", "schema").stdout)["$schema"].endswith("2020-12/schema")
+    for page in ("hale", "haled", "hale.yaml"):
+        r = say("man", page)
+        assert (r.returncode, r.stderr) == (0, "")
+        assert f'.TH "{page}" ' in r.stdout and " 1970-01-02 " in r.stdout
+    assert say("man", "sh").returncode == 2
 
 
 # ---- top ----

@@ -61,9 +61,11 @@ static void an_unknown_verb_is_answered_with_the_nearest(void **state)
 	assert_refused(*state, "help staus", 2,
 		       "hale: unknown verb 'staus' (did you mean 'status'?)\n");
 	assert_refused(*state, "config", 2,
-		       "hale: config: say one of: hale config check, hale config show\n");
+		       "hale: config: say one of: hale config check, hale config show, "
+		       "hale config schema\n");
 	assert_refused(*state, "config shwo", 2,
-		       "hale: config shwo: say one of: hale config check, hale config show\n");
+		       "hale: config shwo: say one of: hale config check, hale config show, "
+		       "hale config schema\n");
 }
 
 static void help_for_half_a_verb_lists_what_begins_with_it(void **state)
@@ -71,7 +73,9 @@ static void help_for_half_a_verb_lists_what_begins_with_it(void **state)
 	const char *both = "Usage: hale config check [FILE]\n"
 			   "  Whether a configuration is good, and all that is wrong in it.\n"
 			   "Usage: hale config show [SECTION]\n"
-			   "  The configuration in force, secrets masked.\n";
+			   "  The configuration in force, secrets masked.\n"
+			   "Usage: hale config schema\n"
+			   "  The JSON Schema of the configuration, for editors.\n";
 
 	assert_run(*state, "help config", 0, both);
 	assert_run(*state, "config --help", 0, both);

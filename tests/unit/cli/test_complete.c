@@ -61,10 +61,10 @@ static void lines_complete(void **state)
 	} rows[] = {
 		{"stat", "status", ""},
 		{"sta", "status start", ""},
-		{"config ", "check show", ""},
+		{"config ", "check show schema", ""},
 		{"config c", "check", ""},
 		{"help sto", "stop", ""},
-		{"help config s", "show", ""},
+		{"help config s", "show schema", ""},
 		{"status ", "", "NAME"},
 		{"status api ", "", "NAME"},
 		{"show ", "", "NAME"},

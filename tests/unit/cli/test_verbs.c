@@ -269,7 +269,8 @@ static void config_show_is_yaml_or_json(void **state)
 	assert_string_equal(fake_asked(f, "haled", "config.show"), "{\"masked\":true}");
 	assert_run(f, "config show instance", 0, "name: x\n");
 	assert_run(f, "config show instance -o json", 0, "{\n  \"name\": \"x\"\n}\n");
-	assert_refused(f, "config show wbe", 2, "hale: the configuration has no section 'wbe'\n");
+	assert_refused(f, "config show wbe", 2,
+		       "hale: the configuration has no section 'wbe' (did you mean 'web'?)\n");
 }
 
 static void write_haled(struct fake *f, const char *script)

@@ -35,6 +35,18 @@ static void maps_and_lists_are_blocks(void **state)
 	assert_yaml("{}", "{}\n");
 }
 
+static void quantities_need_no_quotes_and_numbers_do(void **state)
+{
+	(void)state;
+	assert_yaml("\"1m30s\"", "1m30s\n");
+	assert_yaml("\"64MB\"", "64MB\n");
+	assert_yaml("\"0s\"", "0s\n");
+	assert_yaml("\"0xd\"", "\"0xd\"\n");
+	assert_yaml("\"1e5\"", "\"1e5\"\n");
+	assert_yaml("\"12\"", "\"12\"\n");
+	assert_yaml("\"1:30\"", "\"1:30\"\n");
+}
+
 static const char *const hard[] = {
 	"",       "true",
 	"No",     "null",
@@ -94,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(maps_and_lists_are_blocks),
+		cmocka_unit_test(quantities_need_no_quotes_and_numbers_do),
 		cmocka_unit_test(every_text_reads_back),
 	};
 

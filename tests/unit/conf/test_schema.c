@@ -656,6 +656,32 @@ static void secrets_are_masked(void **state)
 	report_done(&r);
 }
 
+/* ---- for people ---- */
+
+static void units_read_as_people_write_them(void **state)
+{
+	struct world w;
+	json_t *config, *text;
+	char *dump;
+
+	(void)state;
+	world_init(&w);
+	config = json_loads("{\"alerts\": {\"cooldown\": 300000},"
+			    " \"components\": {\"api\": {\"kind\": \"http\", \"interval\": 90000,"
+			    "   \"timeout\": \"********\", \"http\": {\"url\": \"x\"}}}}",
+			    0, NULL);
+	text = schema_readable(config, &w.manifests, w.core);
+	dump = json_dumps(text, JSON_COMPACT);
+	assert_string_equal(dump, "{\"alerts\":{\"cooldown\":\"5m\"},\"components\":{\"api\":{"
+				  "\"interval\":\"1m30s\",\"timeout\":\"********\","
+				  "\"http\":{\"url\":\"x\"}}}}");
+	assert_int_equal(json_integer_value(json_at(config, "alerts.cooldown")), 300000);
+	free(dump);
+	json_decref(text);
+	json_decref(config);
+	world_done(&w);
+}
+
 /* ---- JSON Schema ---- */
 
 static void the_json_schema_knows_every_option(void **state)
@@ -721,6 +747,7 @@ int main(void)
 		cmocka_unit_test(after_a_syntax_error_nothing_is_missed),
 		cmocka_unit_test(errors_in_secrets_do_not_show_them),
 		cmocka_unit_test(secrets_are_masked),
+		cmocka_unit_test(units_read_as_people_write_them),
 		cmocka_unit_test(the_json_schema_knows_every_option),
 	};
 
