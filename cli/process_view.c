@@ -44,6 +44,11 @@ void exit_describe(struct str *out, const json_t *last_exit)
 		str_addf(out, " after %s", text_took(uptime_ms, took));
 }
 
+const char *process_word(const json_t *process)
+{
+	return field_true(process, "finished") ? "finished" : field_text(process, "state");
+}
+
 bool exit_is_crash(const json_t *process, int64_t now_ms, int64_t within_ms)
 {
 	const json_t *last_exit = json_object_get(process, "last_exit");

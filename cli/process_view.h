@@ -17,6 +17,8 @@
 /* "killed by SIGSEGV (core dumped) after 5.1 s", "exited with code 78 …", or as haled words it; ""
  * for null. */
 void exit_describe(struct str *out, const json_t *last_exit);
+/* Its state; "finished" if it is stopped because it ended well. Borrowed. */
+const char *process_word(const json_t *process);
 /* An end that nobody asked for, not longer ago than within_ms. */
 bool exit_is_crash(const json_t *process, int64_t now_ms, int64_t within_ms);
 

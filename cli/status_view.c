@@ -325,6 +325,11 @@ static void last_exit_cell(struct table *t, const json_t *process, const struct 
 	char ago[TEXT_TIME_MAX];
 	int64_t at_ms;
 
+	/* What it waits for matters more than how it once ended. */
+	if (str_eq(field_text(process, "state"), "waiting")) {
+		table_cell(t, TONE_PLAIN, field_or(process, "status_text", NULL));
+		return;
+	}
 	exit_describe(&text, last_exit);
 	if (text.len > 0 && field_time(last_exit, "at", &at_ms))
 		str_addf(&text, ", %s", text_ago(at_ms, look->now_ms, ago));
@@ -342,7 +347,7 @@ static void add_process(struct table *t, const json_t *p, const struct status_lo
 	enum tone tone;
 	int64_t since_ms;
 
-	dot_process(&word, field_text(p, "state"), field_true(p, "crash_looping"), &tone);
+	dot_process(&word, process_word(p), field_true(p, "crash_looping"), &tone);
 	table_cell(t, tone, str_text(&word));
 	table_cell(t, TONE_PLAIN, field_or(p, "name", "?"));
 	if (json_is_integer(pid))

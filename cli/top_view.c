@@ -9,6 +9,7 @@
 #include "model/process.h"
 #include "status_view.h"
 #include "table.h"
+#include "process_view.h"
 #include "text.h"
 
 /* Lines that are always there: two of health, one of processes and bus, a blank one, titles. */
@@ -120,7 +121,7 @@ static void row_cells(struct table *t, const struct top_sample *s, const struct 
 
 	if (look->is_live)
 		str_add(&word, is_chosen ? "> " : "  ");
-	dot_process(&word, field_text(p, "state"), field_true(p, "crash_looping"), &tone);
+	dot_process(&word, process_word(p), field_true(p, "crash_looping"), &tone);
 	table_cell(t, tone, str_text(&word));
 	table_cell(t, TONE_PLAIN, row->name);
 	number_cell(t, field_int(p, "pid", -1));

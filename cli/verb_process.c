@@ -41,7 +41,7 @@ static bool is_younger(const json_t *before, const json_t *now)
 
 static enum verdict judge_ready(const json_t *now)
 {
-	if (is_in(now, "ready"))
+	if (is_in(now, "ready") || field_true(now, "finished"))
 		return REACHED;
 	/* Held waits for people. One that ended by itself, as it should, will not become ready. */
 	return is_in(now, "held") || is_in(now, "stopped") ? GIVEN_UP : STILL_WAITING;
@@ -108,15 +108,16 @@ static void add_name(const struct wait *w, struct str *out, const char *name)
 static void say_reached(struct wait *w, const char *name, const json_t *now)
 {
 	const json_t *pid = json_object_get(now, "pid");
+	const char *done = field_true(now, "finished") ? "finished" : w->goal->done;
 	HALE_CLEANUP(str_done) struct str line = {0};
 	char took[TEXT_TIME_MAX];
 	int64_t since_ms;
 
 	add_name(w, &line, name);
 	if (!field_time(now, "since", &since_ms) || since_ms < w->asked_ms)
-		str_addf(&line, " is already %s", w->goal->done);
+		str_addf(&line, " is already %s", done);
 	else
-		str_addf(&line, " %s in %s", w->goal->done,
+		str_addf(&line, " %s in %s", done,
 			 text_took((double)(since_ms - w->asked_ms), took));
 	if (json_is_integer(pid))
 		str_addf(&line, " (pid %lld)", (long long)json_integer_value(pid));

@@ -81,7 +81,8 @@ static void add_last_exit(struct facts *f, const json_t *p)
 	const json_t *last_exit = json_object_get(p, "last_exit");
 
 	exit_describe(&text, last_exit);
-	if (text.len > 0 && json_is_true(json_object_get(last_exit, "expected")))
+	if (text.len > 0 && json_is_true(json_object_get(last_exit, "expected")) &&
+	    !field_true(p, "finished"))
 		str_add(&text, ", as asked");
 	facts_add(f, "last exit", str_text(&text));
 	facts_time(f, "", last_exit, "at");
@@ -93,7 +94,7 @@ static void add_process(struct cli *cli, struct str *out, const json_t *p)
 	enum tone tone;
 	struct facts f;
 
-	dot_process(&word, field_text(p, "state"), field_true(p, "crash_looping"), &tone);
+	dot_process(&word, process_word(p), field_true(p, "crash_looping"), &tone);
 	facts_title(out, cli->has_colour, str_text(&word), tone, field_or(p, "name", "?"), NULL);
 	facts_init(&f, cli_now(cli));
 	facts_time(&f, "since", p, "since");

@@ -615,7 +615,7 @@ enum process_state child_state_of(const struct child *c)
 
 bool child_is_crash_looping(const struct child *c)
 {
-	return c->machine.is_crash_looping;
+	return c->machine.is_crash_looping && c->machine.state != PROCESS_STOPPED;
 }
 
 bool child_is_enabled(const struct child *c)
@@ -688,16 +688,16 @@ json_t *child_encode(const struct child *c)
 	if (m->state == PROCESS_BACKOFF)
 		next_start = json_string(
 			clock_format(clock_wall_ms() + (m->deadline_ms - clock_mono_ms()), next));
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:i, s:I, s:o}",
-			 "name", c->spec.name, "program",
-			 slash == NULL ? c->spec.program : slash + 1, "state",
-			 process_state_name(m->state), "pid",
-			 c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
-			 (json_int_t)c->generation, "restarts",
-			 (json_int_t)(c->starts == 0 ? 0 : c->starts - 1), "since",
-			 clock_format(c->since_ms, since), "status_text",
-			 c->status_text == NULL ? json_null() : json_string(c->status_text),
-			 "next_start", next_start, "crash_looping", m->is_crash_looping, "enabled",
-			 c->spec.is_enabled, "stop_stage", c->spec.stop_stage, "failures",
-			 (json_int_t)m->failures_in_row, "last_exit", encode_exit(&c->last_exit));
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:o, s:b, s:b, s:b, s:i, s:I, s:o}",
+		"name", c->spec.name, "program", slash == NULL ? c->spec.program : slash + 1,
+		"state", process_state_name(m->state), "pid",
+		c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
+		(json_int_t)c->generation, "restarts",
+		(json_int_t)(c->starts == 0 ? 0 : c->starts - 1), "since",
+		clock_format(c->since_ms, since), "status_text",
+		c->status_text == NULL ? json_null() : json_string(c->status_text), "next_start",
+		next_start, "crash_looping", child_is_crash_looping(c), "finished", m->is_finished,
+		"enabled", c->spec.is_enabled, "stop_stage", c->spec.stop_stage, "failures",
+		(json_int_t)m->failures_in_row, "last_exit", encode_exit(&c->last_exit));
 }

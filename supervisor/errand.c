@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "deploy/process_spec.h"
+#include "child_env.h"
 
 /* A mail command that hangs must not be the next thing nobody hears of. */
 #define ERRAND_TIME_MAX_MS 60000
@@ -41,36 +41,19 @@ static void on_crash_loop(void *ctx, struct child *c, bool began)
 	(void)began;
 }
 
-/* Name and arguments; a name without a slash is looked for in PATH. */
-static void fill_command(struct process_spec *spec, char *const *command)
-{
-	static const char env[] = "/usr/bin/env";
-	bool has_path = strchr(command[0], '/') != NULL;
-	size_t n = 0, out = 0;
-
-	while (command[n] != NULL)
-		n++;
-	spec->program = mem_dup(has_path ? command[0] : env);
-	spec->argv = mem_array(n + 2, sizeof(*spec->argv));
-	if (!has_path)
-		spec->argv[out++] = mem_dup(env);
-	for (size_t i = 0; i < n; i++)
-		spec->argv[out++] = mem_dup(command[i]);
-}
-
-static void fill_env(struct process_spec *spec, const struct haled *d, struct child *c,
-		     const char *message)
+static char **environment(const struct haled *d, struct child *c, const char *message)
 {
 	const char *state =
 		child_is_crash_looping(c) ? "crash-looping" : process_state_name(child_state_of(c));
+	char **env = mem_array(6, sizeof(*env));
 	size_t n = 0;
 
-	spec->env = mem_array(6, sizeof(*spec->env));
-	spec->env[n++] = mem_printf("HALE_PROCESS=%s", child_name(c));
-	spec->env[n++] = mem_printf("HALE_STATE=%s", state);
-	spec->env[n++] = mem_printf("HALE_MESSAGE=%s", message);
-	spec->env[n++] = mem_printf("HALE_NODE=%s", d->config->node);
-	spec->env[n++] = mem_printf("HALE_INSTANCE=%s", d->config->instance);
+	env[n++] = mem_printf("HALE_PROCESS=%s", child_name(c));
+	env[n++] = mem_printf("HALE_STATE=%s", state);
+	env[n++] = mem_printf("HALE_MESSAGE=%s", message);
+	env[n++] = mem_printf("HALE_NODE=%s", d->config->node);
+	env[n++] = mem_printf("HALE_INSTANCE=%s", d->config->instance);
+	return env;
 }
 
 void errand_start(struct haled *d, struct child *c)
@@ -78,9 +61,16 @@ void errand_start(struct haled *d, struct child *c)
 	struct child_hooks hooks = {
 		.on_event = on_event, .on_line = on_line, .on_crash_loop = on_crash_loop, .ctx = d};
 	HALE_CLEANUP(cleanup_free) char *message = roster_message(c);
+	HALE_CLEANUP(cleanup_free) char *name = mem_printf("%s" ERRAND_SUFFIX, child_name(c));
+	char log_level[] = "info";
+	char **command = child_spec(c)->on_failing;
+	char **env = environment(d, c, message);
 	struct process_spec spec = {
-		.name = mem_printf("%s" ERRAND_SUFFIX, child_name(c)),
-		.log_level = mem_dup("info"),
+		.name = name,
+		.program = command[0],
+		.argv = command,
+		.env = env,
+		.log_level = log_level,
 		.is_user = true,
 		.is_enabled = true,
 		.policy = {.backoff = {.base_ms = 1, .factor = 1, .cap_ms = 1},
@@ -95,8 +85,6 @@ void errand_start(struct haled *d, struct child *c)
 	struct err err = {0};
 	struct child *errand;
 
-	fill_command(&spec, child_spec(c)->on_failing);
-	fill_env(&spec, d, c, message);
 	log_warn("process cannot be kept running; on_failing is run",
 		 KV_S("process", child_name(c)), KV_S("why", message));
 	if (child_new(&d->loop, &spec, &d->home, &hooks, &errand, &err) == 0) {
@@ -108,7 +96,7 @@ void errand_start(struct haled *d, struct child *c)
 			  KV_S("error", err.text));
 		failing_ended(&child_care(c)->failing);
 	}
-	process_spec_done(&spec);
+	child_env_free(env);
 }
 
 /* What became of it is history, too: when nobody was told, that is where one sees it. */

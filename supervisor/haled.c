@@ -171,8 +171,18 @@ static void on_signal(uv_signal_t *handle, int signum)
 	case SIGCHLD:
 		roster_reap(d);
 		break;
-	case SIGHUP:
+	case SIGHUP: /* handed on once the reload is over */
+		d->is_hup_due = true;
 		reload_start(d, NULL);
+		if (d->reload == NULL) { /* it could not even begin */
+			d->is_hup_due = false;
+			roster_forward(d, signum);
+		}
+		break;
+	case SIGUSR1:
+	case SIGUSR2:
+	case SIGWINCH:
+		roster_forward(d, signum);
 		break;
 	default:
 		haled_stop(d);
@@ -215,8 +225,8 @@ static void on_watchdog(uv_timer_t *timer)
 
 static void start_handles(struct haled *d)
 {
-	static const int signals[] = {SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPWR};
-
+	static const int signals[] = {SIGCHLD, SIGHUP,  SIGTERM, SIGINT,  SIGQUIT,
+				      SIGPWR,  SIGUSR1, SIGUSR2, SIGWINCH};
 	int64_t watchdog = init_watchdog_interval();
 
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {

@@ -43,7 +43,7 @@ struct haled {
 	struct hub *hub;
 	struct command_server *commands;
 	struct reload *reload;
-	uv_signal_t signals[6];
+	uv_signal_t signals[9];
 	uv_timer_t due_timer;    /* overdue components */
 	uv_timer_t save_timer;   /* state file */
 	uv_timer_t notify_timer; /* systemd's watchdog */
@@ -62,6 +62,7 @@ struct haled {
 	char *reload_error; /* of the last reload, NULL if it worked */
 	int stop_stage;     /* -1: running; else which stage is being stopped */
 	bool is_ready;      /* all children have been seen to run, or to fail */
+	bool is_hup_due;    /* SIGHUP came: programs that ask for it get it after the reload */
 	bool is_state_dirty;
 	bool has_saved_error; /* the state file could not be written; said once */
 };

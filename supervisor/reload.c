@@ -153,6 +153,10 @@ static void begin(struct haled *d, const struct waiters *waiters);
 static void finish(struct reload *r)
 {
 	r->d->reload = NULL;
+	if (r->d->is_hup_due && !r->is_asked_again) {
+		r->d->is_hup_due = false;
+		roster_forward(r->d, SIGHUP);
+	}
 	uv_close((uv_handle_t *)&r->output, on_handle_closed);
 	uv_close((uv_handle_t *)&r->timer, on_handle_closed);
 	if (r->is_asked_again)

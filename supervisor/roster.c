@@ -52,7 +52,7 @@ char *roster_message(const struct child *c)
 	enum process_state state = child_state_of(c);
 	const char *report = child_report(c);
 
-	if (child_is_crash_looping(c) && state != PROCESS_STOPPED)
+	if (child_is_crash_looping(c))
 		return mem_printf("Keeps crashing: %s", report);
 	switch (state) {
 	case PROCESS_READY:
@@ -95,7 +95,7 @@ void roster_judge(struct haled *d, struct child *c)
 	int64_t now = clock_wall_ms();
 
 	count_process(d, c);
-	if (child_is_crash_looping(c) && state != PROCESS_STOPPED)
+	if (child_is_crash_looping(c))
 		health_report(d->health, id, OUTCOME_FAIL, REASON_CRASH_LOOP, text, now);
 	else if (child_is_finished(c))
 		health_report(d->health, id, OUTCOME_PASS, REASON_OK, text, now);

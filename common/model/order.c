@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/order.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/mem.h"
 
 /* The index of the node of that name, or n. */
 static size_t find(const struct order_node *v, size_t n, const char *name)
@@ -119,45 +116,4 @@ bool order_may_stop(const struct order_node *v, size_t n, size_t i)
 			return false;
 	}
 	return true;
-}
-
-/* The first that i needs and that is not free yet, or n. */
-static size_t unmet_need(const struct order_node *v, size_t n, size_t i, const bool *is_free)
-{
-	const struct strlist *lists[] = {v[i].requires, v[i].after};
-
-	for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
-		for (size_t k = 0; k < lists[l]->n; k++) {
-			size_t need = find(v, n, lists[l]->v[k]);
-
-			if (need < n && !is_free[need])
-				return need;
-		}
-	}
-	return n;
-}
-
-/* Frees, again and again, who needs nobody that is left; what cannot be freed leads to a circle,
- * and following needs for n steps ends on it. */
-const char *order_circle(const struct order_node *v, size_t n)
-{
-	bool *is_free = mem_array(n + 1, sizeof(*is_free));
-	size_t left = n;
-
-	for (bool has_moved = true; has_moved;) {
-		has_moved = false;
-		left = n;
-		for (size_t i = 0; i < n; i++) {
-			if (is_free[i])
-				continue;
-			if (unmet_need(v, n, i, is_free) < n)
-				left = i;
-			else
-				has_moved = is_free[i] = true;
-		}
-	}
-	for (size_t step = 0; left < n && step < n; step++)
-		left = unmet_need(v, n, left, is_free);
-	free(is_free);
-	return left < n ? v[left].name : NULL;
 }

@@ -35,7 +35,5 @@ bool order_must_go(const struct order_node *v, size_t n, size_t i);
 bool order_may_stop(const struct order_node *v, size_t n, size_t i);
 /* True if i waits for what will not come by itself: stopped, held, failing, or stuck in turn. */
 bool order_is_stuck(const struct order_node *v, size_t n, size_t i);
-/* The name of one that, by way of others, comes after or requires itself; NULL: no circle. */
-const char *order_circle(const struct order_node *v, size_t n);
 
 #endif

@@ -109,29 +109,6 @@ static void waiting_for_what_is_held_is_being_stuck(void **state)
 	assert_null(order_blocker(v, 3, 0));
 }
 
-static void a_circle_is_named(void **state)
-{
-	char a_name[] = "a", b_name[] = "b", c_name[] = "c";
-	char *a_names[] = {a_name}, *b_names[] = {b_name}, *c_names[] = {c_name};
-	struct strlist a = {.v = a_names, .n = 1}, b = {.v = b_names, .n = 1};
-	struct strlist c = {.v = c_names, .n = 1};
-	struct order_node v[] = {node("outside", PROCESS_STOPPED), node("a", PROCESS_STOPPED),
-				 node("b", PROCESS_STOPPED), node("c", PROCESS_STOPPED)};
-	const char *found;
-
-	(void)state;
-	v[0].requires = &a;
-	v[1].requires = &b;
-	v[2].after = &c;
-	assert_null(order_circle(v, 4));
-	v[3].requires = &a;
-	found = order_circle(v, 4);
-	assert_non_null(found);
-	assert_string_not_equal(found, "outside");
-	v[3].requires = &c;
-	assert_string_equal(order_circle(v, 4), "c");
-}
-
 /* ---- property: random graphs ---- */
 
 #define NODES  12
@@ -243,7 +220,6 @@ static void everything_wanted_starts_unless_what_it_requires_fails(void **state)
 		struct world w = {.x = seed + g * 7919};
 
 		make_world(&w);
-		assert_null(order_circle(w.v, NODES));
 		while (go_on(&w))
 			continue;
 		for (size_t i = 0; i < NODES; i++) {
@@ -314,7 +290,6 @@ int main(void)
 		cmocka_unit_test(an_unknown_name_holds_nobody_back),
 		cmocka_unit_test(who_is_needed_goes_last),
 		cmocka_unit_test(waiting_for_what_is_held_is_being_stuck),
-		cmocka_unit_test(a_circle_is_named),
 		cmocka_unit_test(everything_wanted_starts_unless_what_it_requires_fails),
 		cmocka_unit_test(everything_stops_in_reverse),
 	};
