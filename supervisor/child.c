@@ -70,7 +70,6 @@ struct child {
 	struct exit_report last_exit;
 
 	struct notify_socket *notify;
-	char *notify_path;
 	uv_poll_t *output; /* its data is the child; NULL when no pipe is open */
 	int output_fd;
 	struct lines lines;
@@ -216,7 +215,7 @@ static int run(struct child *c, struct err *err)
 	output = open_pipe(c, err);
 	if (output < 0)
 		return output;
-	env = child_env_new(spec, c->home, c->generation, c->notify_path);
+	env = child_env_new(spec, c->home, c->generation, notify_socket_address(c->notify));
 	pid = spawn_start(&(struct spawn_plan){.program = spec->program,
 					       .argv = spec->argv == NULL ? own_argv : spec->argv,
 					       .envp = env,
@@ -510,7 +509,6 @@ static void free_child(struct child *c)
 	lines_done(&c->lines);
 	json_decref(c->last_exit.lines);
 	free(c->status_text);
-	free(c->notify_path);
 	free(c);
 }
 
@@ -518,10 +516,12 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	      const struct child_hooks *hooks, struct child **c_r, struct err *err)
 {
 	struct child *c = mem_alloc(sizeof(*c));
-	HALE_CLEANUP(cleanup_free) char *file = mem_printf("%s.notify", spec->name);
+	/* The user's program may run as somebody who may not enter the run directory. */
+	HALE_CLEANUP(cleanup_free)
+	char *notify_path = spec->is_user ? mem_printf("@hale-%s", spec->name)
+					  : mem_printf("%s/%s.notify", home->run_dir, spec->name);
 	int rc;
 
-	c->notify_path = path_join(home->run_dir, file);
 	c->home = home;
 	c->hooks = *hooks;
 	c->loop = loop;
@@ -530,7 +530,7 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	c->lines = (struct lines){.max = TAIL_LINE_MAX, .on_line = on_line, .ctx = c};
 	child_machine_init(&c->machine);
 	set_spec(c, spec);
-	rc = notify_socket_open(loop, c->notify_path, on_notify, c, &c->notify, err);
+	rc = notify_socket_open(loop, notify_path, on_notify, c, &c->notify, err);
 	if (rc < 0) {
 		free_child(c);
 		return rc;

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "deploy/core_options.h"
 #include "haled.h"
 #include "service/child_proto.h"
 
@@ -34,6 +35,7 @@ static const char usage[] =
 	"      --json            with --check: the errors as JSON\n"
 	"      --ready-fd N      write a newline to this file descriptor when ready (s6)\n"
 	"  -v, --verbose         log debug messages\n"
+	"      --describe        print haled's own options as a manifest\n"
 	"      --help, --version\n"
 	"\n"
 	"SIGHUP reloads the configuration, SIGTERM, SIGINT, SIGQUIT or SIGPWR stops everything in "
@@ -41,7 +43,16 @@ static const char usage[] =
 	"Exit codes: 0 stopped as asked, 1 could not start, 2 wrong usage, 78 bad configuration.\n"
 	"See haled(8), hale(1), hale.yaml(5).\n";
 
-enum { OPT_RUN_DIR = 256, OPT_STATE_DIR, OPT_CHECK, OPT_JSON, OPT_READY_FD, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_RUN_DIR = 256,
+	OPT_STATE_DIR,
+	OPT_CHECK,
+	OPT_JSON,
+	OPT_READY_FD,
+	OPT_DESCRIBE,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -51,6 +62,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"ready-fd", required_argument, NULL, OPT_READY_FD},
 	{"verbose", no_argument, NULL, 'v'},
+	{"describe", no_argument, NULL, OPT_DESCRIBE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -76,6 +88,15 @@ static bool take_ready_fd(const char *text, int *fd_r)
 	}
 	*fd_r = (int)fd;
 	return true;
+}
+
+static void describe(void)
+{
+	json_t *manifest = core_manifest();
+
+	(void)json_dumpf(manifest, stdout, JSON_INDENT(2));
+	(void)putchar('\n');
+	json_decref(manifest);
 }
 
 /* -1: go on; else the exit code. */
@@ -107,6 +128,9 @@ static int parse(int argc, char **argv, struct haled_options *o)
 		case 'v':
 			log_set_level(LOG_LEVEL_DEBUG);
 			break;
+		case OPT_DESCRIBE:
+			describe();
+			return 0;
 		case OPT_HELP:
 			(void)fputs(usage, stdout);
 			return 0;

@@ -78,8 +78,9 @@ static const struct conf_item restart_items[] = {
 
 const struct conf_item program_restart_items[] = {
 	CONF_ENUM(
-		struct restart_options, when, .def = "always", .choices = "always|on-failure|never",
-		.help = "after which ends it is started again; on-failure: not after exit code 0"),
+		struct restart_options, when, .choices = "always|on-failure|never",
+		.help = "after which ends it is started again: always if absent (on-failure for a "
+			"oneshot); on-failure: not after exit code 0"),
 	RESTART_ITEMS,
 	CONF_END,
 };

@@ -34,7 +34,7 @@ struct plugins_options {
 };
 
 struct restart_options {
-	char *when; /* NULL where it cannot be chosen: hale's own processes always run */
+	char *when; /* NULL: always; hale's own processes cannot choose */
 	int64_t base_ms;
 	double factor;
 	int64_t cap_ms;

@@ -78,6 +78,9 @@ const struct conf_item program_items[] = {
 	CONF_DURATION(struct program_options, ready_after_ms, .name = "ready_after", .def = "1s",
 		      .max = 3600000,
 		      .help = "without notify: it counts as ready when it has lived so long"),
+	CONF_BOOL(struct program_options, oneshot, .def = "false",
+		  .help = "it does its work and ends; it is ready when it has ended with exit code "
+			  "0"),
 	CONF_DURATION(struct program_options, start_timeout_ms, .name = "start_timeout",
 		      .def = "30s", .min = 10, .max = 3600000,
 		      .help = "with notify: ready by then, or restarted"),

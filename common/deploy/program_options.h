@@ -51,6 +51,7 @@ struct program_options {
 	char *stdin_path;
 	struct program_log_options log;
 	bool notify;
+	bool oneshot;
 	int64_t ready_after_ms;
 	char *stop_signal;
 	int64_t start_timeout_ms;

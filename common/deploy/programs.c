@@ -20,11 +20,13 @@
 #include "deploy/program_options.h"
 #include "deploy/slice.h"
 
-#define SECTION      "programs"
+#define SECTION        "programs"
 /* Names become file names and parts of component ids. */
-#define NAME_MAX_LEN 64
-#define LOG_FOLDER   "log"
-#define LOG_NONE     "none"
+#define NAME_MAX_LEN   64
+#define LOG_FOLDER     "log"
+#define LOG_NONE       "none"
+/* A hundred years: no program lives so long. */
+#define NEVER_READY_MS INT64_C(3155760000000)
 
 /* One program on its way from options to spec. */
 struct reading {
@@ -361,6 +363,22 @@ static int signal_number(const char *name)
 	return SIGTERM;
 }
 
+/* It is not ready while it lives, and what has ended well is not started again. */
+static void read_oneshot(struct reading *r)
+{
+	HALE_CLEANUP(cleanup_free) char *notify = at(r, "notify");
+	HALE_CLEANUP(cleanup_free) char *restart = at(r, "restart/when");
+
+	if (r->o.notify)
+		place_error(r->place, notify, "leave one of them out",
+			    "a oneshot is ready when it has ended, not when it says so");
+	if (str_eq(r->o.restart.when, "always"))
+		place_error(r->place, restart, "write on-failure or never",
+			    "a oneshot that is always restarted never ends");
+	if (r->o.restart.when == NULL)
+		r->p->policy.when = RESTART_ON_FAILURE;
+}
+
 static void read_policy(struct reading *r)
 {
 	struct process_policy *policy = &r->p->policy;
@@ -372,7 +390,11 @@ static void read_policy(struct reading *r)
 	policy->stop_timeout_ms = r->o.stop_timeout_ms;
 	policy->watchdog_ms = r->o.watchdog_ms;
 	policy->is_held_on_78 = false;
-	policy->ready_after_ms = r->o.notify ? -1 : r->o.ready_after_ms;
+	policy->ready_after_ms = r->o.notify    ? -1
+				 : r->o.oneshot ? NEVER_READY_MS
+						: r->o.ready_after_ms;
+	if (r->o.oneshot)
+		read_oneshot(r);
 	r->p->stop_signal = signal_number(r->o.stop_signal);
 	if (r->o.watchdog_ms > 0 && !r->o.notify)
 		place_error(r->place, watchdog,

@@ -266,6 +266,14 @@ static void what_has_no_effect_is_told(void **state)
 	assert_report("programs: {a: {command: [sleep], notify: true, ready_after: 5s}}\n",
 		      "1:61: warning: ready_after has no effect: with notify the program says when "
 		      "it is ready\n");
+	assert_report(
+		"programs:\n"
+		"  a: {command: [sleep], oneshot: true, notify: true}\n"
+		"  b: {command: [sleep], oneshot: true, restart: always}\n",
+		"2:48: a oneshot is ready when it has ended, not when it says so | leave one of "
+		"them out\n"
+		"3:49: a oneshot that is always restarted never ends | write on-failure or "
+		"never\n");
 	assert_report("programs: {a: {command: [sleep], on_check_failure: {components: program.a}}}"
 		      "\n",
 		      "1:65: 'program.a' is the program itself, which is restarted anyway | name a "

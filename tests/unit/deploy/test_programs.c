@@ -185,6 +185,23 @@ static void a_word_is_enough_for_restart_and_log(void **state)
 	deployment_done(&d);
 }
 
+static void a_oneshot_is_ready_when_it_has_ended(void **state)
+{
+	struct deployment d;
+	const struct process_spec *p;
+
+	(void)state;
+	deployment_init(&d, "programs:\n"
+			    "  a: {command: [sleep, 1], oneshot: true}\n"
+			    "  b: {command: [sleep, 1], oneshot: true, restart: never}\n");
+	assert_clean(&d);
+	p = deployment_program(&d, "a");
+	assert_int_equal(p->policy.when, RESTART_ON_FAILURE);
+	assert_true(p->policy.ready_after_ms > INT64_C(86400000) * 365);
+	assert_int_equal(deployment_program(&d, "b")->policy.when, RESTART_NEVER);
+	deployment_done(&d);
+}
+
 static void a_relative_log_file_stands_in_the_state_directory(void **state)
 {
 	struct deployment d;
@@ -344,6 +361,7 @@ int main(void)
 		cmocka_unit_test(every_option_arrives),
 		cmocka_unit_test(limits_are_those_of_setrlimit),
 		cmocka_unit_test(a_word_is_enough_for_restart_and_log),
+		cmocka_unit_test(a_oneshot_is_ready_when_it_has_ended),
 		cmocka_unit_test(a_relative_log_file_stands_in_the_state_directory),
 		cmocka_unit_test(the_environment_is_that_of_a_login_and_nothing_else),
 		cmocka_unit_test(its_own_path_finds_its_program),
