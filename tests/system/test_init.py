@@ -15,24 +15,13 @@ import time
 
 import pytest
 
-from conftest import BIN, DEADLINE, free_port, is_alive, wait_for
+from conftest import BIN, DEADLINE, is_alive, wait_for
 
-ETC = os.path.join(os.path.dirname(__file__), "../../etc")
 TWO = """
 components:
   a: {null: {file: '@DIR@/a'}, interval: 200ms}
 """
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs a namespace, so root")
-# The exposure that docs/deploy.md tells of, times ten; lower is better.
-EXPOSURE_MAX = 18
-
-
-def template(name, **paths):
-    """A file of etc/ as the build fills it in."""
-    with open(f"{ETC}/{name}") as f:
-        text = f.read()
-    values = {"CMAKE_INSTALL_FULL_BINDIR": BIN, "CMAKE_INSTALL_FULL_SYSCONFDIR": "/etc", **paths}
-    return re.sub(r"@(\w+)@", lambda m: values[m[1]], text)
 
 
 # ---- what systemd is told ----
