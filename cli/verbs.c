@@ -115,6 +115,12 @@ const struct verb verbs[] = {
 		.help = "Read the configuration again; a wrong one changes nothing",
 	},
 	{
+		.name = "upgrade", .words = "", .run = verb_upgrade,
+		.help = "Become the haled on disk; every process runs on",
+		.details = "Reads the configuration with the new program first; what is wrong changes nothing.\n"
+			   "The other processes are restarted with: hale restart --all\n",
+	},
+	{
 		.name = "check", .words = "COMPONENT", .words_min = 1, .words_max = 1,
 		.is_verdict = true, .run = verb_check,
 		.help = "Check a component now, beside its schedule",

@@ -51,6 +51,7 @@ int verb_restart(struct cli *cli, const struct args *args);
 int verb_show(struct cli *cli, const struct args *args);
 int verb_start(struct cli *cli, const struct args *args);
 int verb_status(struct cli *cli, const struct args *args);
+int verb_upgrade(struct cli *cli, const struct args *args);
 int verb_stop(struct cli *cli, const struct args *args);
 int verb_top(struct cli *cli, const struct args *args);
 

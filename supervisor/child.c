@@ -18,6 +18,7 @@
 #include "base/rnd.h"
 #include "base/units.h"
 #include "child_env.h"
+#include "child_private.h"
 #include "deploy/process_spec.h"
 #include "proc/logfile.h"
 #include "proc/notify_socket.h"
@@ -30,53 +31,10 @@
 #define CHILD_READ_MAX      (16u * 1024)
 /* At its end all that is left: no pipe holds more (Linux: 64 KiB), unless somebody still writes. */
 #define CHILD_READ_LAST_MAX (256u * 1024)
-/* What an alert, a mail's subject or a table can show of a crash. */
-#define CHILD_REPORT_MAX    512
 /* STATUS= is one line of a table. */
 #define CHILD_STATUS_MAX    256
 
 _Static_assert(SPAWN_SLICE_FD == CHILD_SLICE_FD, "a child looks for its slice there");
-
-struct exit_report {
-	int64_t at_ms; /* wall; 0: never exited */
-	int code;      /* -1: by signal */
-	int signal;
-	bool has_core;
-	bool is_expected;
-	int64_t uptime_ms;
-	json_t *lines;
-	char text[256];
-	char report[CHILD_REPORT_MAX]; /* the text, and the last line it wrote */
-};
-
-struct child {
-	struct process_spec spec; /* its own copy */
-	struct child_care care;
-	const struct child_home *home;
-	struct child_hooks hooks;
-
-	struct child_machine machine;
-	uv_loop_t *loop;
-	uv_timer_t timer;
-	pid_t pid;
-	uint64_t generation;
-	uint64_t starts;
-	int64_t started_ms;  /* mono */
-	int64_t since_ms;    /* wall: state entered */
-	int64_t ready_ms;    /* mono: last became ready */
-	uint64_t first_line; /* those with a greater number are of this run */
-	bool was_timed_out;  /* this run was ended by us for being stuck */
-	char *status_text;
-	struct exit_report last_exit;
-
-	struct notify_socket *notify;
-	uv_poll_t *output; /* its data is the child; NULL when no pipe is open */
-	int output_fd;
-	struct lines lines;
-	struct tail tail;
-	struct logfile *log; /* NULL: none is asked for */
-	bool has_log_error;  /* said once */
-};
 
 static void step(struct child *c, enum child_event ev);
 
@@ -173,7 +131,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 		close_output(c);
 }
 
-static void open_output(struct child *c, int fd)
+void child_open_output(struct child *c, int fd)
 {
 	c->output_fd = fd;
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -194,7 +152,7 @@ static int open_pipe(struct child *c, struct err *err)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_errno(err, -errno, "cannot create a pipe");
 	close_output(c); /* of a former run, kept open by one of its children */
-	open_output(c, fds[0]);
+	child_open_output(c, fds[0]);
 	return fds[1];
 }
 
@@ -239,6 +197,7 @@ static void spawn(struct child *c)
 	c->starts++;
 	c->was_timed_out = false;
 	c->first_line = *c->home->line_counter;
+	c->is_outdated = false;
 	c->started_ms = clock_mono_ms();
 	free(TAKE_PTR(c->status_text));
 	if (run(c, &err) == 0) {
@@ -263,15 +222,13 @@ static void spawn(struct child *c)
 
 /* ---- what the machine decides ---- */
 
-static void arm(struct child *c);
-
 static void on_timer(uv_timer_t *timer)
 {
 	struct child *c = timer->data;
 	enum child_event ev = child_expired(&c->machine, clock_mono_ms());
 
 	if (ev == CHILD_EV_MAX) { /* fed meanwhile, or early by a rounding */
-		arm(c);
+		child_arm(c);
 		return;
 	}
 	if (c->machine.state != PROCESS_STOPPING &&
@@ -283,7 +240,7 @@ static void on_timer(uv_timer_t *timer)
 	step(c, ev);
 }
 
-static void arm(struct child *c)
+void child_arm(struct child *c)
 {
 	int64_t due = child_due(&c->machine);
 	int64_t wait;
@@ -367,7 +324,7 @@ static void step(struct child *c, enum child_event ev)
 	if (event != NULL)
 		c->hooks.on_event(c->hooks.ctx, c, event);
 	act(c, d.action);
-	arm(c);
+	child_arm(c);
 }
 
 void child_event(struct child *c, enum child_event ev)
@@ -399,7 +356,7 @@ static void on_notify(void *ctx, const char *key, const char *value)
 		/* The timer is not moved: it finds the new due time when it rings. */
 		child_watchdog_fed(&c->machine, &c->spec.policy, clock_mono_ms());
 		if (!uv_is_active((uv_handle_t *)&c->timer))
-			arm(c);
+			child_arm(c);
 	} else if (str_eq(key, "STATUS")) {
 		char text[CHILD_STATUS_MAX];
 
@@ -513,14 +470,15 @@ static void free_child(struct child *c)
 }
 
 int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct child_home *home,
-	      const struct child_hooks *hooks, struct child **c_r, struct err *err)
+	      const struct child_hooks *hooks, const json_t *former, struct child **c_r,
+	      struct err *err)
 {
 	struct child *c = mem_alloc(sizeof(*c));
 	/* The user's program may run as somebody who may not enter the run directory. */
 	HALE_CLEANUP(cleanup_free)
 	char *notify_path = spec->is_user ? mem_printf("@hale-%s", spec->name)
 					  : mem_printf("%s/%s.notify", home->run_dir, spec->name);
-	int rc;
+	int rc = 0;
 
 	c->home = home;
 	c->hooks = *hooks;
@@ -530,13 +488,17 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	c->lines = (struct lines){.max = TAIL_LINE_MAX, .on_line = on_line, .ctx = c};
 	child_machine_init(&c->machine);
 	set_spec(c, spec);
-	rc = notify_socket_open(loop, notify_path, on_notify, c, &c->notify, err);
+	c->notify = child_former_notify(c, former, on_notify);
+	if (c->notify == NULL)
+		rc = notify_socket_open(loop, notify_path, on_notify, c, &c->notify, err);
 	if (rc < 0) {
 		free_child(c);
 		return rc;
 	}
 	(void)uv_timer_init(loop, &c->timer);
 	c->timer.data = c;
+	if (former != NULL)
+		child_take_over(c, former);
 	*c_r = c;
 	return 0;
 }
@@ -559,7 +521,7 @@ void child_disable(struct child *c)
 
 bool child_differs(const struct child *c, const struct process_spec *spec)
 {
-	return !process_spec_runs_alike(&c->spec, spec);
+	return c->is_outdated || !process_spec_runs_alike(&c->spec, spec);
 }
 
 static void on_closed(uv_handle_t *handle)

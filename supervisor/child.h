@@ -52,8 +52,10 @@ struct child_hooks {
 	void *ctx;
 };
 
+/* `former` is what child_hand_over() said before an exec; NULL: a child that was never started. */
 int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct child_home *home,
-	      const struct child_hooks *hooks, struct child **c_r, struct err *err);
+	      const struct child_hooks *hooks, const json_t *former, struct child **c_r,
+	      struct err *err);
 /* A new slice or policy; what runs is not touched until child_event(CHILD_EV_RESTART). */
 void child_update(struct child *c, const struct process_spec *spec);
 /* It left the configuration: not wanted any more. */
@@ -93,6 +95,10 @@ uint32_t child_failures(const struct child *c);
 /* What the last exit was, in words: "killed by SIGKILL after 5.1s"; "" if it never exited. */
 const char *child_last_exit(const struct child *c);
 const struct tail *child_tail(const struct child *c);
+/* child_handover.c: what a new program of haled's needs to go on with it. New reference. */
+json_t *child_hand_over(const struct child *c);
+/* Whether the fds it told of stay open over an exec. */
+void child_keep_open(struct child *c, bool over_exec);
 /* The process object of docs/bus.md. New reference. */
 json_t *child_encode(const struct child *c);
 

@@ -204,6 +204,12 @@ static void call_reload(void *ctx, struct command_request *rq, const json_t *par
 	reload_start(ctx, rq);
 }
 
+static void call_upgrade(void *ctx, struct command_request *rq, const json_t *params)
+{
+	(void)params;
+	reload_upgrade(ctx, rq);
+}
+
 static void call_config_show(void *ctx, struct command_request *rq, const json_t *params)
 {
 	struct haled *d = ctx;
@@ -247,9 +253,9 @@ static void call_ping(void *ctx, struct command_request *rq, const json_t *param
 	struct haled *d = ctx;
 
 	(void)params;
-	command_reply(rq, json_pack("{s:s, s:i, s:I, s:I}", "service", "haled", "generation", 1,
-				    "pid", (json_int_t)getpid(), "uptime_ms",
-				    (json_int_t)(clock_wall_ms() - d->started_ms)));
+	command_reply(rq, json_pack("{s:s, s:I, s:I, s:I}", "service", "haled", "generation",
+				    (json_int_t)d->generation, "pid", (json_int_t)getpid(),
+				    "uptime_ms", (json_int_t)(clock_wall_ms() - d->started_ms)));
 }
 
 static void call_log_level(void *ctx, struct command_request *rq, const json_t *params)
@@ -287,6 +293,7 @@ const struct command_method haled_methods[] = {
 	{"process.stop", call_stop, "{names}"},
 	{"process.start", call_start, "{names}"},
 	{"reload", call_reload, "reads the configuration again; keeps the old one if it is wrong"},
+	{"upgrade", call_upgrade, "becomes the binary on disk, keeps all processes"},
 	{"config.show", call_config_show, "the configuration in force, secrets masked"},
 	{"config.section", call_config_section, "{name}: one section, unmasked"},
 	{"bus.replay", call_replay, "{epoch, after}: what was published since"},

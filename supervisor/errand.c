@@ -87,7 +87,7 @@ void errand_start(struct haled *d, struct child *c)
 
 	log_warn("process cannot be kept running; on_failing is run",
 		 KV_S("process", child_name(c)), KV_S("why", message));
-	if (child_new(&d->loop, &spec, &d->home, &hooks, &errand, &err) == 0) {
+	if (child_new(&d->loop, &spec, &d->home, &hooks, NULL, &errand, &err) == 0) {
 		d->errands = mem_grow(d->errands, d->errands_n + 1, sizeof(struct child *));
 		d->errands[d->errands_n++] = errand;
 		child_event(errand, CHILD_EV_START);

@@ -278,8 +278,11 @@ static bool is_same_file(int a, int b)
 /* Two that shared sockets, or wrote the same journal and databases, would spoil each other's. */
 static int take_locks(struct haled *d, struct err *err)
 {
-	int rc = open_lock(d->options.run_dir, &d->lock_fd, err);
+	int rc;
 
+	if (takeover_locks(&d->takeover, &d->lock_fd, &d->state_lock_fd))
+		return 0;
+	rc = open_lock(d->options.run_dir, &d->lock_fd, err);
 	if (rc < 0)
 		return rc;
 	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
@@ -313,25 +316,47 @@ static int open_bus(struct haled *d, struct err *err)
 	HALE_CLEANUP(cleanup_free) char *bus = path_join(d->options.run_dir, CHILD_SOCKET_BUS);
 	HALE_CLEANUP(cleanup_free)
 	char *results = path_join(d->options.run_dir, CHILD_SOCKET_RESULTS);
-	const struct hub_home home = {.bus = bus,
-				      .results = results,
-				      .state_dir = d->options.state_dir,
-				      .ring_bytes = d->config->ring_bytes};
+	struct hub_home home = {.bus = bus,
+				.results = results,
+				.state_dir = d->options.state_dir,
+				.ring_bytes = d->config->ring_bytes,
+				.handover = d->takeover.bus,
+				.handover_len = d->takeover.bus_len};
 	const struct hub_hooks hooks = {.on_line = on_child_line,
 					.on_loss = on_loss,
 					.on_record = statefile_record,
 					.ctx = d};
 	int rc = hub_open(&d->loop, &home, &hooks, &d->hub, err);
 
+	/* Without the past of the bus the children's numbers would fit nothing any more. */
+	if (rc == -EINVAL && home.handover != NULL) {
+		log_error("the bus cannot be taken over; all processes start anew",
+			  KV_S("error", err->text));
+		takeover_drop(&d->takeover);
+		home.handover = NULL;
+		rc = hub_open(&d->loop, &home, &hooks, &d->hub, err);
+	}
 	if (rc < 0)
 		return rc;
 	return command_listen(&d->loop, path, NULL, haled_methods, d, &d->commands, err);
+}
+
+static void tell_start(struct haled *d)
+{
+	if (d->takeover.state == NULL) {
+		haled_event(d, "start", "info", "haled", "haled " HALE_VERSION " started", NULL);
+		return;
+	}
+	haled_event(d, "upgrade", "info", "haled",
+		    "haled is now " HALE_VERSION "; its processes ran on", NULL);
+	init_ready(&d->options.ready_fd); /* it was said that this takes a moment */
 }
 
 int haled_open(struct haled *d, struct haled_options *options, struct config *config,
 	       struct err *err)
 {
 	struct health_hooks hooks = {.on_health = on_health, .ctx = d};
+	sigset_t none;
 	int rc;
 
 	d->options = *options;
@@ -340,7 +365,9 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	d->lock_fd = d->state_lock_fd = -1;
 	d->stop_stage = -1;
 	d->started_ms = d->loaded_ms = clock_wall_ms();
-	d->clock_offset_ms = d->started_ms - clock_mono_ms();
+	d->generation = 1;
+	takeover_facts(d);
+	d->clock_offset_ms = d->loaded_ms - clock_mono_ms();
 	d->home = (struct child_home){.run_dir = d->options.run_dir,
 				      .state_dir = d->options.state_dir,
 				      .node = config->node,
@@ -350,6 +377,9 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	(void)uv_loop_init(&d->loop);
 	start_handles(d);
+	/* A former program of this process held back what came in between (upgrade.c). */
+	(void)sigemptyset(&none);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	d->health = health_new(&hooks);
 	rc = make_dirs(d, err);
 	if (rc == 0)
@@ -361,7 +391,7 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	statefile_load(d);
 	rc = open_bus(d, err);
 	if (rc == 0) {
-		haled_event(d, "start", "info", "haled", "haled " HALE_VERSION " started", NULL);
+		tell_start(d);
 		rc = roster_boot(d, err);
 	}
 	haled_arm_due(d);

@@ -14,6 +14,7 @@
 #include "model/health.h"
 #include "bus/hub.h"
 #include "model/frame.h"
+#include "upgrade.h"
 
 #include <uv.h>
 
@@ -21,9 +22,10 @@ struct haled_options {
 	char *config_path;
 	char *run_dir;
 	char *state_dir;
-	bool is_check; /* only validate */
-	bool is_json;  /* with --check: the report as JSON */
-	int ready_fd;  /* told when ready; -1 none */
+	bool is_check;    /* only validate */
+	bool is_json;     /* with --check: the report as JSON */
+	int ready_fd;     /* told when ready; -1 none */
+	int take_over_fd; /* what a former program of this process left (upgrade.h); -1 nothing */
 };
 
 struct reload; /* reload.c: a reload in progress */
@@ -39,6 +41,8 @@ struct haled {
 	size_t errands_n;
 	struct child_home home;
 	uint64_t line_counter;
+	uint64_t generation;      /* programs that this process has been, from 1 */
+	struct takeover takeover; /* while starting */
 	struct health *health;
 	struct hub *hub;
 	struct command_server *commands;
@@ -122,6 +126,8 @@ extern const struct command_method haled_methods[];
 /* rq may be NULL (SIGHUP). Answers it when done. While a reload runs, another one follows it: the
  * file may have changed since the first one read it. */
 void reload_start(struct haled *d, struct command_request *rq);
+/* A reload, read by the new binary, and if it is good haled becomes that binary. */
+void reload_upgrade(struct haled *d, struct command_request *rq);
 void reload_cancel(struct haled *d);
 /* SIGCHLD brought this pid: true if it was the validator. */
 bool reload_reaped(struct haled *d, pid_t pid, int wait_status);

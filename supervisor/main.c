@@ -19,6 +19,7 @@
 #include "deploy/core_options.h"
 #include "haled.h"
 #include "service/child_proto.h"
+#include "upgrade.h"
 
 #define EXIT_USAGE      2
 #define EXIT_BAD_CONFIG 78
@@ -50,6 +51,8 @@ enum {
 	OPT_JSON,
 	OPT_READY_FD,
 	OPT_DESCRIBE,
+	OPT_TAKE_OVER,
+	OPT_TAKES_OVER,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -61,6 +64,9 @@ static const struct option long_options[] = {
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"ready-fd", required_argument, NULL, OPT_READY_FD},
+	/* Between two programs of one process (upgrade.h), not for people. */
+	{"take-over", required_argument, NULL, OPT_TAKE_OVER},
+	{"takes-over", required_argument, NULL, OPT_TAKES_OVER},
 	{"verbose", no_argument, NULL, 'v'},
 	{"describe", no_argument, NULL, OPT_DESCRIBE},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -74,15 +80,15 @@ static void set(char **field, const char *value)
 	*field = mem_dup(value);
 }
 
-/* As s6 hands it over; haled's children must not hold it open. */
-static bool take_ready_fd(const char *text, int *fd_r)
+/* As s6 hands one over, or a former haled; haled's children must not hold it open. */
+static bool take_fd(const char *option, const char *text, int *fd_r)
 {
 	char *end = NULL;
 	long fd = strtol(text, &end, 10);
 
 	if (*text == '\0' || *end != '\0' || fd <= STDERR_FILENO || fd > INT_MAX ||
 	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
-		(void)fprintf(stderr, "haled: --ready-fd %s: no open file descriptor above 2\n",
+		(void)fprintf(stderr, "haled: %s %s: no open file descriptor above 2\n", option,
 			      text);
 		return false;
 	}
@@ -122,8 +128,19 @@ static int parse(int argc, char **argv, struct haled_options *o)
 			o->is_json = true;
 			break;
 		case OPT_READY_FD:
-			if (!take_ready_fd(optarg, &o->ready_fd))
+			if (!take_fd("--ready-fd", optarg, &o->ready_fd))
 				return EXIT_USAGE;
+			break;
+		case OPT_TAKE_OVER:
+			if (!take_fd("--take-over", optarg, &o->take_over_fd))
+				return EXIT_USAGE;
+			break;
+		case OPT_TAKES_OVER:
+			if (!upgrade_understands(optarg)) {
+				(void)fprintf(stderr, "haled: cannot take over version %s\n",
+					      optarg);
+				return EXIT_USAGE;
+			}
 			break;
 		case 'v':
 			log_set_level(LOG_LEVEL_DEBUG);
@@ -244,6 +261,8 @@ static int serve(struct haled_options *o, struct config *config, struct config_d
 	log_info("haled " HALE_VERSION " starts", KV_S("config", o->config_path),
 		 KV_S("run_dir", o->run_dir), KV_S("state_dir", o->state_dir));
 	d->dirs = *dirs;
+	if (o->take_over_fd >= 0)
+		takeover_read(o->take_over_fd, &d->takeover);
 	rc = haled_open(d, o, config, &err);
 	d->dirs.state_dir = d->options.state_dir;
 	if (rc < 0)
@@ -258,7 +277,8 @@ int main(int argc, char **argv)
 	struct haled_options o = {.config_path = mem_dup("/etc/hale/hale.yaml"),
 				  .run_dir = mem_dup("/run/hale"),
 				  .state_dir = mem_dup("/var/lib/hale"),
-				  .ready_fd = -1};
+				  .ready_fd = -1,
+				  .take_over_fd = -1};
 	struct config_dirs dirs = {0};
 	struct report report = {0};
 	struct config *config;

@@ -375,3 +375,10 @@ void reload_cancel(struct haled *d)
 	r->is_asked_again = false;
 	finish(r);
 }
+
+void reload_upgrade(struct haled *d, struct command_request *rq)
+{
+	command_reply(rq, json_pack("{s:s, s:I}", "version", HALE_VERSION, "processes",
+				    (json_int_t)d->children_n));
+	upgrade_exec(d);
+}

@@ -243,13 +243,44 @@ static int add_child(struct haled *d, const struct process_spec *spec, struct er
 {
 	struct child_hooks hooks = hooks_of(d);
 	struct child *c;
-	int rc = child_new(&d->loop, spec, &d->home, &hooks, &c, err);
+	int rc = child_new(&d->loop, spec, &d->home, &hooks,
+			   takeover_child(&d->takeover, spec->name), &c, err);
 
 	if (rc < 0)
 		return rc;
 	d->children = mem_grow(d->children, d->children_n + 1, sizeof(struct child *));
 	d->children[d->children_n++] = c;
 	return 0;
+}
+
+/* Of a former haled of this process, and not in the configuration of this one. */
+static void end_unknown(struct haled *d)
+{
+	const json_t *former;
+	size_t i;
+
+	json_array_foreach (json_object_get(d->takeover.state, "children"), i, former) {
+		const char *name = json_string_value(json_object_get(former, "name"));
+		pid_t pid = (pid_t)json_integer_value(json_object_get(former, "pid"));
+
+		if (pid <= 1 || (name != NULL && roster_find(d, name) != NULL))
+			continue;
+		log_warn("process is not in the configuration and is killed", KV_S("process", name),
+			 KV_I("pid", pid));
+		(void)kill(-pid, SIGKILL);
+		(void)kill(pid, SIGKILL);
+		takeover_close(former);
+	}
+}
+
+static void start_or_keep(struct haled *d, struct child *c)
+{
+	bool is_former = takeover_child(&d->takeover, child_name(c)) != NULL;
+
+	if (!is_former && child_is_enabled(c))
+		tend_ask(c, WISH_START);
+	else if (is_former && child_differs(c, child_spec(c)))
+		tend_ask(c, WISH_RESTART);
 }
 
 int roster_boot(struct haled *d, struct err *err)
@@ -260,10 +291,12 @@ int roster_boot(struct haled *d, struct err *err)
 		if (rc < 0)
 			return rc;
 	}
-	for (size_t i = 0; i < d->children_n; i++) {
-		if (child_is_enabled(d->children[i]))
-			tend_ask(d->children[i], WISH_START);
-	}
+	end_unknown(d);
+	for (size_t i = 0; i < d->children_n; i++)
+		start_or_keep(d, d->children[i]);
+	takeover_done(&d->takeover);
+	/* Who ended while the programs changed has told nobody. */
+	roster_reap(d);
 	tend(d);
 	return 0;
 }

@@ -51,16 +51,18 @@ int file_read(const char *path, size_t max_bytes, struct str *out, struct err *e
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int fd_write(int fd, const void *data, size_t len)
 {
+	const char *p = data;
+
 	while (len > 0) {
-		ssize_t put = write(fd, data, len);
+		ssize_t put = write(fd, p, len);
 
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
 			return -errno;
-		data += put;
+		p += put;
 		len -= (size_t)put;
 	}
 	return 0;
@@ -76,7 +78,7 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned m
 
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot write %s", tmp);
-	rc = write_all(fd, data, len);
+	rc = fd_write(fd, data, len);
 	if (rc == 0 && rename(tmp, path) < 0)
 		rc = -errno;
 	if (rc < 0) {

@@ -14,6 +14,8 @@
 /* Appends the file to out. -EFBIG beyond max_bytes, else negative errno. */
 int file_read(const char *path, size_t max_bytes, struct str *out, struct err *err);
 int file_read_fd(int fd, size_t max_bytes, struct str *out);
+/* All of it, whatever a signal or a full pipe cuts; negative errno. */
+int fd_write(int fd, const void *data, size_t len);
 /* Writes path.new, then renames over path: readers see the old or the new, never a part. Not
  * fsynced: it survives a killed process, not a power cut. */
 int file_write_atomic(const char *path, const void *data, size_t len, unsigned mode,

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -20,16 +20,8 @@ struct writer {
 
 static void put(struct writer *w)
 {
-	size_t done = 0;
-
-	while (w->rc == 0 && done < w->piece.len) {
-		ssize_t n = write(w->fd, w->piece.data + done, w->piece.len - done);
-
-		if (n < 0 && errno != EINTR)
-			w->rc = -errno;
-		else if (n > 0)
-			done += (size_t)n;
-	}
+	if (w->rc == 0)
+		w->rc = fd_write(w->fd, w->piece.data, w->piece.len);
 	str_clear(&w->piece);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "conf/schema.h"
 #include "deploy/command.h"
@@ -255,19 +256,9 @@ static int read_components(struct config *c, struct err *err)
 	return 0;
 }
 
-/* FNV-1a, 64 bit: it only has to tell "the same as last time" from "not". */
-static uint64_t hash_add(uint64_t h, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * UINT64_C(1099511628211);
-	return h;
-}
-
 static void stamp_text(const struct config *c, char buf[32])
 {
-	uint64_t h = UINT64_C(14695981039346656037);
+	uint64_t h = HASH_START;
 
 	for (size_t i = 0; i < c->processes_n; i++) {
 		const struct process_spec *p = &c->processes[i];

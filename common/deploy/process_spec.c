@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -31,15 +32,11 @@ static void texts_free(char **texts)
 	free(texts);
 }
 
-static bool texts_equal(char *const *a, char *const *b)
+static uint64_t texts_hash(uint64_t h, char *const *texts)
 {
-	size_t i = 0;
-
-	if (a == NULL || b == NULL)
-		return a == b;
-	while (a[i] != NULL && b[i] != NULL && strcmp(a[i], b[i]) == 0)
-		i++;
-	return a[i] == NULL && b[i] == NULL;
+	for (char *const *t = texts; t != NULL && *t != NULL; t++)
+		h = hash_text(h, *t);
+	return hash_text(h, NULL);
 }
 
 static struct strlist list_copy(const struct strlist *from)
@@ -74,23 +71,18 @@ static void rights_done(struct spawn_rights *r)
 	free(r->stdin_path);
 }
 
-static bool rights_equal(const struct spawn_rights *a, const struct spawn_rights *b)
+static uint64_t rights_hash(uint64_t h, const struct spawn_rights *r)
 {
-	if (a->has_user != b->has_user || a->uid != b->uid || a->gid != b->gid ||
-	    a->groups_n != b->groups_n || a->has_umask != b->has_umask || a->umask != b->umask ||
-	    a->limits_n != b->limits_n || !str_eq(a->directory, b->directory) ||
-	    !str_eq(a->stdin_path, b->stdin_path))
-		return false;
-	for (size_t i = 0; i < a->groups_n; i++) {
-		if (a->groups[i] != b->groups[i])
-			return false;
+	h = hash_text(hash_text(h, r->directory), r->stdin_path);
+	if (r->has_user) {
+		h = hash_number(hash_number(h, r->uid), r->gid);
+		for (size_t i = 0; i < r->groups_n; i++)
+			h = hash_number(h, r->groups[i]);
 	}
-	for (size_t i = 0; i < a->limits_n; i++) {
-		if (a->limits[i].resource != b->limits[i].resource ||
-		    a->limits[i].value != b->limits[i].value)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < r->limits_n; i++)
+		h = hash_number(hash_number(h, (uint64_t)r->limits[i].resource),
+				r->limits[i].value);
+	return hash_number(h, r->has_umask ? r->umask : UINT64_MAX);
 }
 
 /* ---- the whole ---- */
@@ -133,13 +125,18 @@ void process_spec_done(struct process_spec *p)
 	*p = (struct process_spec){0};
 }
 
+uint64_t process_spec_fingerprint(const struct process_spec *p)
+{
+	uint64_t h = hash_text(HASH_START, p->program);
+
+	h = texts_hash(texts_hash(h, p->argv), p->env);
+	h = hash_text(hash_text(h, p->slice), p->log_level);
+	h = hash_number(h, p->policy.ready_after_ms < 0);
+	h = hash_number(h, (uint64_t)p->policy.watchdog_ms);
+	return rights_hash(h, &p->rights);
+}
+
 bool process_spec_runs_alike(const struct process_spec *a, const struct process_spec *b)
 {
-	bool a_notifies = a->policy.ready_after_ms < 0, b_notifies = b->policy.ready_after_ms < 0;
-
-	return str_eq(a->program, b->program) && texts_equal(a->argv, b->argv) &&
-	       texts_equal(a->env, b->env) && str_eq(a->slice, b->slice) &&
-	       str_eq(a->log_level, b->log_level) && a_notifies == b_notifies &&
-	       a->policy.watchdog_ms == b->policy.watchdog_ms &&
-	       rights_equal(&a->rights, &b->rights);
+	return process_spec_fingerprint(a) == process_spec_fingerprint(b);
 }

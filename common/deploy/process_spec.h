@@ -53,6 +53,9 @@ struct process_spec {
 /* `to` is zeroed or done. */
 void process_spec_copy(struct process_spec *to, const struct process_spec *from);
 void process_spec_done(struct process_spec *p); /* frees what it holds; zeroes */
+/* Of all that a started process was given: two that differ are started anew. Comparable between
+ * programs of the same version only. */
+uint64_t process_spec_fingerprint(const struct process_spec *p);
 /* True if a process started from one is the same as one started from the other: what a reload that
  * changes, say, only the restart policy or the log file need not restart. */
 bool process_spec_runs_alike(const struct process_spec *a, const struct process_spec *b);

@@ -129,19 +129,30 @@ int notify_socket_open(uv_loop_t *loop, const char *path, notify_fn on_notify, v
 	char *address = is_abstract(path) ? mem_printf("%s-%08x%08x", path, rnd_u32(), rnd_u32())
 					  : mem_dup(path);
 	int fd = bind_socket(address, err);
-	struct notify_socket *s;
 
 	if (fd < 0)
 		return fd;
-	s = mem_alloc(sizeof(*s));
+	*s_r = notify_socket_adopt(loop, address, fd, on_notify, ctx);
+	return 0;
+}
+
+struct notify_socket *notify_socket_adopt(uv_loop_t *loop, const char *address, int fd,
+					  notify_fn on_notify, void *ctx)
+{
+	struct notify_socket *s = mem_alloc(sizeof(*s));
+
 	*s = (struct notify_socket){
-		.path = TAKE_PTR(address), .fd = fd, .on_notify = on_notify, .ctx = ctx};
+		.path = mem_dup(address), .fd = fd, .on_notify = on_notify, .ctx = ctx};
 	s->poll.data = s;
 	if (uv_poll_init(loop, &s->poll, fd) < 0 ||
 	    uv_poll_start(&s->poll, UV_READABLE, on_readable) < 0)
-		hale_panic(__FILE__, __LINE__, "uv_poll on a fresh socket");
-	*s_r = s;
-	return 0;
+		hale_panic(__FILE__, __LINE__, "uv_poll on a socket of ours");
+	return s;
+}
+
+int notify_socket_fd(const struct notify_socket *s)
+{
+	return s->fd;
 }
 
 const char *notify_socket_address(const struct notify_socket *s)

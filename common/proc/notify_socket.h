@@ -28,6 +28,11 @@ int notify_socket_open(uv_loop_t *loop, const char *path, notify_fn on_notify, v
 /* What NOTIFY_SOCKET says of it: the path, or "@name-<random>", so that nobody can have taken the
  * name before. Borrowed. */
 const char *notify_socket_address(const struct notify_socket *s);
+/* The same with a socket that is bound already (before an exec, notify_socket_fd() and
+ * notify_socket_address() told of it); fd is taken. */
+struct notify_socket *notify_socket_adopt(uv_loop_t *loop, const char *address, int fd,
+					  notify_fn on_notify, void *ctx);
+int notify_socket_fd(const struct notify_socket *s); /* borrowed */
 /* Whose words count from now on; 0 nobody's. */
 void notify_socket_expect(struct notify_socket *s, pid_t session);
 /* Unlinks the path, closes the handle, frees. */

@@ -204,7 +204,7 @@ static void start(struct fixture *f, const char *interpreter, const char *text)
 		assert_int_equal(file_write_atomic(f->program, script, strlen(script), 0700, &err),
 				 0);
 	}
-	assert_int_equal(child_new(&f->loop, &f->spec, &f->home, &hooks, &f->child, &err), 0);
+	assert_int_equal(child_new(&f->loop, &f->spec, &f->home, &hooks, NULL, &f->child, &err), 0);
 	child_event(f->child, CHILD_EV_START);
 }
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child_private - what the files of a child share of it (internal)
+ *
+ * child.c lives it, child_handover.c carries it over an exec.
+ */
+#ifndef HALE_SUPERVISOR_CHILD_PRIVATE_H
+#define HALE_SUPERVISOR_CHILD_PRIVATE_H
+
+#include "base/lines.h"
+#include "child.h"
+#include "proc/notify_socket.h"
+#include "proc/tail.h"
+
+/* What an alert, a mail's subject or a table can show of a crash. */
+#define CHILD_REPORT_MAX 512
+
+struct exit_report {
+	int64_t at_ms; /* wall; 0: never exited */
+	int code;      /* -1: by signal */
+	int signal;
+	bool has_core;
+	bool is_expected;
+	int64_t uptime_ms;
+	json_t *lines;
+	char text[256];
+	char report[CHILD_REPORT_MAX]; /* the text, and the last line it wrote */
+};
+
+struct child {
+	struct process_spec spec; /* its own copy */
+	struct child_care care;
+	const struct child_home *home;
+	struct child_hooks hooks;
+
+	struct child_machine machine;
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	pid_t pid;
+	uint64_t generation;
+	uint64_t starts;
+	int64_t started_ms;  /* mono */
+	int64_t since_ms;    /* wall: state entered */
+	int64_t ready_ms;    /* mono: last became ready */
+	uint64_t first_line; /* those with a greater number are of this run */
+	bool was_timed_out;  /* this run was ended by us for being stuck */
+	bool is_outdated;    /* it runs what a former haled was told, and not this one */
+	char *status_text;
+	struct exit_report last_exit;
+
+	struct notify_socket *notify;
+	uv_poll_t *output; /* its data is the child; NULL when no pipe is open */
+	int output_fd;
+	struct lines lines;
+	struct tail tail;
+	struct logfile *log; /* NULL: none is asked for */
+	bool has_log_error;  /* said once */
+};
+
+/* child.c: reads lines from fd, which is taken; sets the timer to what the machine waits for. */
+void child_open_output(struct child *c, int fd);
+void child_arm(struct child *c);
+/* child_handover.c: the notify socket that child_hand_over() told of, NULL none; all the rest. */
+struct notify_socket *child_former_notify(struct child *c, const json_t *former,
+					  notify_fn on_notify);
+void child_take_over(struct child *c, const json_t *former);
+
+#endif
