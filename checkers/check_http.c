@@ -62,7 +62,8 @@ static const struct conf_item expect_items[] = {
 static const struct conf_item tls_items[] = {
 	CONF_BOOL(struct tls_opts, verify, .def = "true",
 		  .help = "Refuse certificates that are not trusted, not valid or not this host's"),
-	CONF_STR(struct tls_opts, ca, .help = "File of trusted certificates (PEM)"),
+	CONF_STR(struct tls_opts, ca, .flags = CONF_F_READ_FILE,
+		 .help = "File of trusted certificates (PEM)"),
 	CONF_END,
 };
 

@@ -42,7 +42,7 @@ static const struct conf_item null_items[] = {
 	CONF_DURATION(struct null_opts, delay, .def = "0",
 		      .help = "How long a check takes to answer"),
 	CONF_JSON(struct null_opts, metrics, .help = "Mapping of metric names to numbers"),
-	CONF_STR(struct null_opts, file,
+	CONF_STR(struct null_opts, file, .flags = CONF_F_READ_BESIDE,
 		 .help = "File read at each check, \"OUTCOME MESSAGE…\", which then is the answer"),
 	CONF_BOOL(struct null_opts, hang, .def = "false",
 		  .help = "Never answer: the check runs into its timeout"),

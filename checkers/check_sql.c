@@ -47,14 +47,15 @@ struct sql_opts {
 #define OPTS_PART(member) __typeof__(((struct sql_opts *)0)->member)
 
 static const struct conf_item sqlite_items[] = {
-	CONF_STR(OPTS_PART(sqlite), path, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
+	CONF_STR(OPTS_PART(sqlite), path,
+		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_READ_BESIDE,
 		 .help = "Database file; opened read-only, never created"),
 	CONF_END,
 };
 
 static const struct conf_item postgres_items[] = {
 	CONF_STR(OPTS_PART(postgres), dsn,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET,
+		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET | CONF_F_CONNECT,
 		 .help = "Connection string: key=value pairs or a postgresql:// URI"),
 	CONF_END,
 };

@@ -38,7 +38,8 @@ struct system_opts {
 static const struct conf_item system_items[] = {
 	CONF_STR(struct system_opts, path, .def = "/", .flags = CONF_F_NONEMPTY,
 		 .help = "Any path on the file system whose space is reported"),
-	CONF_STR(struct system_opts, proc, .def = "/proc", .flags = CONF_F_NONEMPTY,
+	CONF_STR(struct system_opts, proc, .def = "/proc",
+		 .flags = CONF_F_NONEMPTY | CONF_F_READ_BESIDE,
 		 .help = "Where the proc file system is mounted (a host's, in a container)"),
 	CONF_END,
 };

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "runner.h"
 #include "schedule.h"
+#include "service/confine.h"
 
 /* By hand a slice may leave these out; haled fills them in. */
 #define INTERVAL_DEFAULT_MS 30000
@@ -103,6 +104,15 @@ static void check(const json_t *slice, service_problem_fn problem, void *ctx)
 		else
 			options_check(&check_ops, c.options, options, problem, ctx);
 	}
+}
+
+static void needs(const json_t *slice, struct confine_needs *n)
+{
+	size_t i;
+	json_t *entry;
+
+	json_array_foreach (json_object_get(slice, "components"), i, entry)
+		confine_needs_add(n, check_ops.items, json_object_get(entry, "options"));
 }
 
 static int add_component(struct runner *r, const json_t *entry, struct err *err)
@@ -263,6 +273,7 @@ const struct service_ops runner_service_ops = {
 	.summary = "runs the checks of one kind and reports what it observes",
 	.describe = describe,
 	.check = check,
+	.needs = needs,
 	.start = start,
 	.stop = stop,
 	.done = done,

@@ -18,7 +18,7 @@ struct log_opts {
 };
 
 const struct conf_item log_items[] = {
-	CONF_STR(struct log_opts, file, .flags = CONF_F_NONEMPTY,
+	CONF_STR(struct log_opts, file, .flags = CONF_F_NONEMPTY | CONF_F_WRITE,
 		 .help = "append one line of JSON per message to this local file (absolute path)"),
 	CONF_END,
 };

@@ -36,7 +36,7 @@ const struct conf_item webhook_items[] = {
 		 .help = "signs the body: X-Hale-Signature: sha256=<HMAC-SHA256 in hex>"),
 	CONF_DURATION(struct webhook_opts, timeout, .def = "10s", .min = 100,
 		      .max = CHANNEL_TIMEOUT_MAX_MS, .help = "for the whole request"),
-	CONF_STR(struct webhook_opts, ca_file,
+	CONF_STR(struct webhook_opts, ca_file, .flags = CONF_F_READ_FILE,
 		 .help = "certificates to trust instead of the system's"),
 	CONF_END,
 };

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "model/frame.h"
 #include "service/child_proto.h"
+#include "service/confine.h"
 
 /* How long a stopping notifier waits for the answers to what it has just sent. */
 #define STOP_GRACE_MS       3000
@@ -454,11 +455,17 @@ static void notifier_check(const json_t *slice, service_problem_fn problem, void
 	alerts_check(json_object_get(slice, "alerts"), problem, ctx);
 }
 
+static void notifier_needs(const json_t *slice, struct confine_needs *needs)
+{
+	confine_needs_sections(needs, alerts_sections, slice);
+}
+
 const struct service_ops notifier_service = {
 	.program = "hale-notifier",
 	.summary = "decides who is told, and tells them",
 	.describe = notifier_describe,
 	.check = notifier_check,
+	.needs = notifier_needs,
 	.start = notifier_start,
 	.stop = notifier_stop,
 	.done = notifier_done,

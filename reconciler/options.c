@@ -9,15 +9,20 @@
 /* 200,000 rows of 300 bytes. */
 #define BODY_MAX_BYTES 67108864
 
-static const struct conf_item sqlite_items[] = {
-	CONF_STR(struct sqlite_options, path, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
-		 .help = "database file; it must exist"),
-	CONF_END,
-};
+#define SQLITE_ITEMS(name, access)                                                                 \
+	static const struct conf_item name[] = {                                                   \
+		CONF_STR(struct sqlite_options, path,                                              \
+			 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | (access),                    \
+			 .help = "database file; it must exist"),                                  \
+		CONF_END,                                                                          \
+	}
+
+SQLITE_ITEMS(sqlite_source_items, CONF_F_READ_BESIDE);
+SQLITE_ITEMS(sqlite_target_items, CONF_F_WRITE);
 
 static const struct conf_item postgres_items[] = {
 	CONF_STR(struct postgres_options, dsn,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET,
+		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET | CONF_F_CONNECT,
 		 .help = "connection string or postgresql:// URI"),
 	CONF_END,
 };
@@ -34,7 +39,7 @@ static const struct conf_item http_source_items[] = {
 		      .help = "for the whole request"),
 	CONF_SIZE(struct http_source_options, max_bytes, .def = "16MB", .min = 1024,
 		  .max = BODY_MAX_BYTES, .help = "a longer answer is refused"),
-	CONF_STR(struct http_source_options, ca_file,
+	CONF_STR(struct http_source_options, ca_file, .flags = CONF_F_READ_FILE,
 		 .help = "certificates to trust instead of the system's"),
 	CONF_JQ(struct http_source_options, expect,
 		.help = "must be true of the whole answer, or the run is refused: '.connected'"),
@@ -44,7 +49,8 @@ static const struct conf_item http_source_items[] = {
 };
 
 static const struct conf_item sql_source_items[] = {
-	CONF_MAP(struct sql_source_options, sqlite, sqlite_items, .help = "ask a SQLite file"),
+	CONF_MAP(struct sql_source_options, sqlite, sqlite_source_items,
+		 .help = "ask a SQLite file"),
 	CONF_MAP(struct sql_source_options, postgres, postgres_items, .help = "ask PostgreSQL"),
 	CONF_STR(struct sql_source_options, query, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
 		 .help = "SELECT that gives the rows; run read-only"),
@@ -61,7 +67,7 @@ static const struct conf_item source_items[] = {
 };
 
 static const struct conf_item target_items[] = {
-	CONF_MAP(struct target_options, sqlite, sqlite_items,
+	CONF_MAP(struct target_options, sqlite, sqlite_target_items,
 		 .help = "the table is in a SQLite file"),
 	CONF_MAP(struct target_options, postgres, postgres_items,
 		 .help = "the table is in PostgreSQL"),
@@ -170,7 +176,7 @@ static const struct conf_item http_action_items[] = {
 	CONF_DURATION(struct http_action_options, timeout_ms, .name = "timeout", .def = "30s",
 		      .min = TIMEOUT_MIN_MS, .max = TIMEOUT_MAX_MS,
 		      .help = "for the whole request"),
-	CONF_STR(struct http_action_options, ca_file,
+	CONF_STR(struct http_action_options, ca_file, .flags = CONF_F_READ_FILE,
 		 .help = "certificates to trust instead of the system's"),
 	CONF_END,
 };

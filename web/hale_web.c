@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/manifest.h"
+#include "service/confine.h"
 #include "stream.h"
 #include "web.h"
 
@@ -171,6 +172,15 @@ static void done(void *state)
 	free(w);
 }
 
+/* Its own section names no files. */
+static void needs(const json_t *slice, struct confine_needs *n)
+{
+	HALE_CLEANUP(cleanup_free) char *ui = assets_dir();
+	confine_needs_add(n, history_items, json_object_get(slice, "store"));
+	if (ui)
+		strlist_add(&n->besides, ui);
+}
+
 static int start(struct service *s, const json_t *slice, void **state_r, struct err *err)
 {
 	struct hale_web *w = mem_alloc(sizeof(*w));
@@ -247,6 +257,7 @@ const struct service_ops hale_web_service = {
 	.summary = "hale's HTTP API, metrics, WebSocket stream and dashboard",
 	.describe = describe,
 	.check = check,
+	.needs = needs,
 	.start = start,
 	.stop = stop,
 	.done = done,

@@ -39,6 +39,16 @@ static json_t *encode_bound(double value)
 	return json_real(value);
 }
 
+/* What the option lets the process do, for who asks why it may (docs/security.md). */
+static const char *access_word(unsigned flags)
+{
+	if ((flags & CONF_F_WRITE) != 0)
+		return "write";
+	if ((flags & CONF_F_READ_BESIDE) != 0)
+		return "read beside";
+	return (flags & CONF_F_READ_FILE) != 0 ? "read" : NULL;
+}
+
 static json_t *encode_item(const struct conf_item *item)
 {
 	json_t *o = json_object();
@@ -56,6 +66,10 @@ static json_t *encode_item(const struct conf_item *item)
 		json_object_set_new(o, "named_secrets", json_true());
 	if (item->bare != NULL)
 		json_object_set_new(o, "bare", json_string(item->bare));
+	if (access_word(item->flags) != NULL)
+		json_object_set_new(o, "path", json_string(access_word(item->flags)));
+	if ((item->flags & CONF_F_CONNECT) != 0)
+		json_object_set_new(o, "connects", json_true());
 	if (item->def != NULL)
 		json_object_set_new(o, "default", json_string(item->def));
 	if (item->min != 0 || item->max != 0)

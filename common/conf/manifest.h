@@ -13,7 +13,8 @@
  * options: {"<name>": {"type": "string|int|number|bool|duration|size|port|enum|cron|jq|threshold|
  *  ref|list|json|strmap|map|dict|array", "help", "required", "secret", "nonempty", "default"
  *  (YAML text), "min", "max", "choices": [], "ref": "alerts.channels", "options": {…nested…},
- *  "bare": "when" (map: "x: always" is short for "x: {when: always}"), "named_secrets" (strmap)}}
+ *  "bare": "when" (map: "x: always" is short for "x: {when: always}"), "named_secrets" (strmap),
+ *  "path": "read|read beside|write", "connects": true}}
  * The order of options is kept (it is the order of the documentation).
  */
 #ifndef HALE_CONF_MANIFEST_H

@@ -62,6 +62,11 @@ enum {
 	/* STRMAP: values whose name or form tells of a secret (API_TOKEN, postgres://u:p@h) are
 	 * masked like secret options. */
 	CONF_F_NAMED_SECRETS = 8,
+	/* What the process may do that got this option (service/confine.h). A text, or a list. */
+	CONF_F_READ_FILE = 16,   /* a path: that file is read, none beside it */
+	CONF_F_READ_BESIDE = 32, /* a path: also what is beside it (journals, replaced files) */
+	CONF_F_WRITE = 64,       /* a path: it and files beside it are made and written */
+	CONF_F_CONNECT = 128,    /* names a target: the network must be reachable */
 };
 
 struct conf_vec {

@@ -1,51 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/confine.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
-#define MIB ((rlim_t)1 << 20)
+#include "base/cleanup.h"
+#include "base/str.h"
 
-/* AddressSanitizer maps terabytes of shadow and would die of a limit on data. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED true
-#else
-#define IS_SANITIZED false
-#endif
-#else
-#define IS_SANITIZED false
-#endif
+#define MIB            ((rlim_t)1 << 20)
+#define CAP(name)      (UINT64_C(1) << CAP_##name)
+/* Of a process that runs as root: files that the configuration names may belong to anybody, and
+ * Landlock says which these are. Who runs as another user has none to keep. */
+#define READS_ANYBODYS CAP(DAC_READ_SEARCH)
+#define OWNS_FILES     (CAP(DAC_READ_SEARCH) | CAP(DAC_OVERRIDE))
 
-/* The first row whose pattern fits (fnmatch) holds; the last one fits everything. */
-static const struct confine_row {
-	const char *service;
-	rlim_t nofile;         /* open files; checks and clients are connections */
-	rlim_t data_bytes;     /* a leak ends here, in a restart, and not in the machine's swap */
-	bool no_new_privs;     /* no setuid program may be started from here */
-	bool is_secret_holder; /* not dumpable: no core, no ptrace, closed /proc/<pid> */
-} rows[] = {
-	/* Nagios plugins may be setuid (check_icmp), call sudo, or be a whole JVM. */
-	{"check.exec*", 8192, RLIM_INFINITY, false, false},
+#define IF_ASKED CONFINE_NET_IF_ASKED
+#define CONNECT  CONFINE_NET_CONNECT
+#define LISTEN   CONFINE_NET_LISTEN
+
+/* The first row whose pattern fits holds; the last one fits everything. */
+/* clang-format off */
+static const struct confine_row rows[] = {
+	/* Nagios plugins may be setuid (check_icmp), call sudo, look into containers, or be a whole
+	 * JVM: they may do what their user may. */
+	{"check.exec*",   "hale", CONFINE_CAPABILITIES_ALL, CONFINE_FILES_ANY, CONNECT | LISTEN,
+	 CONFINE_CALLS_MACHINE, 8192, RLIM_INFINITY, true},
+	{"check.null*",   "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
+	{"check.system*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
+	{"check.sql*",    "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, IF_ASKED,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
+	{"check.icmp*",   "hale", CAP(NET_RAW), CONFINE_FILES_CONFIGURED, CONNECT,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
 	/* A thousand checks at once, each a connection, are the runner's limit. */
-	{"check.*", 8192, 1024 * MIB, true, false},
-	{"notifier", 1024, 1024 * MIB, true, true},
+	{"check.*",       "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONNECT,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
+	{"notifier",      "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, CONNECT,
+	 CONFINE_CALLS_SERVICE, 1024, 1024 * MIB, true},
 	/* Rows of a source are JSON in memory while a plan is made. */
-	{"reconciler", 1024, 4096 * MIB, true, true},
-	{"recorder", 1024, 1024 * MIB, true, false},
-	{"web", 16384, 2048 * MIB, true, true},
-	{"*", 1024, 1024 * MIB, true, false},
+	{"reconciler",    "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, CONNECT,
+	 CONFINE_CALLS_SERVICE, 1024, 4096 * MIB, true},
+	{"recorder",      "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, IF_ASKED,
+	 CONFINE_CALLS_SERVICE, 1024, 1024 * MIB, true},
+	{"web",           "hale", READS_ANYBODYS | CAP(NET_BIND_SERVICE), CONFINE_FILES_READ_STATE,
+	 LISTEN | IF_ASKED, CONFINE_CALLS_SERVICE, 16384, 2048 * MIB, true},
+	{"*",             "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, CONNECT,
+	 CONFINE_CALLS_SERVICE, 1024, 1024 * MIB, true},
 };
+/* clang-format on */
 
-static const struct confine_row *row_for(const char *service)
+const struct confine_row *confine_row_for(const char *service)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows) - 1; i++) {
 		if (fnmatch(rows[i].service, service, 0) == 0)
@@ -54,51 +61,132 @@ static const struct confine_row *row_for(const char *service)
 	return &rows[ARRAY_LEN(rows) - 1];
 }
 
-static void tell(struct str *report, const char *measure, int rc, const char *value)
+/* ---- The same in words ---- */
+
+/* Those that rows keep, and what a process may have got besides. */
+static const char *const capability_names[] = {
+	"chown",
+	"dac_override",
+	"dac_read_search",
+	"fowner",
+	"fsetid",
+	"kill",
+	"setgid",
+	"setuid",
+	"setpcap",
+	"linux_immutable",
+	"net_bind_service",
+	"net_broadcast",
+	"net_admin",
+	"net_raw",
+	"ipc_lock",
+	"ipc_owner",
+	"sys_module",
+	"sys_rawio",
+	"sys_chroot",
+	"sys_ptrace",
+	"sys_pacct",
+	"sys_admin",
+	"sys_boot",
+	"sys_nice",
+	"sys_resource",
+	"sys_time",
+	"sys_tty_config",
+	"mknod",
+	"lease",
+	"audit_write",
+	"audit_control",
+	"setfcap",
+	"mac_override",
+	"mac_admin",
+	"syslog",
+	"wake_alarm",
+	"block_suspend",
+	"audit_read",
+	"perfmon",
+	"bpf",
+	"checkpoint_restore",
+};
+
+void confine_capabilities_text(uint64_t capabilities, struct str *out)
 {
-	if (rc == 0)
-		str_addf(report, "%s: %s\n", measure, value);
-	else
-		str_addf(report, "%s: not allowed (%s)\n", measure, strerrorname_np(-rc));
+	const uint64_t known = (UINT64_C(1) << ARRAY_LEN(capability_names)) - 1;
+	bool has_one = false;
+
+	if ((capabilities & known) == known) {
+		str_add(out, "all");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(capability_names); i++) {
+		if ((capabilities >> i & 1) == 0)
+			continue;
+		str_addf(out, "%s%s", has_one ? ", " : "", capability_names[i]);
+		has_one = true;
+	}
+	if (!has_one)
+		str_add(out, "none");
 }
 
-/* The hard limit is lowered too, so that it binds; it is never raised. */
-static int limit(int resource, rlim_t wanted, rlim_t *set_r)
+static const char *network_text(unsigned network)
 {
-	struct rlimit old;
-	struct rlimit new;
-
-	if (getrlimit((__rlimit_resource_t)resource, &old) < 0)
-		return -errno;
-	new.rlim_max = HALE_MIN(old.rlim_max, wanted);
-	new.rlim_cur = new.rlim_max;
-	if (setrlimit((__rlimit_resource_t)resource, &new) < 0)
-		return -errno;
-	*set_r = new.rlim_cur;
-	return 0;
+	switch (network) {
+	case CONFINE_NET_NONE:
+		return "none";
+	case IF_ASKED:
+		return "none, or connect if a database is";
+	case CONNECT:
+		return "connect";
+	case LISTEN | IF_ASKED:
+		return "listen";
+	default:
+		return "any";
+	}
 }
 
-static void apply_limit(struct str *report, const char *measure, int resource, rlim_t wanted)
+static const char *files_text(enum confine_files files)
 {
-	HALE_CLEANUP(str_done) struct str value = {0};
-	rlim_t set = 0;
-	int rc = limit(resource, wanted, &set);
-
-	str_addf(&value, "%" PRIuMAX, (uintmax_t)set);
-	tell(report, measure, rc, str_text(&value));
+	switch (files) {
+	case CONFINE_FILES_CONFIGURED:
+		return "reads what it is configured to";
+	case CONFINE_FILES_READ_STATE:
+		return "and reads the state directory";
+	case CONFINE_FILES_WRITE_STATE:
+		return "and writes the state directory";
+	case CONFINE_FILES_ANY:
+		break;
+	}
+	return "any its user may";
 }
 
-void service_confine(const char *service, struct str *report)
+static void limits_text(const struct confine_row *row, struct str *out)
 {
-	const struct confine_row *row = row_for(service);
-
-	if (row->no_new_privs)
-		tell(report, "no_new_privs",
-		     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0, "on");
+	str_addf(out, "%ju files", (uintmax_t)row->nofile);
+	if (row->data_bytes != RLIM_INFINITY)
+		str_addf(out, ", %ju MiB", (uintmax_t)(row->data_bytes / MIB));
 	if (row->is_secret_holder)
-		tell(report, "dumpable", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0,
-		     "off");
-	apply_limit(report, "rlimit nofile", RLIMIT_NOFILE, row->nofile);
-	if (!IS_SANITIZED && row->data_bytes != RLIM_INFINITY)
-		apply_limit(report, "rlimit data", RLIMIT_DATA, row->data_bytes);
+		str_add(out, ", no core");
+}
+
+json_t *confine_table(void)
+{
+	json_t *table = json_array();
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct confine_row *row = &rows[i];
+		bool is_free = row->calls == CONFINE_CALLS_MACHINE;
+		HALE_CLEANUP(str_done) struct str capabilities = {0};
+		HALE_CLEANUP(str_done) struct str limits = {0};
+
+		confine_capabilities_text(row->capabilities, &capabilities);
+		limits_text(row, &limits);
+		json_array_append_new(
+			table, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "process",
+					 row->service, "user", row->user, "capabilities",
+					 str_text(&capabilities), "files", files_text(row->files),
+					 "network", network_text(row->network), "programs",
+					 is_free ? "yes" : "no", "system_calls",
+					 is_free ? "all but the machine's" : "filtered", "limits",
+					 str_text(&limits)));
+	}
+	return table;
 }

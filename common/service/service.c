@@ -76,6 +76,7 @@ static void on_watchdog(uv_timer_t *timer)
 
 	if (s->ops->is_alive == NULL || s->ops->is_alive(s->state))
 		(void)notify_send(&s->notify, "WATCHDOG=1");
+	service_confine_look(s);
 }
 
 /* ---- Work off the loop ---- */

@@ -6,10 +6,10 @@
  *   int main(int argc, char **argv) { return service_main(argc, argv, &notifier_service); }
  *
  * service_main answers --help, --version, --describe and --check, dies with its parent, reads the
- * slice (fd 3; by hand: --slice FILE), sets up loop, signals, command socket, publisher and feed,
- * calls start, says READY=1 once service_ready() was called, WATCHDOG=1 from the loop while
- * is_alive (if given) says so, and on SIGTERM calls stop, waits for service_stopped(), flushes what
- * is unacknowledged (bounded by STOP_FLUSH_MS) and exits 0.
+ * slice (fd 3; by hand: --slice FILE), confines itself (confine.h), sets up loop, signals, command
+ * socket, publisher and feed, calls start, says READY=1 once service_ready() was called, WATCHDOG=1
+ * from the loop while is_alive (if given) says so, and on SIGTERM calls stop, waits for
+ * service_stopped(), flushes what is unacknowledged (bounded by STOP_FLUSH_MS) and exits 0.
  *
  * All callbacks run on the loop thread and must not block.
  */
@@ -30,7 +30,8 @@
 #define SERVICE_STOP_FLUSH_MS 2000
 
 struct service;
-struct conf_section; /* conf/manifest.h */
+struct conf_section;  /* conf/manifest.h */
+struct confine_needs; /* service/confine.h */
 
 /* Collects what --check finds. `path` is a JSON pointer into the slice. */
 typedef void (*service_problem_fn)(void *ctx, const char *path, const char *message);
@@ -46,6 +47,9 @@ struct service_ops {
 	/* What validation by table cannot see (jq programs …). The slice has its shape checked. May
 	 * be NULL. */
 	void (*check)(const json_t *slice, service_problem_fn problem, void *ctx);
+	/* What the slice asks the process to read, write and reach: confinement lets it. May be
+	 * NULL: what the options of `sections` say. */
+	void (*needs)(const json_t *slice, struct confine_needs *needs);
 	/* Builds everything from the slice; *state_r is handed to all others. Must lead to
 	 * service_ready(), now or later. -EINVAL: the slice is wrong, exit 78; other: exit 75. */
 	int (*start)(struct service *s, const json_t *slice, void **state_r, struct err *err);

@@ -16,7 +16,6 @@
 #include "bus/finish.h"
 #include "service/args.h"
 #include "service/child_proto.h"
-#include "service/confine.h"
 #include "service/service_private.h"
 #include "service/slice.h"
 
@@ -113,40 +112,19 @@ static int init_identity(struct service *s, const struct args *args, const json_
 	return 0;
 }
 
-static void confine(struct service *s)
-{
-	HALE_CLEANUP(str_done) struct str report = {0};
-	char *rest;
-
-	service_confine(s->name, &report);
-	if (report.len == 0)
-		return;
-	for (char *line = strtok_r(report.data, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		if (strstr(line, "not allowed") != NULL)
-			log_info("confinement", KV_S("measure", line));
-		else
-			log_debug("confinement", KV_S("measure", line));
-	}
-}
-
 static int start(struct service *s, const json_t *slice, struct err *err)
 {
 	int rc = notify_open(&s->notify);
 
 	if (rc < 0)
 		log_warn("cannot reach the supervisor", KV_S("error", strerror(-rc)));
-	/* haled made it; by hand it may be the first run. */
-	rc = s->is_supervised ? 0 : dir_make(s->run_dir, 0700, err);
-	if (rc == 0)
-		rc = service_bus_open(s, err);
+	rc = service_bus_open(s, err);
 	/* What opening says, -EINVAL among it, is about sockets and not about the slice. */
 	if (rc < 0)
 		return -EAGAIN;
 	rc = s->ops->start(s, slice, &s->state, err);
 	if (rc < 0)
 		return rc;
-	confine(s);
 	service_watchdog_start(s);
 	return 0;
 }
@@ -154,6 +132,7 @@ static int start(struct service *s, const json_t *slice, struct err *err)
 static void free_service(struct service *s)
 {
 	notify_close(&s->notify);
+	confine_done(&s->confine);
 	free(s->methods);
 	free(s->epoch);
 	free(s->node);
@@ -167,8 +146,14 @@ static int run(struct service *s, const json_t *slice)
 	struct err err = {0};
 	int rc;
 
+	/* haled made it; by hand it may be the first run. */
+	rc = s->is_supervised ? 0 : dir_make(s->run_dir, 0700, &err);
+	/* While there is one thread. */
+	if (rc == 0)
+		service_confine(s, slice);
 	service_handles_init(s);
-	rc = start(s, slice, &err);
+	if (rc == 0)
+		rc = start(s, slice, &err);
 	if (rc < 0 && !s->has_failed) {
 		log_fatal(rc == -EINVAL ? "configuration does not work" : "cannot start",
 			  KV_S("error", err.text));
@@ -211,6 +196,7 @@ static int run_service(const struct service_ops *ops, const struct args *args)
 	service_close_limit(true);
 	bus_finish();
 	service_close_limit(false);
+	confine_end(&s->confine);
 	json_decref(slice);
 	free(s);
 	return exit_code;

@@ -44,9 +44,24 @@ static void call_methods(void *ctx, struct command_request *rq, const json_t *pa
 	command_reply(rq, json_pack("{s:o}", "methods", list));
 }
 
+static void call_confinement(void *ctx, struct command_request *rq, const json_t *params)
+{
+	const struct service *s = ctx;
+	const char *config = json_string_value(json_object_get(params, "config"));
+	json_t *answer = json_pack("{s:s, s:s, s:O}", "service", s->name, "row",
+				   s->confine.row->service, "measures", s->confine.measures);
+
+	if (json_is_true(json_object_get(params, "probe")))
+		json_object_set_new(answer, "probes", confine_probe(&s->confine, config));
+	command_reply(rq, answer);
+}
+
 static const struct command_method common[] = {
 	{"ping", call_ping, "{} -> {service, generation, pid, uptime_ms}"},
 	{"log.level", call_log_level, "{level} -> {level}; until the next start"},
+	{"confinement", call_confinement,
+	 "{probe, config} -> {service, row, measures: [{measure, state, detail}], probes: [{act,"
+	 " expected, result, errno}]}; probe: try harmless forms of what is forbidden"},
 	{"methods", call_methods, "{} -> {methods: [{name, help}]}"},
 };
 

@@ -4,6 +4,7 @@
 #define HALE_SERVICE_SERVICE_PRIVATE_H
 
 #include "bus/sub.h"
+#include "service/confine.h"
 #include "service/notify.h"
 #include "service/peers.h"
 #include "service/service.h"
@@ -27,6 +28,9 @@ struct service {
 	uint64_t generation;
 	bool is_supervised; /* started by haled: somebody acknowledges */
 	int64_t started_ms; /* monotonic */
+
+	struct confine confine;
+	int64_t looked_ms; /* monotonic: when confinement was last found to be up to date */
 
 	enum service_phase phase;
 	bool is_ready;
@@ -64,6 +68,10 @@ void service_bus_close(struct service *s);
 void service_handles_init(struct service *s);
 void service_watchdog_start(struct service *s);
 void service_advance(struct service *s);
+/* service_confine.c: brings this process's row into force; on the watchdog's beat, asks for a
+ * restart if a file it may read was replaced. */
+void service_confine(struct service *s, const json_t *slice);
+void service_confine_look(struct service *s);
 /* From "on" to "off" at most a second: then the process ends, as done. All that matters was flushed
  * before. */
 void service_close_limit(bool is_on);

@@ -23,7 +23,7 @@ static const char writer_pragmas[] = "PRAGMA journal_mode = WAL;"
 #define OPTIONS_PART(member) __typeof__(((struct history_options *)0)->member)
 
 static const struct conf_item sqlite_items[] = {
-	CONF_STR(OPTIONS_PART(sqlite), path,
+	CONF_STR(OPTIONS_PART(sqlite), path, .flags = CONF_F_WRITE,
 		 .help = "database file; default history.db in the state directory"),
 	CONF_END};
 
