@@ -379,7 +379,8 @@ static void sqlite_work(void *run_data)
 				   .where = run->opts->sqlite.path,
 				   .timeout_ms = run->timeout_ms,
 				   .is_read_only = true,
-				   .must_exist = true};
+				   .must_exist = true,
+				   .is_brief = true};
 	int64_t begin_us = clock_mono_us();
 	struct err err = {0};
 	struct db *db = NULL;

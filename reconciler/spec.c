@@ -151,6 +151,7 @@ struct db_target spec_source_place(const struct job_spec *spec)
 	struct db_target t = place(&sql->sqlite, &sql->postgres, sql->timeout_ms);
 
 	t.is_read_only = true;
+	t.is_brief = true;
 	return t;
 }
 

@@ -127,7 +127,7 @@ void confine_capabilities_text(uint64_t capabilities, struct str *out)
 		str_add(out, "none");
 }
 
-static const char *network_text(unsigned network)
+const char *confine_network_text(unsigned network)
 {
 	switch (network) {
 	case CONFINE_NET_NONE:
@@ -183,7 +183,7 @@ json_t *confine_table(void)
 			table, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "process",
 					 row->service, "user", row->user, "capabilities",
 					 str_text(&capabilities), "files", files_text(row->files),
-					 "network", network_text(row->network), "programs",
+					 "network", confine_network_text(row->network), "programs",
 					 is_free ? "yes" : "no", "system_calls",
 					 is_free ? "all but the machine's" : "filtered", "limits",
 					 str_text(&limits)));

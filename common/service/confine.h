@@ -71,6 +71,7 @@ const struct confine_row *confine_row_for(const char *service);
 json_t *confine_table(void);
 /* "dac_override, net_raw"; "none", "all". Appends. */
 void confine_capabilities_text(uint64_t capabilities, struct str *out);
+const char *confine_network_text(unsigned network);
 
 /* ---- What a slice asks for (confine_needs.c; pure) ---- */
 

@@ -48,8 +48,10 @@ static void call_confinement(void *ctx, struct command_request *rq, const json_t
 {
 	const struct service *s = ctx;
 	const char *config = json_string_value(json_object_get(params, "config"));
-	json_t *answer = json_pack("{s:s, s:s, s:O}", "service", s->name, "row",
-				   s->confine.row->service, "measures", s->confine.measures);
+	json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:O}", "service", s->name, "row",
+				   s->confine.row->service, "network",
+				   confine_network_text(s->confine.network), "state_dir",
+				   s->state_dir, "measures", s->confine.measures);
 
 	if (json_is_true(json_object_get(params, "probe")))
 		json_object_set_new(answer, "probes", confine_probe(&s->confine, config));
@@ -60,7 +62,8 @@ static const struct command_method common[] = {
 	{"ping", call_ping, "{} -> {service, generation, pid, uptime_ms}"},
 	{"log.level", call_log_level, "{level} -> {level}; until the next start"},
 	{"confinement", call_confinement,
-	 "{probe, config} -> {service, row, measures: [{measure, state, detail}], probes: [{act,"
+	 "{probe, config} -> {service, row, network, state_dir, measures: [{measure, state, "
+	 "detail}], probes: [{act,"
 	 " expected, result, errno}]}; probe: try harmless forms of what is forbidden"},
 	{"methods", call_methods, "{} -> {methods: [{name, help}]}"},
 };

@@ -36,6 +36,12 @@ struct db_target {
 	int64_t timeout_ms; /* connect, busy and statement timeout; 0: 5 s */
 	bool is_read_only;
 	bool must_exist; /* SQLite: do not create */
+	/* SQLite: the -wal and -shm of a WAL database stay when the last connection closes, so that
+	 * who may only read can go on reading. For the one writer. */
+	bool keeps_wal;
+	/* SQLite: read once and closed. A WAL database that nobody has open can then be read also
+	 * by who may not make its -shm. */
+	bool is_brief;
 };
 
 enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT };

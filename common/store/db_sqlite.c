@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 /* How often a long statement looks at the clock: some hundred microseconds of work. */
 #define PROGRESS_OPS     4000
@@ -397,10 +398,16 @@ static int open_flags(const struct db_target *target)
 }
 
 /* The first look at the file: opening alone reads nothing, so "not a database" comes here. */
-static int open_probe(struct sqlite_db *s, const char *path, struct err *err)
+static int open_probe(struct sqlite_db *s, const struct db_target *target, struct err *err)
 {
+	const char *path = target->where;
 	struct stat st;
-	int rc = sqlite_script(&s->db, "PRAGMA schema_version", err);
+	/* Who only reads may have no place to put a large sort; what it asks for is bounded. */
+	int rc =
+		target->is_read_only ? sqlite_script(&s->db, "PRAGMA temp_store = MEMORY", err) : 0;
+
+	if (rc == 0)
+		rc = sqlite_script(&s->db, "PRAGMA schema_version", err);
 
 	if (rc != 0)
 		return rc;
@@ -427,6 +434,49 @@ static int open_fail(struct sqlite_db *s, const struct db_target *target, struct
 	return err_set(err, -ECONNREFUSED, "%s: %s", target->where, sqlite3_errmsg(s->conn));
 }
 
+/* Nobody has it open, and nobody ended without tidying up: the file is all there is. */
+static bool is_asleep(const char *path)
+{
+	static const char *const companions[] = {"-wal", "-journal", NULL};
+
+	for (size_t i = 0; companions[i] != NULL; i++) {
+		HALE_CLEANUP(cleanup_free) char *file = mem_printf("%s%s", path, companions[i]);
+
+		if (access(file, F_OK) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* As it lies on the disk, without locks. Caller frees. */
+static char *immutable_uri(const char *path)
+{
+	struct str uri = {0};
+
+	str_add(&uri, "file:");
+	for (; *path != '\0'; path++) {
+		if (strchr("?#%", *path) != NULL)
+			str_addf(&uri, "%%%02X", (unsigned char)*path);
+		else
+			str_addc(&uri, *path);
+	}
+	str_add(&uri, "?immutable=1");
+	return str_take(&uri);
+}
+
+static int connect_file(struct sqlite_db *s, const struct db_target *target, const char *where,
+			int more_flags, struct err *err)
+{
+	int keeps_wal = target->keeps_wal;
+
+	if (sqlite3_open_v2(where, &s->conn, open_flags(target) | more_flags, NULL) != SQLITE_OK)
+		return open_fail(s, target, err);
+	(void)sqlite3_busy_handler(s->conn, on_busy, s);
+	sqlite3_progress_handler(s->conn, PROGRESS_OPS, on_progress, s);
+	(void)sqlite3_file_control(s->conn, "main", SQLITE_FCNTL_PERSIST_WAL, &keeps_wal);
+	return open_probe(s, target, err);
+}
+
 int db_sqlite_open(const struct db_target *target, struct db **db_r, struct err *err)
 {
 	struct sqlite_db *s = mem_alloc(sizeof(*s));
@@ -437,14 +487,15 @@ int db_sqlite_open(const struct db_target *target, struct db **db_r, struct err 
 	s->db.name = mem_dup(target->where);
 	s->db.timeout_ms = target->timeout_ms > 0 ? target->timeout_ms : DB_TIMEOUT_DEFAULT_MS;
 	s->db.is_read_only = target->is_read_only;
-	if (sqlite3_open_v2(target->where, &s->conn, open_flags(target), NULL) != SQLITE_OK) {
-		rc = open_fail(s, target, err);
-		sqlite_close(&s->db);
-		return rc;
+	rc = connect_file(s, target, target->where, 0, err);
+	if (rc == -EIO && target->is_read_only && target->is_brief && is_asleep(target->where)) {
+		HALE_CLEANUP(cleanup_free) char *uri = immutable_uri(target->where);
+
+		db_cache_done(&s->db.cache, statement_free);
+		(void)sqlite3_close_v2(s->conn);
+		s->is_broken = false;
+		rc = connect_file(s, target, uri, SQLITE_OPEN_URI, err);
 	}
-	(void)sqlite3_busy_handler(s->conn, on_busy, s);
-	sqlite3_progress_handler(s->conn, PROGRESS_OPS, on_progress, s);
-	rc = open_probe(s, target->where, err);
 	if (rc != 0) {
 		sqlite_close(&s->db);
 		return rc;

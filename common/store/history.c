@@ -59,7 +59,8 @@ static int open_db(const struct history_options *o, bool is_writer, struct db **
 				   .where = o->sqlite.path,
 				   .timeout_ms = HISTORY_TIMEOUT_MS,
 				   .is_read_only = !is_writer,
-				   .must_exist = !is_writer};
+				   .must_exist = !is_writer,
+				   .keeps_wal = is_writer};
 	HALE_CLEANUP(cleanup_free) char *dir = NULL;
 	const char *slash = strrchr(o->sqlite.path, '/');
 	int rc;
