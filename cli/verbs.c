@@ -39,6 +39,10 @@ static const struct flag events_flags[] = {
 	{"topic", 't', FLAG_TEXT, "health|process|alert|reconcile|action|event", "only these"},
 	{0},
 };
+static const struct flag doctor_flags[] = {
+	{"table", 0, FLAG_SWITCH, NULL, "only show what each process may do, without asking any"},
+	{0},
+};
 static const struct flag history_flags[] = {
 	{"since", 's', FLAG_DURATION, "TIME", "how far back; default 24h"},
 	LINES,
@@ -176,6 +180,12 @@ const struct verb verbs[] = {
 		.help = "The JSON Schema of the configuration, for editors",
 		.details = "An editor completes and checks hale.yaml with it: hale config schema > hale.schema.json,\n"
 			   "and as the file's first line: # yaml-language-server: $schema=hale.schema.json\n",
+	},
+	{
+		.name = "doctor", .words = "", .flags = doctor_flags, .run = verb_doctor,
+		.help = "What confines hale's processes, and what of it is not in force",
+		.details = "Each process is asked to try what it must not. Exit code: 0 all that is wanted is in\n"
+			   "force, 1 something is not, 3 no hale is running.\n",
 	},
 	{
 		.name = "ping", .words = "[PROCESS]", .words_max = 1, .run = verb_ping,

@@ -39,6 +39,7 @@ int verb_completion(struct cli *cli, const struct args *args);
 int verb_config_check(struct cli *cli, const struct args *args);
 int verb_config_schema(struct cli *cli, const struct args *args);
 int verb_config_show(struct cli *cli, const struct args *args);
+int verb_doctor(struct cli *cli, const struct args *args);
 int verb_events(struct cli *cli, const struct args *args);
 int verb_history(struct cli *cli, const struct args *args);
 int verb_logs(struct cli *cli, const struct args *args);

@@ -16,6 +16,9 @@
 #define READS_ANYBODYS CAP(DAC_READ_SEARCH)
 #define OWNS_FILES     (CAP(DAC_READ_SEARCH) | CAP(DAC_OVERRIDE))
 
+/* So few are named as what is lacking. */
+#define LACKING_MAX 16
+
 #define IF_ASKED CONFINE_NET_IF_ASKED
 #define CONNECT  CONFINE_NET_CONNECT
 #define LISTEN   CONFINE_NET_LISTEN
@@ -108,23 +111,32 @@ static const char *const capability_names[] = {
 	"checkpoint_restore",
 };
 
-void confine_capabilities_text(uint64_t capabilities, struct str *out)
+static void add_names(uint64_t capabilities, struct str *out)
 {
-	const uint64_t known = (UINT64_C(1) << ARRAY_LEN(capability_names)) - 1;
-	bool has_one = false;
+	const char *separator = "";
 
-	if ((capabilities & known) == known) {
-		str_add(out, "all");
-		return;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(capability_names); i++) {
 		if ((capabilities >> i & 1) == 0)
 			continue;
-		str_addf(out, "%s%s", has_one ? ", " : "", capability_names[i]);
-		has_one = true;
+		str_addf(out, "%s%s", separator, capability_names[i]);
+		separator = ", ";
 	}
-	if (!has_one)
+}
+
+/* A container's root lacks a few, and a list of forty tells nobody which. */
+void confine_capabilities_text(uint64_t capabilities, struct str *out)
+{
+	const uint64_t known = (UINT64_C(1) << ARRAY_LEN(capability_names)) - 1;
+	const uint64_t lacking = known & ~capabilities;
+
+	if ((capabilities & known) == 0) {
 		str_add(out, "none");
+	} else if (__builtin_popcountll(lacking) < LACKING_MAX) {
+		str_add(out, lacking == 0 ? "all" : "all but ");
+		add_names(lacking, out);
+	} else {
+		add_names(capabilities, out);
+	}
 }
 
 const char *confine_network_text(unsigned network)
@@ -133,11 +145,13 @@ const char *confine_network_text(unsigned network)
 	case CONFINE_NET_NONE:
 		return "none";
 	case IF_ASKED:
-		return "none, or connect if a database is";
+		return "none; connect if a database is asked";
 	case CONNECT:
 		return "connect";
-	case LISTEN | IF_ASKED:
+	case LISTEN:
 		return "listen";
+	case LISTEN | IF_ASKED:
+		return "listen; connect if a database is asked";
 	default:
 		return "any";
 	}
@@ -147,15 +161,15 @@ static const char *files_text(enum confine_files files)
 {
 	switch (files) {
 	case CONFINE_FILES_CONFIGURED:
-		return "reads what it is configured to";
+		return "read: configured";
 	case CONFINE_FILES_READ_STATE:
-		return "and reads the state directory";
+		return "read: configured, state";
 	case CONFINE_FILES_WRITE_STATE:
-		return "and writes the state directory";
+		return "write: configured, state";
 	case CONFINE_FILES_ANY:
 		break;
 	}
-	return "any its user may";
+	return "any";
 }
 
 static void limits_text(const struct confine_row *row, struct str *out)

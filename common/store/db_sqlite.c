@@ -434,6 +434,14 @@ static int open_fail(struct sqlite_db *s, const struct db_target *target, struct
 	return err_set(err, -ECONNREFUSED, "%s: %s", target->where, sqlite3_errmsg(s->conn));
 }
 
+/* A -shm would have to be made, and may not be. */
+static bool is_shut_out(const struct sqlite_db *s)
+{
+	int rc = sqlite3_errcode(s->conn) & 0xff;
+
+	return s->db.is_read_only && (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY);
+}
+
 /* Nobody has it open, and nobody ended without tidying up: the file is all there is. */
 static bool is_asleep(const char *path)
 {
@@ -488,7 +496,7 @@ int db_sqlite_open(const struct db_target *target, struct db **db_r, struct err 
 	s->db.timeout_ms = target->timeout_ms > 0 ? target->timeout_ms : DB_TIMEOUT_DEFAULT_MS;
 	s->db.is_read_only = target->is_read_only;
 	rc = connect_file(s, target, target->where, 0, err);
-	if (rc == -EIO && target->is_read_only && target->is_brief && is_asleep(target->where)) {
+	if (rc != 0 && target->is_brief && is_shut_out(s) && is_asleep(target->where)) {
 		HALE_CLEANUP(cleanup_free) char *uri = immutable_uri(target->where);
 
 		db_cache_done(&s->db.cache, statement_free);

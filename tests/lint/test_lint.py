@@ -253,6 +253,18 @@ def test_every_bus_method_is_documented():
             assert f"`{method}" in text, method
 
 
+def test_the_table_of_confinement_is_documented_as_it_is():
+    out = subprocess.run([f"{BIN}/hale", "doctor", "--table", "-o", "json"], capture_output=True,
+                         text=True, check=True).stdout
+    text = read("docs/security.md")
+    columns = ["process", "user", "capabilities", "files", "network", "programs", "limits",
+               "system_calls"]
+    rows = ["| `%s` | %s |" % (r["process"], " | ".join(r[c] for c in columns[1:]))
+            for r in json.loads(out)]
+    documented = [line for line in text.splitlines() if line.startswith("| `")]
+    assert documented == rows
+
+
 def test_shipped_configuration_is_good(tmp_path):
     r = subprocess.run([f"{BIN}/haled", "--check", "--config", f"{ROOT}/etc/hale.yaml",
                         "--state-dir", str(tmp_path)], capture_output=True, text=True)

@@ -66,6 +66,7 @@ class Hale:
         self.process = None
         self.allowed = []
         self.env = {}
+        self.user = {}  # of Popen, to run it as somebody else
         self.seen_pids = set()
         if config is not None:
             self.write(config)
@@ -87,7 +88,8 @@ class Hale:
             [f"{BIN}/haled", "--config", self.config_path, "--run-dir", self.run_dir,
              "--state-dir", self.state_dir],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env={**os.environ, "HALE_LOG_LEVEL": "info", **self.env}, start_new_session=True)
+            env={**os.environ, "HALE_LOG_LEVEL": "info", **self.env}, start_new_session=True,
+            **self.user)
         self.log.close()
         if ready:
             self.wait_ready()
