@@ -25,7 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import guards  # noqa: E402
 import schedule  # noqa: E402
 from busreader import BusReader  # noqa: E402
-from world import Flipper, World  # noqa: E402
+from world import PROGRAMS, Flipper, World  # noqa: E402
 
 READY_MAX_S = 10 * guards.SLOW   # after the last act, until all processes are ready
 SETTLE_MAX_S = 20 * guards.SLOW  # from then until all is stored and told
@@ -196,7 +196,7 @@ class Chaos:
     def run(self):
         self.begin()
         names = [p["name"] for p in self.world.status()["processes"]]
-        acts = schedule.acts(self.o.seed, self.o.seconds, self.o.rate, names)
+        acts = schedule.acts(self.o.seed, self.o.seconds, self.o.rate, names, PROGRAMS)
         stretch = min(max(10.0, self.o.seconds / 12), self.o.seconds)
         origin = 0.0
         while origin < self.o.seconds and len(self.problems) < 10:
@@ -239,7 +239,7 @@ def options():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--seconds", type=float, default=60)
     p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    p.add_argument("--rate", type=float, default=3 / guards.SLOW, help="acts a second")
+    p.add_argument("--rate", type=float, default=3 if guards.SLOW == 1 else 1.5, help="acts a second")
     p.add_argument("--flips", type=float, default=20 / guards.SLOW, help="changes a second")
     p.add_argument("--components", type=int, default=500)
     p.add_argument("--http", type=int, default=50)

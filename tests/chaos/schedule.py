@@ -25,7 +25,7 @@ class Act(NamedTuple):
         return f"{self.at:8.2f} {self.kind} {self.victim}{lasts}"
 
 
-def acts(seed, seconds, per_second, names):
+def acts(seed, seconds, per_second, names, unwatched):
     """The acts of a run in order. Times are drawn as of a Poisson process."""
     rng = random.Random(f"acts {seed}")
     names = sorted(names)
@@ -38,8 +38,8 @@ def acts(seed, seconds, per_second, names):
         victim = "haled" if is_haled else rng.choice(names)
         kind = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
         lasts = rng.random() * (HALED_STOP_MAX_S if is_haled else STOP_MAX_S)
-        if is_haled and kind == "freeze":
-            kind = "stop"  # nobody but init watches haled
+        if kind == "freeze" and (is_haled or victim in unwatched):
+            kind = "stop"  # nobody would find it: haled, and programs without a watchdog
         out.append(Act(at, kind, victim, lasts if kind == "stop" else 0.0))
 
 

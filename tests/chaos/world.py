@@ -16,6 +16,10 @@ FILE_ANSWERS = {"healthy": "pass", "critical": "fail broken", "degraded": "warn 
 PROCESS = {"watchdog": "2s", "start_timeout": "20s",
            "restart": {"base": "50ms", "cap": "400ms", "stable_after": "1s", "burst": 31,
                        "window": "1s"}}
+# Users' programs, with nobody to notice when they hang: one alone, one that needs it, one after.
+PROGRAM = {"command": ["/usr/bin/sleep", "1000000"], "ready_after": "50ms",
+           "restart": PROCESS["restart"]}
+PROGRAMS = {"u0": PROGRAM, "u1": {**PROGRAM, "requires": ["u0"]}, "u2": {**PROGRAM, "after": ["u1"]}}
 
 
 class World:
@@ -26,7 +30,7 @@ class World:
         self.nginx = Nginx()
         self.hale = Hale()
         self.files = [f"n{i}" for i in range(components - http)]
-        self.pages = [f"p{i}" for i in range(http)]
+        self.pages = [f"w{i}" for i in range(http)]
         self.answers = {**{n: list(FILE_ANSWERS) for n in self.files},
                         **{n: ["healthy", "critical"] for n in self.pages}}
         self.wanted = {}
@@ -59,10 +63,11 @@ class World:
             "components": components,
             "bus": {"ring": "16MB"},
             "processes": {p: PROCESS for p in processes},
+            "programs": PROGRAMS,
             "alerts": {"channels": {"sink": {"webhook": {"url": f"{self.sink.url}/alerts"},
                                              "rate": 0}},
                        "rules": [{"name": "each", "type": "status_change", "cooldown": "0s",
-                                  "components": ["n*", "p*"], "channels": ["sink"],
+                                  "components": ["n*", "w*"], "channels": ["sink"],
                                   "on": [*FILE_ANSWERS, "unknown"]}]},
             "web": {"listen": [{"address": f"127.0.0.1:{self.hale.port}"}]},
         }

@@ -60,7 +60,8 @@ class Hale(b.Peer):
         return False
 
     def program(self, argv):
-        return {"command": [str(a) for a in argv], "restart": self.restart}
+        return {"command": [str(a) for a in argv], "ready_after": "10ms",
+                "restart": self.restart}
 
     def start_supervise(self, argv):
         self.start_many([argv])
