@@ -190,69 +190,103 @@ static void a_fixed_delay_replaces_the_backoff(void **state)
 	}
 }
 
-/* xorshift32 (Marsaglia, "Xorshift RNGs", 2003): the run can be repeated. */
-static uint32_t next_random(uint32_t *x)
+static struct process_policy program(enum process_restart when)
 {
-	*x ^= *x << 13;
-	*x ^= *x >> 17;
-	*x ^= *x << 5;
-	return *x;
+	struct process_policy p = policy;
+
+	p.when = when;
+	p.is_held_on_78 = false;
+	p.ready_after_ms = 1000;
+	return p;
 }
 
-/* What must hold whatever happens: a process is only ever spawned when there is none, signalled
- * only when there is one, every waiting state has a way out in time, and delays keep their bounds.
- */
-static void random_events_keep_the_invariants(void **state)
+static void a_clean_end_is_the_end_unless_it_is_to_run_always(void **state)
 {
-	uint32_t x = 20261122;
+	static const enum process_restart ways[] = {RESTART_ALWAYS, RESTART_ON_FAILURE,
+						    RESTART_NEVER};
 
 	(void)state;
-	for (int run = 0; run < 2000; run++) {
-		struct child_machine m;
-		bool is_alive = false;
-		int64_t now = 0;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct process_policy p = program(ways[i]);
+		struct child_machine m = ready_at(0);
+		struct child_decision d = child_step(&m, &p, CHILD_EV_EXIT_OK, 10, 0);
 
-		child_machine_init(&m);
-		for (int i = 0; i < 500; i++) {
-			enum child_event ev = (enum child_event)(next_random(&x) % CHILD_EV_MAX);
-			bool is_exit = ev == CHILD_EV_EXIT_OK || ev == CHILD_EV_EXIT_CONFIG ||
-				       ev == CHILD_EV_EXIT_FAIL;
-			enum process_state before = m.state;
-			struct child_decision d;
-
-			now += next_random(&x) % 5000;
-			if (is_exit != is_alive && (is_exit || next_random(&x) % 8 != 0)) {
-				/* Only what lives can exit; what lives need not. */
-				if (is_exit)
-					continue;
-			}
-			if (is_exit)
-				is_alive = false;
-			d = child_step(&m, &policy, ev, now, next_random(&x));
-			if (d.action == CHILD_DO_SPAWN) {
-				assert_false(is_alive);
-				is_alive = true;
-				assert_int_equal(m.state, PROCESS_STARTING);
-			} else if (d.action != CHILD_DO_NOTHING) {
-				assert_true(is_alive);
-			}
-			if (is_alive)
-				assert_true(m.state == PROCESS_STARTING ||
-					    m.state == PROCESS_READY ||
-					    m.state == PROCESS_STOPPING);
-			else
-				assert_true(m.state == PROCESS_STOPPED ||
-					    m.state == PROCESS_BACKOFF || m.state == PROCESS_HELD ||
-					    m.state == PROCESS_WAITING);
-			if (m.state == PROCESS_STARTING || m.state == PROCESS_STOPPING ||
-			    m.state == PROCESS_BACKOFF)
-				assert_true(child_due(&m) < INT64_MAX);
-			if (m.state == PROCESS_BACKOFF && before != PROCESS_BACKOFF)
-				assert_in_range(child_due(&m) - now, 80, 36000);
-			assert_true(d.has_changed ==
-				    (m.state != before || d.action == CHILD_DO_SPAWN));
-		}
+		assert_int_equal(d.has_finished, ways[i] != RESTART_ALWAYS);
+		assert_int_equal(m.is_finished, ways[i] != RESTART_ALWAYS);
+		assert_int_equal(m.state,
+				 ways[i] == RESTART_ALWAYS ? PROCESS_STARTING : PROCESS_STOPPED);
 	}
+}
+
+static void a_failure_is_tried_again_unless_never(void **state)
+{
+	struct process_policy on_failure = program(RESTART_ON_FAILURE);
+	struct process_policy never = program(RESTART_NEVER);
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	assert_int_equal(child_step(&m, &on_failure, CHILD_EV_EXIT_FAIL, 10, 0).action,
+			 CHILD_DO_SPAWN);
+	m = ready_at(0);
+	(void)child_step(&m, &never, CHILD_EV_EXIT_FAIL, 10, 0);
+	assert_int_equal(m.state, PROCESS_HELD);
+	assert_int_equal(child_step(&m, &never, CHILD_EV_START, 20, 0).action, CHILD_DO_SPAWN);
+}
+
+static void exit_78_of_a_program_is_a_failure_like_any_other(void **state)
+{
+	struct process_policy p = program(RESTART_ON_FAILURE);
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	(void)child_step(&m, &p, CHILD_EV_EXIT_CONFIG, 10, 0);
+	assert_int_equal(m.state, PROCESS_STARTING);
+	assert_int_equal(m.failures_in_row, 1);
+}
+
+static void who_says_nothing_is_ready_after_a_while(void **state)
+{
+	struct process_policy p = program(RESTART_ALWAYS);
+	struct child_machine m;
+
+	(void)state;
+	child_machine_init(&m);
+	(void)child_step(&m, &p, CHILD_EV_START, 500, 0);
+	assert_int_equal(child_due(&m), 1500);
+	assert_int_equal(child_expired(&m, 1499), CHILD_EV_MAX);
+	assert_int_equal(child_expired(&m, 1500), CHILD_EV_READY);
+	p.ready_after_ms = 0;
+	child_machine_init(&m);
+	(void)child_step(&m, &p, CHILD_EV_START, 500, 0);
+	assert_int_equal(child_expired(&m, 500), CHILD_EV_READY);
+}
+
+static void what_waits_is_wanted_and_down(void **state)
+{
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_WAIT, 10, 0).action, CHILD_DO_TERM);
+	(void)child_step(&m, &policy, CHILD_EV_EXIT_OK, 20, 0);
+	assert_int_equal(m.state, PROCESS_WAITING);
+	assert_int_equal(child_due(&m), INT64_MAX);
+	/* A restart must not get it past those it waits for. */
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_RESTART, 30, 0).action, CHILD_DO_NOTHING);
+	assert_int_equal(child_step(&m, &policy, CHILD_EV_START, 40, 0).action, CHILD_DO_SPAWN);
+}
+
+static void what_has_finished_runs_again_when_it_changes_but_not_once_stopped(void **state)
+{
+	struct process_policy p = program(RESTART_ON_FAILURE);
+	struct child_machine m = ready_at(0);
+
+	(void)state;
+	(void)child_step(&m, &p, CHILD_EV_EXIT_OK, 10, 0);
+	assert_int_equal(child_step(&m, &p, CHILD_EV_RESTART, 20, 0).action, CHILD_DO_SPAWN);
+	(void)child_step(&m, &p, CHILD_EV_EXIT_OK, 30, 0);
+	(void)child_step(&m, &p, CHILD_EV_STOP, 40, 0);
+	assert_false(m.is_finished);
+	assert_int_equal(child_step(&m, &p, CHILD_EV_RESTART, 50, 0).action, CHILD_DO_NOTHING);
 }
 
 int main(void)
@@ -268,7 +302,12 @@ int main(void)
 		cmocka_unit_test(a_restart_ordered_while_stopping_starts_again),
 		cmocka_unit_test(give_up_after_holds),
 		cmocka_unit_test(a_fixed_delay_replaces_the_backoff),
-		cmocka_unit_test(random_events_keep_the_invariants),
+		cmocka_unit_test(a_clean_end_is_the_end_unless_it_is_to_run_always),
+		cmocka_unit_test(a_failure_is_tried_again_unless_never),
+		cmocka_unit_test(exit_78_of_a_program_is_a_failure_like_any_other),
+		cmocka_unit_test(who_says_nothing_is_ready_after_a_while),
+		cmocka_unit_test(what_waits_is_wanted_and_down),
+		cmocka_unit_test(what_has_finished_runs_again_when_it_changes_but_not_once_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
