@@ -201,7 +201,13 @@ static void call_start(void *ctx, struct command_request *rq, const json_t *para
 static void call_reload(void *ctx, struct command_request *rq, const json_t *params)
 {
 	(void)params;
-	reload_start(ctx, rq);
+	reload_start(ctx, rq, false);
+}
+
+static void call_config_diff(void *ctx, struct command_request *rq, const json_t *params)
+{
+	(void)params;
+	reload_start(ctx, rq, true);
 }
 
 static void call_upgrade(void *ctx, struct command_request *rq, const json_t *params)
@@ -294,6 +300,7 @@ const struct command_method haled_methods[] = {
 	{"process.start", call_start, "{names}"},
 	{"reload", call_reload, "reads the configuration again; keeps the old one if it is wrong"},
 	{"upgrade", call_upgrade, "becomes the binary on disk, keeps all processes"},
+	{"config.diff", call_config_diff, "what a reload would do, without doing it"},
 	{"config.show", call_config_show, "the configuration in force, secrets masked"},
 	{"config.section", call_config_section, "{name}: one section, unmasked"},
 	{"bus.replay", call_replay, "{epoch, after}: what was published since"},

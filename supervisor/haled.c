@@ -173,7 +173,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 		break;
 	case SIGHUP: /* handed on once the reload is over */
 		d->is_hup_due = true;
-		reload_start(d, NULL);
+		reload_start(d, NULL, false);
 		if (d->reload == NULL) { /* it could not even begin */
 			d->is_hup_due = false;
 			roster_forward(d, signum);
@@ -392,6 +392,8 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	rc = open_bus(d, err);
 	if (rc == 0) {
 		tell_start(d);
+		health_report(d->health, CONFIG_COMPONENT, OUTCOME_PASS, REASON_OK, "In force",
+			      clock_wall_ms());
 		rc = roster_boot(d, err);
 	}
 	haled_arm_due(d);

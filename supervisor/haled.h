@@ -24,6 +24,7 @@ struct haled_options {
 	char *state_dir;
 	bool is_check;    /* only validate */
 	bool is_json;     /* with --check: the report as JSON */
+	bool has_stamp;   /* with --check: config.h's stamp on the last line */
 	int ready_fd;     /* told when ready; -1 none */
 	int take_over_fd; /* what a former program of this process left (upgrade.h); -1 nothing */
 };
@@ -92,10 +93,11 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 		 struct err *err);
 /* Adds the processes that only `config` has, not started. When that fails, nothing has happened. */
 int roster_grow(struct haled *d, const struct config *config, struct err *err);
-/* Applies d->config to the children; those from index `before` on came by roster_grow. The lists
- * name what happened; returns how many processes it left alone. */
-size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *started,
-		    json_t *stopped);
+/* What roster_apply would do: {"changed": [names], "started", "stopped", "unchanged": n}. Asked
+ * before roster_grow. New reference. */
+json_t *roster_plan(const struct haled *d, const struct config *config);
+/* Applies d->config to the children; those from index `before` on came by roster_grow. */
+void roster_apply(struct haled *d, size_t before);
 void roster_reap(struct haled *d);
 void roster_stop_next(struct haled *d); /* the next stage, or the end of the loop */
 void roster_close(struct haled *d);
@@ -123,9 +125,9 @@ void errand_collect(struct haled *d);                /* those that have ended */
 extern const struct command_method haled_methods[];
 
 /* reload.c */
-/* rq may be NULL (SIGHUP). Answers it when done. While a reload runs, another one follows it: the
- * file may have changed since the first one read it. */
-void reload_start(struct haled *d, struct command_request *rq);
+/* rq may be NULL (SIGHUP). Answers it when done: what a reload did or, if it is dry, would do.
+ * While one runs, another one follows it: the file may have changed since the first one read it. */
+void reload_start(struct haled *d, struct command_request *rq, bool is_dry);
 /* A reload, read by the new binary, and if it is good haled becomes that binary. */
 void reload_upgrade(struct haled *d, struct command_request *rq);
 void reload_cancel(struct haled *d);

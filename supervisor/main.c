@@ -34,6 +34,7 @@ static const char usage[] =
 	"      --state-dir DIR   what must survive a restart (/var/lib/hale)\n"
 	"      --check           only say whether the configuration is good; exit code 0 or 78\n"
 	"      --json            with --check: the errors as JSON\n"
+	"      --stamp           with --check: then a line that stands for what was checked\n"
 	"      --ready-fd N      write a newline to this file descriptor when ready (s6)\n"
 	"  -v, --verbose         log debug messages\n"
 	"      --describe        print haled's own options as a manifest\n"
@@ -49,6 +50,7 @@ enum {
 	OPT_STATE_DIR,
 	OPT_CHECK,
 	OPT_JSON,
+	OPT_STAMP,
 	OPT_READY_FD,
 	OPT_DESCRIBE,
 	OPT_TAKE_OVER,
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"stamp", no_argument, NULL, OPT_STAMP},
 	{"ready-fd", required_argument, NULL, OPT_READY_FD},
 	/* Between two programs of one process (upgrade.h), not for people. */
 	{"take-over", required_argument, NULL, OPT_TAKE_OVER},
@@ -126,6 +129,9 @@ static int parse(int argc, char **argv, struct haled_options *o)
 			break;
 		case OPT_JSON:
 			o->is_json = true;
+			break;
+		case OPT_STAMP:
+			o->has_stamp = true;
 			break;
 		case OPT_READY_FD:
 			if (!take_fd("--ready-fd", optarg, &o->ready_fd))
@@ -233,7 +239,10 @@ static int check_only(struct haled_options *o, struct config *config, struct rep
 		return EXIT_BAD_CONFIG;
 	if (config != NULL && !o->is_json)
 		(void)printf("%s: good: %zu components, %zu processes\n", o->config_path,
-			     config->components_n - config->processes_n, config->processes_n);
+			     json_object_size(json_object_get(config->json, "components")),
+			     config->processes_n);
+	if (o->has_stamp)
+		(void)fputs(config->stamp, stdout);
 	return EXIT_SUCCESS;
 }
 

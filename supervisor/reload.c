@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "deploy/config_diff.h"
 #include "init.h"
 #include "model/frame.h"
 #include "proc/spawn.h"
@@ -27,12 +28,20 @@
 #define RELOAD_OUTPUT_MAX  (1u << 20)
 /* The validator asks all children; deepcheck.h bounds that at a minute. */
 #define RELOAD_TIMEOUT_MS  90000
-/* Who waits for the same reload. */
-#define RELOAD_WAITERS_MAX 16
+/* Who waits for the same reload, and for the one after it. */
+#define RELOAD_WAITERS_MAX 32
+/* A file that is another each time it was found good is being written to; whoever does so knows
+ * better when it is done. */
+#define RELOAD_TRIES_MAX   5
 
-struct waiters {
-	struct command_request *v[RELOAD_WAITERS_MAX];
+/* What is asked of one reading of the file. */
+struct order {
+	struct waiter {
+		struct command_request *rq;
+		bool is_dry;
+	} v[RELOAD_WAITERS_MAX];
 	size_t n;
+	bool is_wanted; /* somebody wants it in force */
 };
 
 struct reload {
@@ -46,50 +55,63 @@ struct reload {
 	int wait_status;
 	bool has_exited;
 	bool is_at_end;
-	struct waiters waiters;
-	bool is_asked_again;  /* since it began: the file may be another by now */
-	struct waiters again; /* who asked */
+	struct order order;
+	bool is_asked_again; /* since it began: the file may be another by now */
+	struct order again;
+	unsigned tries; /* files that were another once they were found good */
 };
 
-static void answer(struct reload *r, json_t *result, json_t *errors, const char *message)
+static void answer(struct order *o, bool is_dry, const json_t *result)
 {
-	for (size_t i = 0; i < r->waiters.n; i++) {
-		if (result != NULL)
-			command_reply(r->waiters.v[i], json_incref(result));
-		else
-			command_fail(r->waiters.v[i], COMMAND_E_FAILED,
-				     json_pack("{s:O}", "errors", errors), "%s", message);
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->v[i].is_dry == is_dry)
+			command_reply(o->v[i].rq, json_incref((json_t *)(uintptr_t)result));
 	}
-	r->waiters.n = 0;
 }
 
-static void refuse(struct reload *r, json_t *errors /* taken */, const char *message)
+static void refuse(struct haled *d, struct order *o, json_t *errors /* taken */,
+		   const char *message)
 {
-	struct haled *d = r->d;
+	json_t *data = json_pack("{s:o}", "errors", errors);
 
-	log_error("reload refused; the old configuration stays in force", KV_S("why", message));
-	free(d->reload_error);
-	d->reload_error = mem_dup(message);
-	haled_event(d, "reload_failed", "warning", "config", message,
-		    json_pack("{s:O}", "errors", errors));
-	answer(r, NULL, errors, message);
-	json_decref(errors);
+	for (size_t i = 0; i < o->n; i++)
+		command_fail(o->v[i].rq, COMMAND_E_FAILED, json_incref(data), "%s", message);
+	o->n = 0;
+	if (o->is_wanted) {
+		log_error("reload refused; the old configuration stays in force",
+			  KV_S("why", message));
+		free(d->reload_error);
+		d->reload_error = mem_dup(message);
+		haled_event(d, "reload_failed", "warning", "config", message, json_incref(data));
+		health_report(d->health, CONFIG_COMPONENT, OUTCOME_WARN, REASON_CONFIG, message,
+			      clock_wall_ms());
+	}
+	json_decref(data);
 }
 
-/* NULL with err: nothing has changed, and fresh is freed. */
-static json_t *apply(struct haled *d, struct config *fresh, struct err *err)
+/* Both carry it to people: the answer to a reload and to the question what one would do. */
+static json_t *plan(struct haled *d, const struct config *fresh)
 {
-	json_t *changed = json_array(), *started = json_array(), *stopped = json_array();
+	struct config_side from = {d->config->json, d->config->masked};
+	struct config_side to = {fresh->json, fresh->masked};
+	json_t *result = roster_plan(d, fresh);
+	size_t more;
+
+	json_object_set_new(result, "diff", config_diff(&from, &to, fresh->units, &more));
+	json_object_set_new(result, "diff_more", json_integer((json_int_t)more));
+	return result;
+}
+
+/* On failure nothing has changed, and fresh is freed. */
+static int apply(struct haled *d, struct config *fresh, struct err *err)
+{
 	struct config *old = d->config;
 	size_t before = d->children_n;
-	size_t unchanged;
+	int rc = roster_grow(d, fresh, err);
 
-	if (roster_grow(d, fresh, err) < 0) {
+	if (rc < 0) {
 		config_free(fresh);
-		json_decref(changed);
-		json_decref(started);
-		json_decref(stopped);
-		return NULL;
+		return rc;
 	}
 	d->config = fresh;
 	d->home.node = fresh->node;
@@ -99,42 +121,54 @@ static json_t *apply(struct haled *d, struct config *fresh, struct err *err)
 	 * removed, not as without data. */
 	health_configure(d->health, fresh->components, fresh->components_n, &fresh->aggregate,
 			 clock_wall_ms());
-	unchanged = roster_apply(d, before, changed, started, stopped);
+	roster_apply(d, before);
 	config_free(old);
 	haled_arm_due(d);
-	return json_pack("{s:o, s:o, s:o, s:I}", "changed", changed, "started", started, "stopped",
-			 stopped, "unchanged", (json_int_t)unchanged);
+	return 0;
 }
 
-static void accept_new(struct reload *r)
+static void take_over(struct haled *d, struct order *o, struct config *fresh, json_t *result)
 {
-	struct haled *d = r->d;
-	struct report report = {0};
 	struct err err = {0};
-	struct config *fresh = config_load(d->config->path, &d->dirs, false, &report);
-	json_t *result;
 
-	/* The file changed between the check and now. */
-	if (fresh == NULL) {
-		refuse(r, report_encode(&report), "the configuration changed while it was checked");
-		report_done(&report);
-		return;
-	}
-	report_done(&report);
-	result = apply(d, fresh, &err);
-	if (result == NULL) {
-		refuse(r, json_array(), err.text);
+	if (apply(d, fresh, &err) < 0) {
+		refuse(d, o, json_array(), err.text);
 		return;
 	}
 	d->loaded_ms = clock_wall_ms();
 	free(TAKE_PTR(d->reload_error));
+	health_report(d->health, CONFIG_COMPONENT, OUTCOME_PASS, REASON_OK, "In force",
+		      clock_wall_ms());
 	log_info("configuration reloaded",
 		 KV_I("changed", json_array_size(json_object_get(result, "changed"))),
 		 KV_I("started", json_array_size(json_object_get(result, "started"))),
 		 KV_I("stopped", json_array_size(json_object_get(result, "stopped"))));
 	haled_event(d, "reload", "info", "config", "configuration reloaded", json_incref(result));
-	answer(r, result, NULL, NULL);
+	answer(o, false, result);
+}
+
+/* False if the file is another than the one that was found good. Children would have checked what
+ * is in their slices; everything else config_load checks each time. */
+static bool accept_new(struct reload *r, const char *stamp)
+{
+	struct haled *d = r->d;
+	struct report report = {0};
+	struct config *fresh = config_load(d->config->path, &d->dirs, false, &report);
+	json_t *result;
+
+	report_done(&report);
+	if (fresh == NULL || !str_eq(fresh->stamp, stamp)) {
+		config_free(fresh);
+		return false;
+	}
+	result = plan(d, fresh);
+	answer(&r->order, true, result);
+	if (r->order.is_wanted)
+		take_over(d, &r->order, fresh, result);
+	else
+		config_free(fresh);
 	json_decref(result);
+	return true;
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -148,7 +182,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	free(r);
 }
 
-static void begin(struct haled *d, const struct waiters *waiters);
+static void begin(struct haled *d, const struct order *order, unsigned tries);
 
 static void finish(struct reload *r)
 {
@@ -160,7 +194,23 @@ static void finish(struct reload *r)
 	uv_close((uv_handle_t *)&r->output, on_handle_closed);
 	uv_close((uv_handle_t *)&r->timer, on_handle_closed);
 	if (r->is_asked_again)
-		begin(r->d, &r->again);
+		begin(r->d, &r->again, r->tries);
+}
+
+/* Who asked for this one and who for the next are answered together. */
+static void try_again(struct reload *r)
+{
+	struct order *o = &r->order;
+
+	if (++r->tries >= RELOAD_TRIES_MAX) {
+		refuse(r->d, o, json_array(),
+		       "the configuration changes faster than it can be checked");
+		return;
+	}
+	for (size_t i = 0; i < o->n; i++)
+		r->again.v[r->again.n++] = o->v[i];
+	r->again.is_wanted |= o->is_wanted;
+	r->is_asked_again = true;
 }
 
 /* "hale.yaml:3:5: what is wrong (and more)" */
@@ -182,6 +232,14 @@ static char *first_error(const json_t *errors)
 			  more);
 }
 
+/* The report is one line, and after it comes the stamp of what was found good. */
+static const char *stamp_of(const struct reload *r)
+{
+	const char *end = strchr(str_text(&r->text), '\n');
+
+	return end == NULL ? "" : end + 1;
+}
+
 static void conclude(struct reload *r)
 {
 	json_t *errors;
@@ -191,7 +249,10 @@ static void conclude(struct reload *r)
 	if (r->d->is_ready)
 		init_ready(&r->d->options.ready_fd); /* ends RELOADING, whatever came of it */
 	if (WIFEXITED(r->wait_status) && WEXITSTATUS(r->wait_status) == 0) {
-		accept_new(r);
+		if (accept_new(r, stamp_of(r)))
+			r->tries = 0;
+		else
+			try_again(r);
 		finish(r);
 		return;
 	}
@@ -199,10 +260,11 @@ static void conclude(struct reload *r)
 	if (json_array_size(errors) > 0) {
 		HALE_CLEANUP(cleanup_free) char *message = first_error(errors);
 
-		refuse(r, errors, message);
+		refuse(r->d, &r->order, errors, message);
 	} else {
 		json_decref(errors);
-		refuse(r, json_array(), "the validating process failed; see its log lines");
+		refuse(r->d, &r->order, json_array(),
+		       "the validating process failed; see its log lines");
 	}
 	finish(r);
 }
@@ -257,6 +319,7 @@ static int start_validator(struct haled *d, int output, pid_t *pid_r, struct err
 	char *argv[] = {program,
 			(char[]){"--check"},
 			(char[]){"--json"},
+			(char[]){"--stamp"},
 			(char[]){"--config"},
 			d->config->path,
 			(char[]){"--run-dir"},
@@ -290,7 +353,7 @@ static void open_handles(struct reload *r)
 	(void)uv_timer_start(&r->timer, on_timeout, RELOAD_TIMEOUT_MS, 0);
 }
 
-static int try_begin(struct haled *d, const struct waiters *waiters, struct err *err)
+static int try_begin(struct haled *d, const struct order *order, unsigned tries, struct err *err)
 {
 	HALE_CLEANUP(cleanup_fd) int output = -1;
 	struct reload *r;
@@ -310,54 +373,62 @@ static int try_begin(struct haled *d, const struct waiters *waiters, struct err 
 	r->d = d;
 	r->pid = pid;
 	r->fd = fds[0];
-	r->waiters = *waiters;
+	r->order = *order;
+	r->tries = tries;
 	open_handles(r);
 	d->reload = r;
 	return 0;
 }
 
-static void begin(struct haled *d, const struct waiters *waiters)
+static void begin(struct haled *d, const struct order *order, unsigned tries)
 {
+	struct order failed = *order;
 	struct err err = {0};
 
-	if (try_begin(d, waiters, &err) == 0) {
-		if (d->is_ready) /* else init still waits for the first READY */
-			init_reloading();
-		log_info("checking the new configuration", KV_S("path", d->config->path));
+	if (try_begin(d, order, tries, &err) < 0) {
+		refuse(d, &failed, json_array(), err.text);
 		return;
 	}
-	log_error("cannot reload", KV_S("error", err.text));
-	for (size_t i = 0; i < waiters->n; i++)
-		command_fail(waiters->v[i], COMMAND_E_FAILED, NULL, "%s", err.text);
+	if (d->is_ready) /* else init still waits for the first READY */
+		init_reloading();
+	log_info("checking the new configuration", KV_S("path", d->config->path));
 }
 
-static void ask_again(struct reload *r, struct command_request *rq)
+/* -EBUSY: too many wait already. */
+static int join(struct order *o, size_t others, struct command_request *rq, bool is_dry)
 {
-	r->is_asked_again = true;
+	o->is_wanted |= !is_dry;
 	if (rq == NULL)
-		return;
-	if (r->again.n < RELOAD_WAITERS_MAX)
-		r->again.v[r->again.n++] = rq;
-	else
-		command_fail(rq, COMMAND_E_BUSY, NULL, "a reload is running");
+		return 0;
+	if (o->n + others >= RELOAD_WAITERS_MAX)
+		return -EBUSY;
+	o->v[o->n++] = (struct waiter){rq, is_dry};
+	return 0;
 }
 
-void reload_start(struct haled *d, struct command_request *rq)
+void reload_start(struct haled *d, struct command_request *rq, bool is_dry)
 {
-	struct waiters waiters = {.v = {rq}, .n = rq != NULL};
+	struct reload *r = d->reload;
+	struct order order = {0};
 
-	if (d->stop_stage < 0 && d->reload == NULL)
-		begin(d, &waiters);
-	else if (d->stop_stage < 0)
-		ask_again(d->reload, rq);
-	else if (rq != NULL)
-		command_fail(rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
+	if (d->stop_stage >= 0) {
+		if (rq != NULL)
+			command_fail(rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
+	} else if (r == NULL) {
+		(void)join(&order, 0, rq, is_dry);
+		begin(d, &order, 0);
+	} else {
+		r->is_asked_again = true;
+		if (join(&r->again, r->order.n, rq, is_dry) < 0)
+			command_fail(rq, COMMAND_E_BUSY, NULL, "a reload is running");
+	}
 }
 
-static void send_away(const struct waiters *waiters)
+static void send_away(struct order *o)
 {
-	for (size_t i = 0; i < waiters->n; i++)
-		command_fail(waiters->v[i], COMMAND_E_REFUSED, NULL, "haled is stopping");
+	for (size_t i = 0; i < o->n; i++)
+		command_fail(o->v[i].rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
+	o->n = 0;
 }
 
 void reload_cancel(struct haled *d)
@@ -370,7 +441,7 @@ void reload_cancel(struct haled *d)
 		(void)kill(-r->pid, SIGKILL);
 	(void)uv_poll_stop(&r->output);
 	(void)uv_timer_stop(&r->timer);
-	send_away(&r->waiters);
+	send_away(&r->order);
 	send_away(&r->again);
 	r->is_asked_again = false;
 	finish(r);

@@ -371,33 +371,47 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 
 /* ---- reload ---- */
 
-/* True if there was nothing to do. */
-static bool update_child(struct child *c, const struct process_spec *spec, json_t *changed,
-			 json_t *started, json_t *stopped)
+/* What is to become of a child under a new spec. */
+static enum child_wish change_of(const struct child *c, const struct process_spec *spec)
 {
-	bool differs = child_differs(c, spec);
-	bool was_enabled = child_is_enabled(c);
-	bool is_down =
-		child_state_of(c) == PROCESS_STOPPED || child_state_of(c) == PROCESS_STOPPING;
-	enum child_wish wish = WISH_NONE;
-	json_t *list = NULL;
+	enum process_state state = child_state_of(c);
+	bool is_down = state == PROCESS_STOPPED || state == PROCESS_STOPPING;
 
-	child_update(c, spec);
-	if (was_enabled && !spec->is_enabled) {
-		list = stopped;
-		wish = WISH_STOP;
-	} else if (!was_enabled && spec->is_enabled && is_down) {
-		list = started;
-		wish = WISH_START;
-	} else if (differs || child_state_of(c) == PROCESS_HELD) {
-		list = changed;
-		wish = WISH_RESTART;
+	if (spec == NULL)
+		return is_down ? WISH_NONE : WISH_STOP;
+	if (child_is_enabled(c) && !spec->is_enabled)
+		return WISH_STOP;
+	if (!child_is_enabled(c) && spec->is_enabled && is_down)
+		return WISH_START;
+	return child_differs(c, spec) || state == PROCESS_HELD ? WISH_RESTART : WISH_NONE;
+}
+
+json_t *roster_plan(const struct haled *d, const struct config *config)
+{
+	json_t *changed = json_array(), *started = json_array(), *stopped = json_array();
+	json_int_t unchanged = 0;
+
+	for (size_t i = 0; i < d->children_n; i++) {
+		const struct child *c = d->children[i];
+		const struct process_spec *spec = spec_of(config, child_name(c));
+		enum child_wish wish = change_of(c, spec);
+		json_t *list = wish == WISH_START  ? started
+			       : wish == WISH_STOP ? stopped
+						     : changed;
+
+		if (wish != WISH_NONE)
+			json_array_append_new(list, json_string(child_name(c)));
+		else
+			unchanged += spec != NULL;
 	}
-	if (list == NULL)
-		return true;
-	json_array_append_new(list, json_string(child_name(c)));
-	tend_ask(c, wish);
-	return false;
+	for (size_t i = 0; i < config->processes_n; i++) {
+		const struct process_spec *spec = &config->processes[i];
+
+		if (spec->is_enabled && roster_find(d, spec->name) == NULL)
+			json_array_append_new(started, json_string(spec->name));
+	}
+	return json_pack("{s:o, s:o, s:o, s:I}", "changed", changed, "started", started, "stopped",
+			 stopped, "unchanged", unchanged);
 }
 
 /* Children that left the configuration: stopped now, freed once they are gone. */
@@ -439,33 +453,21 @@ int roster_grow(struct haled *d, const struct config *config, struct err *err)
 	return 0;
 }
 
-static void dismiss(struct child *c, json_t *stopped)
+void roster_apply(struct haled *d, size_t before)
 {
-	enum process_state state = child_state_of(c);
-
-	child_disable(c);
-	if (state == PROCESS_STOPPED || state == PROCESS_STOPPING)
-		return;
-	json_array_append_new(stopped, json_string(child_name(c)));
-	tend_ask(c, WISH_STOP);
-}
-
-size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *started,
-		    json_t *stopped)
-{
-	size_t unchanged = 0;
-
 	for (size_t i = 0; i < before; i++) {
 		struct child *c = d->children[i];
 		const struct process_spec *spec = spec_of(d->config, child_name(c));
+		enum child_wish wish = change_of(c, spec);
 
 		if (spec == NULL)
-			dismiss(c, stopped);
-		else if (update_child(c, spec, changed, started, stopped))
-			unchanged++;
+			child_disable(c);
+		else
+			child_update(c, spec);
+		if (wish != WISH_NONE)
+			tend_ask(c, wish);
 	}
 	for (size_t i = before; i < d->children_n; i++) {
-		json_array_append_new(started, json_string(child_name(d->children[i])));
 		if (child_is_enabled(d->children[i]))
 			tend_ask(d->children[i], WISH_START);
 	}
@@ -474,7 +476,6 @@ size_t roster_apply(struct haled *d, size_t before, json_t *changed, json_t *sta
 	for (size_t i = 0; i < d->children_n; i++)
 		count_process(d, d->children[i]);
 	retire_gone(d);
-	return unchanged;
 }
 
 /* ---- the end of processes ---- */

@@ -31,6 +31,13 @@ json_t *schema_mask(const json_t *normalised, struct tree *tree,
  * "kind" that was added. */
 json_t *schema_readable(const json_t *normalised, const struct manifest_set *manifests,
 			const json_t *core);
+/* Which numbers of a normalised configuration are durations or sizes, laid out like it: {"bus":
+ * {"ring": "bytes"}, "components": {"*": {"interval": "ms", "http": {…}}}}; "*" stands for each
+ * member of a dictionary or list. New reference. */
+#define SCHEMA_UNIT_MS    "ms"
+#define SCHEMA_UNIT_BYTES "bytes"
+#define SCHEMA_UNITS_EACH "*"
+json_t *schema_units(const struct manifest_set *manifests, const json_t *core);
 /* JSON Schema (2020-12) of the whole file, for editors. New reference. */
 json_t *schema_json_schema(const struct manifest_set *manifests, const json_t *core);
 

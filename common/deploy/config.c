@@ -38,6 +38,7 @@ void config_free(struct config *c)
 	free(c->timezone);
 	json_decref(c->json);
 	json_decref(c->masked);
+	json_decref(c->units);
 	free(c);
 }
 
@@ -204,13 +205,15 @@ static int read_processes(struct config *c, const struct config_dirs *dirs,
 	return rc < 0 ? rc : programs_read(c, dirs, manifests, place, err);
 }
 
-/* Each of hale's processes is a component too; it may make the total degraded, not critical. */
-static struct component_spec own_component(const struct config *c, const struct process_spec *p)
+/* Each of hale's processes is a component too, and its configuration; they may make the total
+ * degraded, not critical. */
+static struct component_spec own_component(const struct config *c, const char *name,
+					   const char *kind, bool is_enabled)
 {
 	return (struct component_spec){
-		.id = mem_dup(p->component),
-		.label = mem_printf("hale %s", p->name),
-		.kind = mem_dup("process"),
+		.id = mem_printf("hale.%s", name),
+		.label = mem_printf("hale %s", name),
+		.kind = mem_dup(kind),
 		.process = mem_dup("haled"),
 		.node = mem_dup(c->node),
 		.degraded_after = 1,
@@ -219,7 +222,7 @@ static struct component_spec own_component(const struct config *c, const struct 
 		.impact = IMPACT_DEGRADED,
 		.on_error = STATUS_UNKNOWN,
 		.weight = 0, /* the score tells of what is watched, not of the watcher */
-		.is_enabled = p->is_enabled,
+		.is_enabled = is_enabled,
 	};
 }
 
@@ -229,7 +232,8 @@ static int read_components(struct config *c, struct err *err)
 	const char *id;
 	json_t *json;
 
-	c->components = mem_array(json_object_size(all) + c->processes_n, sizeof(*c->components));
+	c->components =
+		mem_array(json_object_size(all) + c->processes_n + 1, sizeof(*c->components));
 	json_object_foreach (all, id, json) {
 		const char *kind = json_string_value(json_object_get(json, "kind"));
 		HALE_CLEANUP(cleanup_free) char *process = slice_check_process(kind, json);
@@ -248,15 +252,17 @@ static int read_components(struct config *c, struct err *err)
 		if (p->is_user)
 			rc = programs_component(c, p, spec, err);
 		else
-			*spec = own_component(c, p);
+			*spec = own_component(c, p->name, "process", p->is_enabled);
 		if (rc < 0)
 			return rc;
 		c->components_n++;
 	}
+	c->components[c->components_n++] =
+		own_component(c, CONFIG_COMPONENT + strlen("hale."), "config", true);
 	return 0;
 }
 
-static void stamp_text(const struct config *c, char buf[32])
+static void make_stamp(struct config *c)
 {
 	uint64_t h = HASH_START;
 
@@ -272,7 +278,7 @@ static void stamp_text(const struct config *c, char buf[32])
 		h = hash_add(h, &st.st_size, sizeof(st.st_size));
 		h = hash_add(h, &st.st_ino, sizeof(st.st_ino));
 	}
-	(void)snprintf(buf, 32, "%016llx\n", (unsigned long long)h);
+	(void)snprintf(c->stamp, sizeof(c->stamp), "%016llx\n", (unsigned long long)h);
 }
 
 static void deep_check(const struct config *c, const struct config_dirs *dirs, struct tree *tree,
@@ -281,17 +287,15 @@ static void deep_check(const struct config *c, const struct config_dirs *dirs, s
 	HALE_CLEANUP(cleanup_free)
 	char *path = dirs->state_dir == NULL ? NULL : path_join(dirs->state_dir, STAMP_FILE);
 	HALE_CLEANUP(str_done) struct str known = {0};
-	char now[32];
 
-	stamp_text(c, now);
-	if (path != NULL && file_read(path, sizeof(now), &known, NULL) == 0 &&
-	    str_eq(str_text(&known), now))
+	if (path != NULL && file_read(path, sizeof(c->stamp), &known, NULL) == 0 &&
+	    str_eq(str_text(&known), c->stamp))
 		return;
 	deepcheck_run(c, tree, report);
 	/* The stamp saves time only: a state directory that cannot be written is told of by the
 	 * state file, which matters. */
 	if (report->errors == 0 && path != NULL)
-		(void)file_write_atomic(path, now, strlen(now), 0600, NULL);
+		(void)file_write_atomic(path, c->stamp, strlen(c->stamp), 0600, NULL);
 }
 
 static int build(struct config *c, const struct config_dirs *dirs, bool is_deep, struct tree *tree,
@@ -310,6 +314,7 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 		return rc;
 	check_process_names(c, tree, report);
 	check_limits(c, tree, report);
+	make_stamp(c);
 	if (is_deep && report->errors == 0)
 		deep_check(c, dirs, tree, report);
 	return 0;
@@ -357,6 +362,7 @@ struct config *config_load(const char *path, const struct config_dirs *dirs, boo
 	if (c->json != NULL) {
 		fill_paths(c->json, dirs);
 		c->masked = schema_mask(c->json, tree, &manifests, core);
+		c->units = schema_units(&manifests, core);
 		rc = build(c, dirs, is_deep, tree, &manifests, report, &err);
 	}
 	if (rc < 0)

@@ -20,6 +20,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/* The configuration itself: degraded while the file that was last read is refused. */
+#define CONFIG_COMPONENT "hale.config"
+#define CONFIG_STAMP_MAX 32
+
 struct config {
 	char *path;
 	char *instance;
@@ -27,9 +31,13 @@ struct config {
 	char *timezone; /* or NULL */
 	json_t *json;   /* normalised; holds secrets */
 	json_t *masked; /* for showing */
+	json_t *units;  /* schema_units */
+	/* Stands for all that children check: equal means found good by the same deep check. */
+	char stamp[CONFIG_STAMP_MAX];
 	struct process_spec *processes;
 	size_t processes_n;
-	struct component_spec *components; /* the file's, then one for each process */
+	/* The file's, then one for each process and CONFIG_COMPONENT. */
+	struct component_spec *components;
 	size_t components_n;
 	struct aggregate_rule aggregate;
 	size_t ring_bytes;
