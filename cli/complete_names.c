@@ -170,6 +170,7 @@ static const struct source sources[] = {
 	{"FILE", ask_files},
 	{"DIR", ask_directories},
 	{"N", add_nothing},
+	{"TEXT", add_nothing},
 	{"TIME", add_nothing},
 };
 

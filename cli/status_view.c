@@ -104,8 +104,10 @@ int status_exit(const json_t *status, bool is_partial)
 
 static bool is_hales_own(const json_t *component)
 {
+	const char *kind = field_text(component, "kind");
+
 	return str_starts(field_or(component, "id", ""), "hale.") &&
-	       str_eq(field_text(component, "kind"), "process");
+	       (str_eq(kind, "process") || str_eq(kind, "config"));
 }
 
 static size_t count_own(const json_t *components)
@@ -184,6 +186,22 @@ static void add_summary(struct str *out, const json_t *status, const struct stat
 	str_addc(out, '\n');
 }
 
+static void add_pause(struct str *out, const json_t *monitoring, const struct status_look *look)
+{
+	HALE_CLEANUP(str_done) struct str line = {0};
+	const char *reason = field_text(monitoring, "reason");
+	char text[TEXT_TIME_MAX];
+	int64_t at_ms;
+
+	str_add(&line, "Monitoring is paused, everything is as it was then");
+	if (field_time(monitoring, "until", &at_ms))
+		str_addf(&line, "; it goes on %s", text_ago(at_ms + 999, look->now_ms, text));
+	if (reason != NULL)
+		str_addf(&line, ": %s", reason);
+	paint_add(out, look->has_colour, TONE_WARN, str_text(&line));
+	str_addc(out, '\n');
+}
+
 void status_header(struct str *out, const json_t *status, const struct status_look *look)
 {
 	HALE_CLEANUP(str_done) struct str counts = {0};
@@ -195,6 +213,8 @@ void status_header(struct str *out, const json_t *status, const struct status_lo
 		paint_add(out, look->has_colour, TONE_DIM, str_text(&counts));
 	if (counts.len > 0)
 		str_addc(out, '\n');
+	if (json_is_false(json_object_get(status, "monitoring_active")))
+		add_pause(out, json_object_get(status, "monitoring"), look);
 	if (json_is_false(json_object_get(config, "last_reload_ok"))) {
 		HALE_CLEANUP(str_done) struct str line = {0};
 

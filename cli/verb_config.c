@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hale reload, config check, config show, ping */
+/* hale config check, config show, ping */
 #include "verbs.h"
 
 #include <stdlib.h>
@@ -8,112 +8,13 @@
 #include "base/mem.h"
 #include "bus/command.h"
 #include "catalog.h"
-#include "conf/report.h"
 #include "conf/schema.h"
 #include "field.h"
 #include "run_program.h"
 #include "text.h"
 #include "yaml_out.h"
 
-/* haled gives the process that reads the new configuration 90 s. */
-#define RELOAD_TIMEOUT_MS 100000
-#define DEFAULT_CONFIG    "/etc/hale/hale.yaml"
-
-/* ---- reload ---- */
-
-static void add_names(struct str *out, const char *what, const json_t *names)
-{
-	json_t *name;
-	size_t i;
-
-	if (json_array_size(names) == 0)
-		return;
-	str_addf(out, "  %-9s ", what);
-	json_array_foreach ((json_t *)(uintptr_t)names, i, name) {
-		str_add(out, i > 0 ? ", " : "");
-		text_add(out, json_is_string(name) ? json_string_value(name) : "?");
-	}
-	str_addc(out, '\n');
-}
-
-static void say_reloaded(struct cli *cli, const json_t *result)
-{
-	const json_t *changed = field_array(result, "changed");
-	const json_t *started = field_array(result, "started");
-	const json_t *stopped = field_array(result, "stopped");
-	HALE_CLEANUP(str_done) struct str out = {0};
-
-	str_add(&out, "configuration reloaded");
-	if (json_array_size(changed) + json_array_size(started) + json_array_size(stopped) == 0)
-		str_add(&out, ", no process had to restart");
-	str_addc(&out, '\n');
-	add_names(&out, "restarted", changed);
-	add_names(&out, "started", started);
-	add_names(&out, "stopped", stopped);
-	if (field_int(result, "unchanged", 0) > 0)
-		str_addf(&out, "  %-9s %lld process%s\n", "unchanged",
-			 (long long)field_int(result, "unchanged", 0),
-			 field_int(result, "unchanged", 0) == 1 ? "" : "es");
-	cli_print(cli, &out);
-}
-
-static size_t size_field(const json_t *entry, const char *key)
-{
-	json_int_t n = field_int(entry, key, 0);
-
-	return n < 0 ? 0 : (size_t)n;
-}
-
-/* The same words, marks and carets that haled --check would print. */
-static void say_errors(struct cli *cli, const json_t *errors)
-{
-	HALE_CLEANUP(str_done) struct str out = {0};
-	struct report report = {0};
-	json_t *entry;
-	size_t i;
-
-	json_array_foreach ((json_t *)(uintptr_t)errors, i, entry) {
-		const struct conf_mark mark = {.file = field_text(entry, "file"),
-					       .line = size_field(entry, "line"),
-					       .column = size_field(entry, "column"),
-					       .length = size_field(entry, "length")};
-		bool is_warning = field_true(entry, "warning");
-
-		(is_warning ? report_warn : report_add)(&report, &mark, field_text(entry, "source"),
-							field_text(entry, "hint"), "%s",
-							field_or(entry, "message", "error"));
-	}
-	report_format(&report, cli->has_colour, &out);
-	report_done(&report);
-	(void)fputs(str_text(&out), cli->err);
-}
-
-int verb_reload(struct cli *cli, const struct args *args)
-{
-	json_t *result = NULL, *data = NULL;
-	struct err err = {0};
-	const json_t *errors;
-	int code = cli_try(cli, "haled", "reload", NULL, RELOAD_TIMEOUT_MS, &result, &data, &err);
-
-	(void)args;
-	errors = field_array(data, "errors");
-	if (code == 0 && cli->is_json) {
-		cli_json(cli, result);
-	} else if (code == 0) {
-		say_reloaded(cli, result);
-	} else if (json_array_size(errors) > 0) {
-		if (cli->is_json)
-			cli_json(cli, data);
-		else
-			say_errors(cli, errors);
-		code = cli_refuse(cli, CLI_FAILED, "the configuration before it stays in force");
-	} else {
-		code = cli_tell_failure(cli, "haled", code, &err);
-	}
-	json_decref(result);
-	json_decref(data);
-	return code;
-}
+#define DEFAULT_CONFIG "/etc/hale/hale.yaml"
 
 /* ---- config ---- */
 

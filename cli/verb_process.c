@@ -15,6 +15,7 @@
 #include "process_names.h"
 #include "process_view.h"
 #include "text.h"
+#include "wait_ready.h"
 
 #define WAIT_DEFAULT_MS 30000
 #define LOOK_MS         20 /* between two looks: below what a person notices */
@@ -80,6 +81,7 @@ struct wait {
 	size_t name_width;  /* of the widest, where several are told of */
 	int64_t timeout_ms; /* for what was asked together */
 	int64_t asked_ms;   /* wall */
+	json_t *outcome;    /* what is told goes here instead; may be NULL */
 	bool has_failed;
 };
 
@@ -93,6 +95,10 @@ static void say_json(struct wait *w, const char *name, const json_t *process, bo
 	json_t *line =
 		json_pack("{s:s, s:b, s:O?}", "name", name, "done", is_reached, "process", process);
 
+	if (w->outcome != NULL) {
+		json_array_append_new(w->outcome, line);
+		return;
+	}
 	cli_json_line(w->cli, line);
 	(void)fflush(w->cli->out);
 	json_decref(line);
@@ -163,7 +169,7 @@ static void say_failed(struct wait *w, const char *name, const json_t *now)
 static void settle(struct wait *w, const char *name, const json_t *now, bool is_reached)
 {
 	w->has_failed |= !is_reached;
-	if (w->cli->is_json)
+	if (w->cli->is_json || w->outcome != NULL)
 		say_json(w, name, now, is_reached);
 	else if (is_reached)
 		say_reached(w, name, now);
@@ -234,6 +240,23 @@ static void measure(struct wait *w, const json_t *names)
 
 		w->name_width = HALE_MAX(w->name_width, text_width(text == NULL ? "?" : text));
 	}
+}
+
+int wait_ready(struct cli *cli, const json_t *names, const struct wait_ready *ready)
+{
+	struct wait w = {.cli = cli,
+			 .goal = &restart_goal,
+			 .before = (json_t *)(uintptr_t)ready->before,
+			 .names = json_copy((json_t *)(uintptr_t)names),
+			 .asked_ms = ready->asked_ms,
+			 .timeout_ms = ready->timeout_ms,
+			 .outcome = ready->outcome};
+	int code;
+
+	measure(&w, names);
+	code = wait_all(&w);
+	json_decref(w.names);
+	return code;
 }
 
 static int ask(struct wait *w, json_t *names /* borrowed */, json_t **answer_r)

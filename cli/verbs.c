@@ -33,6 +33,16 @@ static const struct flag wait_flags[] = {
 	{"timeout", 0, FLAG_DURATION, "TIME", "how long to wait, with --all for each; default 30s"},
 	{0},
 };
+static const struct flag reload_flags[] = {
+	{"no-wait", 0, FLAG_SWITCH, NULL, "do not wait until what restarted is ready"},
+	{"timeout", 0, FLAG_DURATION, "TIME", "how long to wait; default 30s"},
+	{0},
+};
+static const struct flag pause_flags[] = {
+	{"for", 0, FLAG_DURATION, "TIME", "resume by itself after this"},
+	{"reason", 0, FLAG_TEXT, "TEXT", "why; shown in status and events"},
+	{0},
+};
 static const struct flag events_flags[] = {
 	FOLLOW,
 	LINES,
@@ -115,8 +125,17 @@ const struct verb verbs[] = {
 		.details = WHICH "--all starts what others need first: recorder, notifier … web.\n",
 	},
 	{
-		.name = "reload", .words = "", .run = verb_reload,
+		.name = "reload", .words = "", .flags = reload_flags, .run = verb_reload,
 		.help = "Read the configuration again; a wrong one changes nothing",
+		.details = "Says what changed, restarts only the processes that must know, and waits until they are ready.\n",
+	},
+	{
+		.name = "pause", .words = "", .flags = pause_flags, .run = verb_pause,
+		.help = "Stop monitoring: nothing is checked, no alert opens or ends",
+		.details = "Until 'hale resume', over restarts of haled; processes go on being supervised.\n",
+	},
+	{
+		.name = "resume", .words = "", .run = verb_resume, .help = "Go on monitoring after a pause",
 	},
 	{
 		.name = "upgrade", .words = "", .run = verb_upgrade,
@@ -169,6 +188,10 @@ const struct verb verbs[] = {
 	{
 		.name = "config check", .words = "[FILE]", .words_max = 1, .run = verb_config_check,
 		.help = "Whether a configuration is good, and all that is wrong in it",
+	},
+	{
+		.name = "config diff", .words = "", .run = verb_config_diff,
+		.help = "What a reload would change and restart, without doing it",
 	},
 	{
 		.name = "config show", .words = "[SECTION]", .words_max = 1, .run = verb_config_show,

@@ -425,6 +425,12 @@ int engine_health(struct engine *e, const json_t *line, int64_t now_ms, struct e
 	return 0;
 }
 
+void engine_pause(struct engine *e, bool is_paused)
+{
+	e->is_paused = is_paused;
+	e->is_overall_dirty = true;
+}
+
 int engine_snapshot(struct engine *e, const json_t *snapshot, int64_t now_ms, struct effects *out)
 {
 	const json_t *components = json_object_get(snapshot, "components");
@@ -432,6 +438,10 @@ int engine_snapshot(struct engine *e, const json_t *snapshot, int64_t now_ms, st
 	struct tracked *t;
 	size_t i;
 
+	/* Its total is unknown and its components stand as they stood. */
+	engine_pause(e, json_is_false(json_object_get(snapshot, "monitoring_active")));
+	if (e->is_paused)
+		return 0;
 	if (!json_is_array(components) || take_overall(e, snapshot) < 0)
 		return -EINVAL;
 	for (i = 0; i < e->tracked_n; i++)
@@ -453,7 +463,7 @@ int engine_snapshot(struct engine *e, const json_t *snapshot, int64_t now_ms, st
 
 void engine_tick(struct engine *e, int64_t now_ms, struct effects *out)
 {
-	for (size_t i = 0; i < e->slots_n; i++) {
+	for (size_t i = 0; i < e->slots_n && !e->is_paused; i++) {
 		struct slot *s = e->slots[i];
 
 		if (s->rule != EFFECT_NO_RULE)
@@ -465,7 +475,7 @@ int64_t engine_due(const struct engine *e, int64_t now_ms)
 {
 	int64_t due = INT64_MAX;
 
-	for (size_t i = 0; i < e->slots_n; i++) {
+	for (size_t i = 0; i < e->slots_n && !e->is_paused; i++) {
 		const struct slot *s = e->slots[i];
 
 		int64_t slot = s->rule != EFFECT_NO_RULE ? slot_due(e, s, now_ms) : INT64_MAX;

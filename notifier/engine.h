@@ -98,6 +98,9 @@ void engine_free(struct engine *e);
 int engine_health(struct engine *e, const json_t *line, int64_t now_ms, struct effects *out);
 /* `hale status` stands in for lost lines: what is not in it was removed. */
 int engine_snapshot(struct engine *e, const json_t *snapshot, int64_t now_ms, struct effects *out);
+/* While monitoring is paused nothing opens, resolves or is told, whatever comes. Snapshots say it
+ * by their "monitoring_active". */
+void engine_pause(struct engine *e, bool is_paused);
 /* Sends what was deferred and is due. */
 void engine_tick(struct engine *e, int64_t now_ms, struct effects *out);
 /* When engine_tick has something to do next, seen from now; INT64_MAX: never. */

@@ -248,8 +248,11 @@ static int slot_decode(struct engine *e, const json_t *value)
 static json_t *overall_encode(const struct engine *e)
 {
 	json_t *score = isnan(e->score) ? json_null() : json_real(e->score);
+	json_t *out = json_pack("{s:s, s:o}", "status", status_name(e->overall), "score", score);
 
-	return json_pack("{s:s, s:o}", "status", status_name(e->overall), "score", score);
+	if (e->is_paused)
+		json_object_set_new(out, "paused", json_true());
+	return out;
 }
 
 int engine_load(struct engine *e, const char *key, const json_t *value)
@@ -262,6 +265,7 @@ int engine_load(struct engine *e, const char *key, const json_t *value)
 			return -EINVAL;
 		e->has_overall = true;
 		e->score = json_is_number(score) ? json_number_value(score) : NAN;
+		e->is_paused = json_is_true(json_object_get(value, "paused"));
 		return 0;
 	}
 	if (str_starts(key, KEY_COMPONENT)) {

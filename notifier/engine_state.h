@@ -47,6 +47,7 @@ struct engine {
 	enum status overall;
 	double score; /* NAN: none */
 	bool is_overall_dirty;
+	bool is_paused;
 	struct strlist gone; /* keys to delete at the next save */
 };
 

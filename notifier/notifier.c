@@ -229,6 +229,16 @@ static void turn(struct notifier *n)
 
 /* ---- the bus ---- */
 
+static void take_event(struct notifier *n, const json_t *event)
+{
+	const char *kind = json_string_value(json_object_get(event, "kind"));
+
+	if (str_eq(kind, "monitoring_paused"))
+		engine_pause(n->engine, true);
+	else if (str_eq(kind, "monitoring_resumed"))
+		engine_pause(n->engine, false);
+}
+
 static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t seq,
 		    const json_t *object)
 {
@@ -239,7 +249,11 @@ static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t se
 
 	(void)epoch;
 	(void)seq;
-	if (!str_eq(topic, TOPIC_HEALTH) || n->is_stopping)
+	if (n->is_stopping)
+		return;
+	if (str_eq(topic, TOPIC_EVENT))
+		take_event(n, object);
+	if (!str_eq(topic, TOPIC_HEALTH))
 		return;
 	n->lines++;
 	/* The line's own time, so that lines which are read again are judged the same again. */

@@ -146,6 +146,20 @@ static void call_logs(void *ctx, struct command_request *rq, const json_t *param
 	json_decref(lines);
 }
 
+static bool has_refused_idle(const struct haled *d, struct command_request *rq,
+			     struct child *const *matched, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strlist_has(&d->idle, child_name(matched[i])))
+			continue;
+		command_fail(rq, COMMAND_E_REFUSED, NULL,
+			     "monitoring is paused, %s does not run (see: hale resume)",
+			     child_name(matched[i]));
+		return true;
+	}
+	return false;
+}
+
 static void process_event(struct haled *d, struct command_request *rq, const json_t *params,
 			  enum child_wish wish)
 {
@@ -167,6 +181,10 @@ static void process_event(struct haled *d, struct command_request *rq, const jso
 	matched = mem_array(d->children_n, sizeof(struct child *));
 	if (roster_match(d, names, matched, &n, &err) < 0) {
 		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "%s", err.text);
+		free(matched);
+		return;
+	}
+	if (wish != WISH_STOP && has_refused_idle(d, rq, matched, n)) {
 		free(matched);
 		return;
 	}
@@ -301,6 +319,9 @@ const struct command_method haled_methods[] = {
 	{"reload", call_reload, "reads the configuration again; keeps the old one if it is wrong"},
 	{"upgrade", call_upgrade, "becomes the binary on disk, keeps all processes"},
 	{"config.diff", call_config_diff, "what a reload would do, without doing it"},
+	{"monitoring.pause", pause_call,
+	 "{for_ms, reason}: nothing is checked and no alert moves until it is resumed"},
+	{"monitoring.resume", pause_call_resume, "monitoring goes on"},
 	{"config.show", call_config_show, "the configuration in force, secrets masked"},
 	{"config.section", call_config_section, "{name}: one section, unmasked"},
 	{"bus.replay", call_replay, "{epoch, after}: what was published since"},

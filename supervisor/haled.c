@@ -137,9 +137,30 @@ static json_t *time_or_null(int64_t wall_ms)
 	return wall_ms == 0 ? json_null() : json_string(clock_format(wall_ms, at));
 }
 
-json_t *haled_status(struct haled *d)
+json_t *haled_overall(struct haled *d)
 {
 	double score = health_score(d->health);
+	int64_t since_ms = d->pause.is_active ? d->pause.since_ms : health_overall_since(d->health);
+
+	return json_pack("{s:s, s:o, s:o, s:b, s:o}", "status",
+			 status_name(health_overall(d->health)), "score",
+			 isnan(score) ? json_null() : json_real(score), "since",
+			 time_or_null(since_ms), "monitoring_active", !d->pause.is_active,
+			 "monitoring", pause_encode(&d->pause));
+}
+
+void haled_judge_config(struct haled *d)
+{
+	bool is_good = d->reload_error == NULL;
+
+	health_report(d->health, CONFIG_COMPONENT, is_good ? OUTCOME_PASS : OUTCOME_WARN,
+		      is_good ? REASON_OK : REASON_CONFIG, is_good ? "In force" : d->reload_error,
+		      clock_wall_ms());
+}
+
+json_t *haled_status(struct haled *d)
+{
+	json_t *out = haled_overall(d);
 	json_t *processes = json_array();
 	json_t *config;
 
@@ -149,16 +170,16 @@ json_t *haled_status(struct haled *d)
 			   time_or_null(d->loaded_ms), "last_reload_ok", d->reload_error == NULL,
 			   "last_reload_error",
 			   d->reload_error == NULL ? json_null() : json_string(d->reload_error));
-	return json_pack(
-		"{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
-		"status", status_name(health_overall(d->health)), "score",
-		isnan(score) ? json_null() : json_real(score), "node", d->config->node, "instance",
-		d->config->instance, "since", time_or_null(health_overall_since(d->health)),
-		"counts", health_counts(d->health), "components", health_components(d->health),
-		"processes", processes, "config", config, "bus", hub_stats(d->hub), "commands",
-		command_stats_encode(d->commands), "epoch", hub_epoch(d->hub), "head",
-		(json_int_t)hub_head(d->hub), "version", HALE_VERSION, "pid", (json_int_t)getpid(),
-		"started", time_or_null(d->started_ms));
+	json_object_update_new(
+		out,
+		json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
+			  "node", d->config->node, "instance", d->config->instance, "counts",
+			  health_counts(d->health), "components", health_components(d->health),
+			  "processes", processes, "config", config, "bus", hub_stats(d->hub),
+			  "commands", command_stats_encode(d->commands), "epoch", hub_epoch(d->hub),
+			  "head", (json_int_t)hub_head(d->hub), "version", HALE_VERSION, "pid",
+			  (json_int_t)getpid(), "started", time_or_null(d->started_ms)));
+	return out;
 }
 
 /* ---- signals and timers ---- */
@@ -238,7 +259,9 @@ static void start_handles(struct haled *d)
 	(void)uv_timer_init(&d->loop, &d->save_timer);
 	(void)uv_timer_init(&d->loop, &d->notify_timer);
 	tend_open(d);
+	(void)uv_timer_init(&d->loop, &d->pause_timer);
 	d->due_timer.data = d;
+	d->pause_timer.data = d;
 	d->save_timer.data = d;
 	(void)uv_timer_start(&d->save_timer, on_save, STATE_SAVE_MS, STATE_SAVE_MS);
 	if (watchdog > 0)
@@ -388,12 +411,14 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 		return rc;
 	health_configure(d->health, config->components, config->components_n, &config->aggregate,
 			 clock_wall_ms());
+	pause_load(d);
 	statefile_load(d);
 	rc = open_bus(d, err);
 	if (rc == 0) {
 		tell_start(d);
-		health_report(d->health, CONFIG_COMPONENT, OUTCOME_PASS, REASON_OK, "In force",
-			      clock_wall_ms());
+		pause_remind(d);
+		health_tell_gone(d->health, clock_wall_ms());
+		haled_judge_config(d);
 		rc = roster_boot(d, err);
 	}
 	haled_arm_due(d);
@@ -428,6 +453,7 @@ static void close_all(struct haled *d, int code)
 		uv_close((uv_handle_t *)&d->signals[i], NULL);
 	uv_close((uv_handle_t *)&d->due_timer, NULL);
 	uv_close((uv_handle_t *)&d->save_timer, NULL);
+	uv_close((uv_handle_t *)&d->pause_timer, NULL);
 	uv_close((uv_handle_t *)&d->notify_timer, NULL);
 	tend_close(d);
 	(void)uv_run(&d->loop, UV_RUN_DEFAULT);
@@ -437,6 +463,7 @@ static void close_all(struct haled *d, int code)
 	health_free(d->health);
 	config_free(d->config);
 	free(d->reload_error);
+	strlist_done(&d->idle);
 	free(d->options.config_path);
 	free(d->options.run_dir);
 	free(d->options.state_dir);

@@ -2,8 +2,8 @@
 /* haled - the supervisor's parts held together
  *
  * roster.c runs the children, health.c judges, hub.c is the bus, commands.c answers, reload.c
- * changes the configuration, statefile.c remembers over restarts, init.c talks to init. All on
- * one loop thread.
+ * changes the configuration, pause.c stops monitoring for a while, statefile.c remembers over
+ * restarts, init.c talks to init. All on one loop thread.
  */
 #ifndef HALE_SUPERVISOR_HALED_H
 #define HALE_SUPERVISOR_HALED_H
@@ -12,6 +12,7 @@
 #include "child.h"
 #include "deploy/config.h"
 #include "model/health.h"
+#include "model/pause.h"
 #include "bus/hub.h"
 #include "model/frame.h"
 #include "upgrade.h"
@@ -48,9 +49,12 @@ struct haled {
 	struct hub *hub;
 	struct command_server *commands;
 	struct reload *reload;
+	struct pause pause;
+	struct strlist idle; /* checkers that are not running because of the pause */
 	uv_signal_t signals[9];
 	uv_timer_t due_timer;    /* overdue components */
 	uv_timer_t save_timer;   /* state file */
+	uv_timer_t pause_timer;  /* while paused */
 	uv_timer_t notify_timer; /* systemd's watchdog */
 	uv_timer_t tend_timer;   /* on_failing and check restarts that are due */
 	uv_idle_t tend_idle;     /* something happened to a child */
@@ -82,6 +86,10 @@ void haled_stop(struct haled *d);
 void haled_event(struct haled *d, const char *kind, const char *severity, const char *subject,
 		 const char *message, json_t *details /* taken, may be NULL */);
 json_t *haled_status(struct haled *d); /* docs/bus.md "status"; new reference */
+/* {"status","score","since","monitoring_active","monitoring"}; new reference. */
+json_t *haled_overall(struct haled *d);
+/* The verdict on the configuration: was the file that was last read taken? */
+void haled_judge_config(struct haled *d);
 void haled_arm_due(struct haled *d);
 void haled_tell_init(struct haled *d); /* how things are, in a line, if that is news */
 
@@ -98,6 +106,9 @@ int roster_grow(struct haled *d, const struct config *config, struct err *err);
 json_t *roster_plan(const struct haled *d, const struct config *config);
 /* Applies d->config to the children; those from index `before` on came by roster_grow. */
 void roster_apply(struct haled *d, size_t before);
+/* Stops the checkers, and starts again those that run but for the pause. */
+void roster_idle(struct haled *d);
+void roster_wake(struct haled *d);
 void roster_reap(struct haled *d);
 void roster_stop_next(struct haled *d); /* the next stage, or the end of the loop */
 void roster_close(struct haled *d);
@@ -133,6 +144,14 @@ void reload_upgrade(struct haled *d, struct command_request *rq);
 void reload_cancel(struct haled *d);
 /* SIGCHLD brought this pid: true if it was the validator. */
 bool reload_reaped(struct haled *d, pid_t pid, int wait_status);
+
+/* pause.c */
+/* Before health is told of anything. */
+void pause_load(struct haled *d);
+/* Says that monitoring is paused, if it is. */
+void pause_remind(struct haled *d);
+void pause_call(void *ctx, struct command_request *rq, const json_t *params);
+void pause_call_resume(void *ctx, struct command_request *rq, const json_t *params);
 
 /* statefile.c */
 void statefile_load(struct haled *d);

@@ -83,8 +83,7 @@ static void refuse(struct haled *d, struct order *o, json_t *errors /* taken */,
 		free(d->reload_error);
 		d->reload_error = mem_dup(message);
 		haled_event(d, "reload_failed", "warning", "config", message, json_incref(data));
-		health_report(d->health, CONFIG_COMPONENT, OUTCOME_WARN, REASON_CONFIG, message,
-			      clock_wall_ms());
+		haled_judge_config(d);
 	}
 	json_decref(data);
 }
@@ -95,9 +94,11 @@ static json_t *plan(struct haled *d, const struct config *fresh)
 	struct config_side from = {d->config->json, d->config->masked};
 	struct config_side to = {fresh->json, fresh->masked};
 	json_t *result = roster_plan(d, fresh);
+	char at[CLOCK_TEXT_MAX];
 	size_t more;
 
 	json_object_set_new(result, "diff", config_diff(&from, &to, fresh->units, &more));
+	json_object_set_new(result, "at", json_string(clock_now_text(at)));
 	json_object_set_new(result, "diff_more", json_integer((json_int_t)more));
 	return result;
 }
@@ -137,8 +138,7 @@ static void take_over(struct haled *d, struct order *o, struct config *fresh, js
 	}
 	d->loaded_ms = clock_wall_ms();
 	free(TAKE_PTR(d->reload_error));
-	health_report(d->health, CONFIG_COMPONENT, OUTCOME_PASS, REASON_OK, "In force",
-		      clock_wall_ms());
+	haled_judge_config(d);
 	log_info("configuration reloaded",
 		 KV_I("changed", json_array_size(json_object_get(result, "changed"))),
 		 KV_I("started", json_array_size(json_object_get(result, "started"))),

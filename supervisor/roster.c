@@ -171,7 +171,7 @@ void roster_note_started(struct haled *d)
 	for (size_t i = 0; i < d->children_n; i++) {
 		struct child *c = d->children[i];
 
-		if (!is_seen(c))
+		if (!is_seen(c) && !strlist_has(&d->idle, child_name(c)))
 			return;
 		wanted += child_state_of(c) != PROCESS_STOPPED;
 		ready += child_state_of(c) == PROCESS_READY;
@@ -253,6 +253,62 @@ static int add_child(struct haled *d, const struct process_spec *spec, struct er
 	return 0;
 }
 
+/* ---- the pause ---- */
+
+/* Checkers do not run while monitoring is paused. */
+static bool is_paused(const struct haled *d, const struct process_spec *spec)
+{
+	return d->pause.is_active && !spec->is_user && str_starts(spec->name, "check.");
+}
+
+static void make_idle(struct haled *d, struct child *c)
+{
+	if (!strlist_has(&d->idle, child_name(c)))
+		strlist_add(&d->idle, child_name(c));
+	tend_ask(c, WISH_STOP);
+}
+
+static void start(struct haled *d, struct child *c)
+{
+	if (is_paused(d, child_spec(c)))
+		make_idle(d, c);
+	else
+		tend_ask(c, WISH_START);
+}
+
+void roster_idle(struct haled *d)
+{
+	for (size_t i = 0; i < d->children_n; i++) {
+		struct child *c = d->children[i];
+
+		/* What somebody stopped by hand stays so afterwards. */
+		if (is_paused(d, child_spec(c)) && child_is_enabled(c) &&
+		    child_state_of(c) != PROCESS_STOPPED)
+			make_idle(d, c);
+	}
+	tend(d);
+}
+
+void roster_wake(struct haled *d)
+{
+	struct strlist idle = d->idle;
+
+	d->idle = (struct strlist){0};
+	for (size_t i = 0; i < d->children_n; i++) {
+		struct child *c = d->children[i];
+
+		if (strlist_has(&idle, child_name(c)) && child_is_enabled(c))
+			tend_ask(c, WISH_START);
+	}
+	tend(d);
+	for (size_t i = 0; i < d->children_n; i++) {
+		/* What happened to it meanwhile was not told as health. */
+		roster_judge(d, d->children[i]);
+		silence_components(d, d->children[i], "");
+	}
+	strlist_done(&idle);
+}
+
 /* Of a former haled of this process, and not in the configuration of this one. */
 static void end_unknown(struct haled *d)
 {
@@ -277,8 +333,8 @@ static void start_or_keep(struct haled *d, struct child *c)
 {
 	bool is_former = takeover_child(&d->takeover, child_name(c)) != NULL;
 
-	if (!is_former && child_is_enabled(c))
-		tend_ask(c, WISH_START);
+	if (child_is_enabled(c) && (!is_former || is_paused(d, child_spec(c))))
+		start(d, c);
 	else if (is_former && child_differs(c, child_spec(c)))
 		tend_ask(c, WISH_RESTART);
 }
@@ -372,7 +428,8 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 /* ---- reload ---- */
 
 /* What is to become of a child under a new spec. */
-static enum child_wish change_of(const struct child *c, const struct process_spec *spec)
+static enum child_wish change_of(const struct haled *d, const struct child *c,
+				 const struct process_spec *spec)
 {
 	enum process_state state = child_state_of(c);
 	bool is_down = state == PROCESS_STOPPED || state == PROCESS_STOPPING;
@@ -381,6 +438,8 @@ static enum child_wish change_of(const struct child *c, const struct process_spe
 		return is_down ? WISH_NONE : WISH_STOP;
 	if (child_is_enabled(c) && !spec->is_enabled)
 		return WISH_STOP;
+	if (strlist_has(&d->idle, child_name(c)))
+		return WISH_NONE;
 	if (!child_is_enabled(c) && spec->is_enabled && is_down)
 		return WISH_START;
 	return child_differs(c, spec) || state == PROCESS_HELD ? WISH_RESTART : WISH_NONE;
@@ -394,10 +453,8 @@ json_t *roster_plan(const struct haled *d, const struct config *config)
 	for (size_t i = 0; i < d->children_n; i++) {
 		const struct child *c = d->children[i];
 		const struct process_spec *spec = spec_of(config, child_name(c));
-		enum child_wish wish = change_of(c, spec);
-		json_t *list = wish == WISH_START  ? started
-			       : wish == WISH_STOP ? stopped
-						     : changed;
+		enum child_wish wish = change_of(d, c, spec);
+		json_t *list = wish == WISH_START ? started : wish == WISH_STOP ? stopped : changed;
 
 		if (wish != WISH_NONE)
 			json_array_append_new(list, json_string(child_name(c)));
@@ -407,7 +464,7 @@ json_t *roster_plan(const struct haled *d, const struct config *config)
 	for (size_t i = 0; i < config->processes_n; i++) {
 		const struct process_spec *spec = &config->processes[i];
 
-		if (spec->is_enabled && roster_find(d, spec->name) == NULL)
+		if (spec->is_enabled && roster_find(d, spec->name) == NULL && !is_paused(d, spec))
 			json_array_append_new(started, json_string(spec->name));
 	}
 	return json_pack("{s:o, s:o, s:o, s:I}", "changed", changed, "started", started, "stopped",
@@ -458,18 +515,20 @@ void roster_apply(struct haled *d, size_t before)
 	for (size_t i = 0; i < before; i++) {
 		struct child *c = d->children[i];
 		const struct process_spec *spec = spec_of(d->config, child_name(c));
-		enum child_wish wish = change_of(c, spec);
+		enum child_wish wish = change_of(d, c, spec);
 
 		if (spec == NULL)
 			child_disable(c);
 		else
 			child_update(c, spec);
-		if (wish != WISH_NONE)
+		if (wish == WISH_START)
+			start(d, c);
+		else if (wish != WISH_NONE)
 			tend_ask(c, wish);
 	}
 	for (size_t i = before; i < d->children_n; i++) {
 		if (child_is_enabled(d->children[i]))
-			tend_ask(d->children[i], WISH_START);
+			start(d, d->children[i]);
 	}
 	tend(d);
 	/* The new component specs know of no process that an operator has stopped. */

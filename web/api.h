@@ -32,6 +32,8 @@ void api_events(struct web *web, struct request *rq);
 void api_process_restart(struct web *web, struct request *rq);
 void api_process_stop(struct web *web, struct request *rq);
 void api_process_start(struct web *web, struct request *rq);
+void api_monitoring_stop(struct web *web, struct request *rq);
+void api_monitoring_start(struct web *web, struct request *rq);
 void api_reload(struct web *web, struct request *rq);
 
 /* api_page.c: the dashboard's files */

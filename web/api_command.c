@@ -71,6 +71,16 @@ void api_process_start(struct web *web, struct request *rq)
 	on_process(web, rq, "process.start");
 }
 
+void api_monitoring_stop(struct web *web, struct request *rq)
+{
+	forward(web, rq, "monitoring.pause", json_object(), COMMAND_TIMEOUT_MS);
+}
+
+void api_monitoring_start(struct web *web, struct request *rq)
+{
+	forward(web, rq, "monitoring.resume", json_object(), COMMAND_TIMEOUT_MS);
+}
+
 void api_reload(struct web *web, struct request *rq)
 {
 	forward(web, rq, "reload", json_object(), RELOAD_TIMEOUT_MS);

@@ -15,8 +15,11 @@ static unsigned http_status(const struct web *web, enum status s)
 static json_t *brief(struct web *web)
 {
 	char at[CLOCK_TEXT_MAX];
-	return json_pack("{s:s,s:s}", "status", status_name(live_status(web->live)), "timestamp",
-			 clock_now_text(at));
+	json_t *body = json_pack("{s:s,s:s}", "status", status_name(live_status(web->live)),
+				 "timestamp", clock_now_text(at));
+	if (!live_is_monitoring(web->live))
+		json_object_set_new(body, "monitoring_active", json_false());
+	return body;
 }
 
 static struct reply *render_details(struct web *web)

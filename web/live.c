@@ -147,6 +147,8 @@ static void take_process(struct live *l, const json_t *line)
 static void take_event(struct live *l, const json_t *line)
 {
 	const char *kind = text_of(line, "kind");
+	if (str_eq(kind, "monitoring_paused") || str_eq(kind, "monitoring_resumed"))
+		json_object_update(l->base, json_object_get(line, "details"));
 	bool is_ok = str_eq(kind, "reload");
 	if (!is_ok && !str_eq(kind, "reload_failed"))
 		return;
@@ -235,6 +237,11 @@ enum status live_status(const struct live *l)
 	if (l->is_stale || !name || !status_from_name(name, &s))
 		return STATUS_UNKNOWN;
 	return s;
+}
+
+bool live_is_monitoring(const struct live *l)
+{
+	return !json_is_false(json_object_get(l->base, "monitoring_active"));
 }
 
 double live_score(const struct live *l)

@@ -41,6 +41,7 @@ bool live_is_stale(const struct live *l);
 uint64_t live_revision(const struct live *l); /* rises with every change */
 uint64_t live_seq(const struct live *l);
 enum status live_status(const struct live *l); /* unknown without a snapshot, and when stale */
+bool live_is_monitoring(const struct live *l); /* false while it is paused */
 double live_score(const struct live *l);       /* 0 … 100; negative: none */
 const json_t *live_base(const struct live *l); /* the snapshot's other members; NULL: none */
 const json_t *live_component(const struct live *l, const char *id); /* NULL: no such one */

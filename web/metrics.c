@@ -211,6 +211,12 @@ static void config(struct prom *p, const struct live *l)
 	}
 }
 
+static void monitoring(struct prom *p, const struct live *l)
+{
+	prom_family(p, "monitoring_active", "gauge", "0 while monitoring is paused.");
+	prom_sample(p, NULL, live_is_monitoring(l));
+}
+
 static void own(struct prom *p, const struct live *l, const struct metrics_web *web)
 {
 	prom_family(p, "snapshot_stale", "gauge",
@@ -243,6 +249,7 @@ void metrics_render(const struct live *l, const char *prefix, const struct metri
 	processes(&p, l);
 	bus(&p, l);
 	config(&p, l);
+	monitoring(&p, l);
 	own(&p, l, web);
 	*out = p.out;
 }

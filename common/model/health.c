@@ -30,6 +30,10 @@ struct health {
 	int64_t total_since_ms;
 	int64_t next_due_ms;
 	bool is_total_stale; /* a reload moved it: told with the next line */
+	bool is_paused;
+	/* Not configured any more, and not yet told as removed. */
+	struct entry **gone;
+	size_t gone_n;
 };
 
 /* One change, as it is told. */
@@ -65,7 +69,10 @@ void health_free(struct health *h)
 		return;
 	for (size_t i = 0; i < h->n; i++)
 		entry_free(h->v[i]);
+	for (size_t i = 0; i < h->gone_n; i++)
+		entry_free(h->gone[i]);
 	free(h->v);
+	free(h->gone);
 	map_done(&h->by_id);
 	free(h);
 }
@@ -210,6 +217,10 @@ int health_observe(struct health *h, const char *process, const json_t *line, in
 
 	if (rc < 0)
 		return rc;
+	if (h->is_paused) {
+		observation_done(&o);
+		return 0;
+	}
 	e = map_get(&h->by_id, id);
 	if (e == NULL || !e->spec.is_enabled || !str_eq(e->spec.process, process)) {
 		(void)err_set(err, -ENOENT, "%s is no component of %s", id, process);
@@ -226,7 +237,7 @@ void health_report(struct health *h, const char *component, enum outcome outcome
 	struct entry *e = map_get(&h->by_id, component);
 	struct observation o = {.at_ms = now_ms, .outcome = outcome};
 
-	if (e == NULL)
+	if (e == NULL || h->is_paused)
 		return;
 	memcpy(o.reason, reason_code(reason), strlen(reason_code(reason)) + 1);
 	observation_message(&o, message);
@@ -257,7 +268,7 @@ static void expire(struct health *h, struct entry *e, const char *message, int64
 
 void health_silence(struct health *h, const char *process, const char *message, int64_t now_ms)
 {
-	for (size_t i = 0; i < h->n; i++) {
+	for (size_t i = 0; i < h->n && !h->is_paused; i++) {
 		struct entry *e = h->v[i];
 
 		if (!e->spec.is_enabled || e->spec.interval_ms == 0 ||
@@ -280,6 +291,8 @@ void health_set_counted(struct health *h, const char *component, bool is_counted
 
 void health_expire(struct health *h, int64_t now_ms)
 {
+	if (h->is_paused)
+		return;
 	h->next_due_ms = INT64_MAX;
 	for (size_t i = 0; i < h->n; i++) {
 		struct entry *e = h->v[i];
@@ -302,7 +315,32 @@ void health_shift(struct health *h, int64_t by_ms)
 
 int64_t health_next_due(const struct health *h)
 {
-	return h->next_due_ms;
+	return h->is_paused ? INT64_MAX : h->next_due_ms;
+}
+
+void health_pause(struct health *h)
+{
+	h->is_paused = true;
+}
+
+void health_resume(struct health *h, int64_t now_ms)
+{
+	h->is_paused = false;
+	h->next_due_ms = INT64_MAX;
+	for (size_t i = 0; i < h->n; i++) {
+		struct entry *e = h->v[i];
+
+		/* What was without data already is so until it is heard of. */
+		if (e->state.due_ms != 0)
+			e->state.due_ms = component_next_due(&e->spec, now_ms);
+		note_due(h, e);
+	}
+	health_tell_gone(h, now_ms);
+}
+
+bool health_is_paused(const struct health *h)
+{
+	return h->is_paused;
 }
 
 /* ---- configuration ---- */
@@ -320,6 +358,22 @@ static void tell_removed(struct health *h, const struct entry *e, int64_t now_ms
 		json_object_set_new(line, "overall", overall);
 	h->hooks.on_health(h->hooks.ctx, e->spec.id, line, NULL, true);
 	json_decref(line);
+}
+
+static void forget_later(struct health *h, struct entry *e)
+{
+	h->gone = mem_grow(h->gone, h->gone_n + 1, sizeof(struct entry *));
+	h->gone[h->gone_n++] = e;
+}
+
+void health_tell_gone(struct health *h, int64_t now_ms)
+{
+	for (size_t i = 0; i < h->gone_n && !h->is_paused; i++) {
+		tell_removed(h, h->gone[i], now_ms);
+		entry_free(h->gone[i]);
+	}
+	if (!h->is_paused)
+		h->gone_n = 0;
 }
 
 static struct entry *take_or_new(struct map *old, struct component_spec *spec, int64_t now_ms)
@@ -365,11 +419,10 @@ void health_configure(struct health *h, struct component_spec *specs, size_t n,
 		(void)map_put(&h->by_id, e->spec.id, e);
 		note_due(h, e);
 	}
-	for (size_t i = 0; map_each(&old, &i, NULL, (void **)&gone);) {
-		tell_removed(h, gone, now_ms);
-		entry_free(gone);
-	}
+	for (size_t i = 0; map_each(&old, &i, NULL, (void **)&gone);)
+		forget_later(h, gone);
 	map_done(&old);
+	health_tell_gone(h, now_ms);
 	h->is_total_stale = true;
 }
 
@@ -413,7 +466,7 @@ json_t *health_counts(const struct health *h)
 
 enum status health_overall(const struct health *h)
 {
-	return h->total.status;
+	return h->is_paused ? STATUS_UNKNOWN : h->total.status;
 }
 
 int64_t health_overall_since(const struct health *h)
@@ -423,7 +476,7 @@ int64_t health_overall_since(const struct health *h)
 
 double health_score(const struct health *h)
 {
-	return h->total.score;
+	return h->is_paused ? NAN : h->total.score;
 }
 
 /* ---- over a restart of haled ---- */
@@ -432,6 +485,10 @@ json_t *health_save(const struct health *h)
 {
 	json_t *components = json_object();
 
+	/* One that came back under the same name is what counts. */
+	for (size_t i = 0; i < h->gone_n; i++)
+		json_object_set_new(components, h->gone[i]->spec.id,
+				    component_state_save(&h->gone[i]->state));
 	for (size_t i = 0; i < h->n; i++) {
 		const struct entry *e = h->v[i];
 
@@ -450,6 +507,47 @@ static void restore_total(struct health *h, const char *status, int64_t since_ms
 		h->total_since_ms = since_ms;
 }
 
+static size_t find_gone(const struct health *h, const char *id)
+{
+	size_t i = 0;
+
+	while (i < h->gone_n && !str_eq(h->gone[i]->spec.id, id))
+		i++;
+	return i;
+}
+
+/* It is remembered and not configured: it vanished while haled was down. Just enough of a component
+ * to tell that. */
+static struct entry *restore_gone(struct health *h, const char *id)
+{
+	struct entry *e = mem_alloc(sizeof(*e));
+
+	e->spec = (struct component_spec){.id = mem_dup(id),
+					  .label = mem_dup(id),
+					  .kind = mem_dup(""),
+					  .process = mem_dup(""),
+					  .node = mem_dup(h->n > 0 ? h->v[0]->spec.node : "")};
+	component_state_init(&e->state, &e->spec, 0);
+	forget_later(h, e);
+	return e;
+}
+
+static void drop_gone(struct health *h, const char *id)
+{
+	size_t i = find_gone(h, id);
+
+	if (i == h->gone_n)
+		return;
+	entry_free(h->gone[i]);
+	h->gone[i] = h->gone[--h->gone_n];
+}
+
+/* What is checked no more has gone as well. */
+static bool is_kept(const struct entry *e)
+{
+	return e != NULL && e->spec.is_enabled;
+}
+
 static void restore_entry(struct entry *e, const json_t *save, int64_t now_ms)
 {
 	if (e == NULL || component_state_restore(&e->state, save) < 0)
@@ -464,7 +562,9 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 	json_t *save;
 
 	json_object_foreach (json_object_get(saved, "components"), id, save) {
-		restore_entry(map_get(&h->by_id, id), save, now_ms);
+		struct entry *e = map_get(&h->by_id, id);
+
+		restore_entry(is_kept(e) ? e : restore_gone(h, id), save, now_ms);
 	}
 	h->total = total_of(h);
 	restore_total(h, json_string_value(json_object_get(saved, "overall")),
@@ -475,7 +575,13 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 void health_restore_one(struct health *h, const char *id, const json_t *save, const json_t *overall,
 			int64_t at_ms, int64_t now_ms)
 {
-	restore_entry(map_get(&h->by_id, id), save, now_ms);
+	struct entry *e = map_get(&h->by_id, id);
+
+	if (save == NULL)
+		drop_gone(h, id); /* it was told as removed */
+	else if (!is_kept(e))
+		e = find_gone(h, id) < h->gone_n ? h->gone[find_gone(h, id)] : restore_gone(h, id);
+	restore_entry(e, save, now_ms);
 	if (json_is_true(json_object_get(overall, "transition")))
 		restore_total(h, json_string_value(json_object_get(overall, "status")), at_ms);
 	h->next_due_ms = now_ms;

@@ -45,6 +45,12 @@ void health_report(struct health *h, const char *component, enum outcome outcome
 void health_silence(struct health *h, const char *process, const char *message, int64_t now_ms);
 /* Stopped on purpose: shown, not counted. */
 void health_set_counted(struct health *h, const char *component, bool is_counted);
+/* While paused everything stays as it was: what is observed and reported is passed over, nothing is
+ * overdue, no line goes out, and the total is unknown. Afterwards all have their full time again.
+ */
+void health_pause(struct health *h);
+void health_resume(struct health *h, int64_t now_ms);
+bool health_is_paused(const struct health *h);
 /* Components whose observations are overdue. */
 void health_expire(struct health *h, int64_t now_ms);
 /* The wall clock was set by so much: what was due then is due as long from now. */
@@ -64,9 +70,11 @@ double health_score(const struct health *h); /* NAN: none */
 
 json_t *health_save(const struct health *h);
 /* From the state file; and one component from the journal (newer), as it was told at `at_ms`. Call
- * after configure. */
+ * after configure. What is in neither the configuration nor told as removed vanished while haled
+ * was down: health_tell_gone() tells it, once lines can be told. */
 void health_restore(struct health *h, const json_t *saved, int64_t now_ms);
 void health_restore_one(struct health *h, const char *id, const json_t *save, const json_t *overall,
 			int64_t at_ms, int64_t now_ms);
+void health_tell_gone(struct health *h, int64_t now_ms);
 
 #endif

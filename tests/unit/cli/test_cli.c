@@ -61,24 +61,26 @@ static void an_unknown_verb_is_answered_with_the_nearest(void **state)
 	assert_refused(*state, "help staus", 2,
 		       "hale: unknown verb 'staus' (did you mean 'status'?)\n");
 	assert_refused(*state, "config", 2,
-		       "hale: config: say one of: hale config check, hale config show, "
-		       "hale config schema\n");
+		       "hale: config: say one of: hale config check, hale config diff, hale config "
+		       "show, hale config schema\n");
 	assert_refused(*state, "config shwo", 2,
-		       "hale: config shwo: say one of: hale config check, hale config show, "
-		       "hale config schema\n");
+		       "hale: config shwo: say one of: hale config check, hale config diff, hale "
+		       "config show, hale config schema\n");
 }
 
 static void help_for_half_a_verb_lists_what_begins_with_it(void **state)
 {
-	const char *both = "Usage: hale config check [FILE]\n"
-			   "  Whether a configuration is good, and all that is wrong in it.\n"
-			   "Usage: hale config show [SECTION]\n"
-			   "  The configuration in force, secrets masked.\n"
-			   "Usage: hale config schema\n"
-			   "  The JSON Schema of the configuration, for editors.\n";
+	const char *all = "Usage: hale config check [FILE]\n"
+			  "  Whether a configuration is good, and all that is wrong in it.\n"
+			  "Usage: hale config diff\n"
+			  "  What a reload would change and restart, without doing it.\n"
+			  "Usage: hale config show [SECTION]\n"
+			  "  The configuration in force, secrets masked.\n"
+			  "Usage: hale config schema\n"
+			  "  The JSON Schema of the configuration, for editors.\n";
 
-	assert_run(*state, "help config", 0, both);
-	assert_run(*state, "config --help", 0, both);
+	assert_run(*state, "help config", 0, all);
+	assert_run(*state, "config --help", 0, all);
 }
 
 static void wrong_usage_is_2_and_no_verdict_is_3(void **state)
@@ -87,7 +89,7 @@ static void wrong_usage_is_2_and_no_verdict_is_3(void **state)
 	assert_refused(*state, "check", 3,
 		       "hale: check: words are missing\nUsage: hale check COMPONENT\n");
 	assert_refused(*state, "reload now", 2,
-		       "hale: reload: 'now' is one word too many\nUsage: hale reload\n");
+		       "hale: reload: 'now' is one word too many\nUsage: hale reload [OPTION…]\n");
 	assert_refused(*state, "restart --no-wiat x", 2,
 		       "hale: restart: unknown option --no-wiat (did you mean --no-wait?) "
 		       "(see: hale help restart)\n");
@@ -102,27 +104,18 @@ static void wrong_usage_is_2_and_no_verdict_is_3(void **state)
 static void every_verb_says_that_no_hale_is_running(void **state)
 {
 	static const char *const calls[] = {
-		"status",
-		"show api",
-		"logs web",
-		"logs --all -f",
-		"restart web",
-		"stop web",
-		"start web",
-		"reload",
-		"check api",
-		"events",
-		"events -f",
-		"history api",
-		"alerts",
-		"alerts show 12",
-		"notify test ops",
-		"reconcile",
-		"reconcile positions",
-		"action",
-		"action reconnect",
-		"config show",
-		"ping",
+		"status",         "show api",
+		"logs web",       "logs --all -f",
+		"restart web",    "stop web",
+		"start web",      "reload",
+		"config diff",    "pause",
+		"resume",         "check api",
+		"events",         "events -f",
+		"history api",    "alerts",
+		"alerts show 12", "notify test ops",
+		"reconcile",      "reconcile positions",
+		"action",         "action reconnect",
+		"config show",    "ping",
 		"ping recorder",
 	};
 	struct fake *f = *state;

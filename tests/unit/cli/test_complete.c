@@ -61,7 +61,7 @@ static void lines_complete(void **state)
 	} rows[] = {
 		{"stat", "status", ""},
 		{"sta", "status start", ""},
-		{"config ", "check show schema", ""},
+		{"config ", "check diff show schema", ""},
 		{"config c", "check", ""},
 		{"help sto", "stop", ""},
 		{"help config s", "show schema", ""},

@@ -224,21 +224,78 @@ static void reload_tells_what_changed(void **state)
 {
 	struct fake *f = *state;
 
+	/* What somebody stopped has changed, and is not waited for. */
+	fake_answer(f, "haled", "status",
+		    "{\"processes\": [{\"name\": \"check.http\", \"state\": \"ready\", "
+		    "\"generation\": 1}, {\"name\": \"web\", \"state\": \"stopped\"}]}");
+	fake_answer(f, "haled", "status",
+		    "{\"processes\": [{\"name\": \"check.http\", \"state\": \"ready\", "
+		    "\"generation\": 2, \"pid\": 7, \"since\": \"2026-11-22T01:00:00.041Z\"}, "
+		    "{\"name\": \"check.tcp\", \"state\": \"held\", \"generation\": 1}]}");
 	fake_answer(f, "haled", "reload",
 		    "{\"changed\": [\"check.http\", \"web\"], \"started\": [\"check.tcp\"], "
-		    "\"stopped\": [],"
-		    " \"unchanged\": 1}");
+		    "\"stopped\": [], \"at\": \"2026-11-22T01:00:00.000Z\", \"diff\": [{\"path\": "
+		    "\"components.api.interval\", \"change\": \"changed\", \"old\": \"30s\", "
+		    "\"new\": \"1m\"}, {\"path\": \"a\", \"change\": \"added\", \"new\": [1]}, "
+		    "{\"path\": \"b\", \"change\": \"removed\", \"old\": \"x\\u001b[0m\"}, "
+		    "{\"path\": \"c\", \"change\": \"changed\", \"secret\": true}], "
+		    "\"diff_more\": 2, \"unchanged\": 1}");
 	fake_answer(f, "haled", "reload", "{\"changed\": [], \"unchanged\": 4}");
 	fake_answer(f, "haled", "reload", "{}");
-	assert_run(f, "reload", 0,
+	assert_run(f, "reload", 1,
 		   "configuration reloaded\n"
+		   "  ~ components.api.interval: 30s -> 1m\n"
+		   "  + a: [1]\n"
+		   "  - b: x [0m\n"
+		   "  ~ c: (secret changed)\n"
+		   "  … and 2 more\n"
 		   "  restarted check.http, web\n"
 		   "  started   check.tcp\n"
-		   "  unchanged 1 process\n");
+		   "  unchanged 1 process\n"
+		   "check.http ready in 41 ms (pid 7)\n"
+		   "check.tcp  is not ready but held\n");
 	assert_run(f, "reload", 0,
 		   "configuration reloaded, no process had to restart\n"
 		   "  unchanged 4 processes\n");
 	assert_run(f, "reload", 0, "configuration reloaded, no process had to restart\n");
+}
+
+static void a_diff_says_what_a_reload_would_do(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "config.diff",
+		    "{\"changed\": [\"web\"], \"started\": [], \"stopped\": [\"check.tcp\"], "
+		    "\"diff\": [{\"path\": \"a\", \"change\": \"added\", \"new\": 1}], "
+		    "\"unchanged\": 3}");
+	fake_answer(f, "haled", "config.diff", "{\"diff\": [], \"unchanged\": 4}");
+	assert_run(f, "config diff", 0,
+		   "a reload would change this\n"
+		   "  + a: 1\n"
+		   "  restart   web\n"
+		   "  stop      check.tcp\n"
+		   "  unchanged 3 processes\n");
+	assert_run(f, "config diff", 0, "the file says what is in force\n");
+}
+
+static void a_pause_says_until_when_and_why(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "monitoring.pause",
+		    "{\"active\": false, \"since\": \"2026-11-22T02:00:00.000Z\", \"until\": "
+		    "\"2026-11-22T03:00:00.000Z\", \"reason\": \"new rack\"}");
+	fake_answer(f, "haled", "monitoring.pause", "{\"active\": false}");
+	fake_answer(f, "haled", "monitoring.resume", "{\"active\": true}");
+	assert_int_equal(fake_run(f, "pause --for 1h --reason new"), 0);
+	assert_non_null(strstr(fake_out(f), "monitoring is paused until 2026-11-22 "));
+	assert_non_null(strstr(fake_out(f), "(in 1h): new rack\n"));
+	assert_string_equal(fake_asked(f, "haled", "monitoring.pause"),
+			    "{\"for_ms\":3600000,\"reason\":\"new\"}");
+	assert_run(f, "pause", 0, "monitoring is paused until 'hale resume'\n");
+	assert_string_equal(fake_asked(f, "haled", "monitoring.pause"), "{}");
+	assert_run(f, "resume", 0, "monitoring goes on\n");
+	assert_refused(f, "pause --for 0s", 2, "hale: pause: --for 0 would be no pause\n");
 }
 
 static void a_refused_reload_shows_carets(void **state)
@@ -492,6 +549,8 @@ int main(void)
 		T(logs_follow_the_cursor_until_haled_goes),
 		T(logs_as_json_are_lines),
 		T(reload_tells_what_changed),
+		T(a_diff_says_what_a_reload_would_do),
+		T(a_pause_says_until_when_and_why),
 		T(a_refused_reload_shows_carets),
 		T(config_show_is_yaml_or_json),
 		T(config_check_asks_the_haled_beside_it),

@@ -280,6 +280,114 @@ static void what_is_disabled_is_told_as_removed_and_must_be_heard_of_again(void 
 }
 
 /* Each looks at all above it: the ways through this lattice are more than could ever be walked. */
+static void what_vanished_while_haled_was_down_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	json_t *saved;
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "fail", 1100);
+	saved = health_save(f->health);
+	health_free(f->health);
+	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
+	configure(f, (const char *const[]){"a"}, 1, 5000);
+	health_restore(f->health, saved, 5000);
+	json_decref(saved);
+	/* Until it is told it is remembered, whatever happens to haled. */
+	saved = health_save(f->health);
+	assert_non_null(json_object_get(json_object_get(saved, "components"), "b"));
+	json_decref(saved);
+	f->lines = 0;
+	health_tell_gone(f->health, 5000);
+	assert_int_equal(f->lines, 1);
+	assert_string_equal(json_string_value(json_object_get(f->last, "component")), "b");
+	assert_true(json_is_true(json_object_get(f->last, "removed")));
+	assert_string_equal(json_string_value(json_object_get(f->last, "previous")), "critical");
+	health_tell_gone(f->health, 5001);
+	assert_int_equal(f->lines, 1);
+	saved = health_save(f->health);
+	assert_null(json_object_get(json_object_get(saved, "components"), "b"));
+	json_decref(saved);
+}
+
+static void what_the_journal_told_as_removed_is_not_told_again(void **state)
+{
+	struct fixture *f = *state;
+	json_t *saved;
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "fail", 1100);
+	saved = health_save(f->health);
+	configure(f, (const char *const[]){"a"}, 1, 5000);
+	health_restore(f->health, saved, 5000);
+	health_restore_one(f->health, "b", NULL, NULL, 5000, 5000);
+	f->lines = 0;
+	health_tell_gone(f->health, 5000);
+	assert_int_equal(f->lines, 0);
+	/* One that only the journal knows is. */
+	health_restore_one(f->health, "b",
+			   json_object_get(json_object_get(saved, "components"), "b"), NULL, 5000,
+			   5000);
+	health_restore_one(f->health, "b",
+			   json_object_get(json_object_get(saved, "components"), "b"), NULL, 5001,
+			   5001);
+	health_tell_gone(f->health, 5001);
+	assert_int_equal(f->lines, 1);
+	json_decref(saved);
+}
+
+static void a_pause_freezes_everything(void **state)
+{
+	struct fixture *f = *state;
+	char buf[16];
+
+	observe(f, "a", "pass", 1100);
+	observe(f, "b", "fail", 1100);
+	f->lines = 0;
+	health_pause(f->health);
+	assert_int_equal(health_overall(f->health), STATUS_UNKNOWN);
+	assert_true(health_next_due(f->health) == INT64_MAX);
+	observe(f, "b", "pass", 2000);
+	health_expire(f->health, 900000);
+	health_silence(f->health, "check.null", "No data: stopped", 900000);
+	health_report(f->health, "a", OUTCOME_FAIL, REASON_CRASH_LOOP, "x", 900000);
+	assert_int_equal(f->lines, 0);
+	assert_string_equal(status_of(f, "a", buf), "healthy");
+	assert_string_equal(status_of(f, "b", buf), "critical");
+	/* The full time again: three intervals and the timeout. */
+	health_resume(f->health, 1000000);
+	assert_int_equal(health_overall(f->health), STATUS_CRITICAL);
+	health_expire(f->health, 1003499);
+	assert_int_equal(f->lines, 0);
+	health_expire(f->health, 1003500);
+	assert_string_equal(status_of(f, "a", buf), "unknown");
+}
+
+static void what_is_removed_during_a_pause_is_told_after_it(void **state)
+{
+	struct fixture *f = *state;
+	json_t *saved;
+
+	observe(f, "b", "fail", 1100);
+	health_pause(f->health);
+	f->lines = 0;
+	configure(f, (const char *const[]){"a"}, 1, 2000);
+	assert_int_equal(f->lines, 0);
+	/* A restart of haled during the pause does not forget it. */
+	saved = health_save(f->health);
+	health_free(f->health);
+	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
+	configure(f, (const char *const[]){"a"}, 1, 5000);
+	health_pause(f->health);
+	health_restore(f->health, saved, 5000);
+	json_decref(saved);
+	health_tell_gone(f->health, 5000);
+	assert_int_equal(f->lines, 0);
+	health_resume(f->health, 6000);
+	assert_int_equal(f->lines, 1);
+	assert_true(json_is_true(json_object_get(f->last, "removed")));
+}
+
 static void dependencies_that_cross_are_each_looked_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -380,6 +488,13 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_checked_any_more_blocks_nobody, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_vanished_while_haled_was_down_is_told_once,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_journal_told_as_removed_is_not_told_again,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pause_freezes_everything, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_removed_during_a_pause_is_told_after_it,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(dependencies_that_cross_are_each_looked_at_once,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
