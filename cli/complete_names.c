@@ -62,7 +62,7 @@ static void add_components(struct cli *cli, const struct complete *c, struct str
 
 	json_array_foreach (field_array(status, "components"), i, component) {
 		/* haled's own word on its processes is nothing that could be checked now. */
-		if (!str_eq(field_text(component, "kind"), "process"))
+		if (!str_eq(field_text(component, "process"), "haled"))
 			complete_add(out, c, field_or(component, "id", ""),
 				     field_text(component, "status"));
 	}

@@ -59,6 +59,9 @@ static void say_process(struct event *e, const char *event, const json_t *state,
 	bool is_end = str_eq(event, "exit") || str_eq(event, "stop") || str_eq(event, "held");
 
 	e->subject = mem_dup(name);
+	/* It is told twice: when it is asked to stop, and when it has. */
+	if (str_eq(event, "stop") && field_text(state, "state") != NULL)
+		event = field_text(state, "state");
 	str_add(&e->text, event == NULL ? "changed" : event);
 	if (str_eq(event, "start") || str_eq(event, "ready")) {
 		if (json_is_integer(json_object_get(state, "pid")))
@@ -66,7 +69,10 @@ static void say_process(struct event *e, const char *event, const json_t *state,
 	} else {
 		e->tone = TONE_WARN;
 	}
-	if (!is_end)
+	if (str_eq(event, "stopping"))
+		e->tone = TONE_PLAIN;
+	/* What is about to stop has not ended yet: that would be an end before. */
+	if (!is_end || str_eq(event, "stopping"))
 		return;
 	if (json_is_object(last_exit))
 		str_add(&e->text, ": ");

@@ -25,31 +25,43 @@ static const char description[] =
 	"changes nothing. What was judged survives haled: state file and journal give back every "
 	"status and every transition that was not told yet.\n";
 
-static const struct {
+struct item {
 	const char *term, *text;
-} signals[] =
-	{
-		{"SIGHUP", "Read the configuration again, as hale reload does."},
-		{"SIGTERM, SIGINT", "Stop everything in order: web, checkers and programs, "
-				    "reconciler, notifier, recorder. What "
-				    "was observed last is still delivered and stored."},
-},
-  files[] =
-	  {
-		  {"/etc/hale/hale.yaml", "The configuration: hale.yaml(5)."},
-		  {"/run/hale",
-		   "Sockets and the lock: one haled per run directory. Its mode is 0700."},
-		  {"/var/lib/hale",
-		   "What must survive a restart: health.state, journal.ndjson, and the "
-		   "databases of recorder and notifier."},
-},
-  codes[] = {
-	  {"0", "Stopped as asked; with --check: the configuration is good."},
-	  {"1", "It could not start: another haled has the run or state directory, or a directory "
-		"cannot be used. The last line says why."},
-	  {"2", "Wrong usage."},
-	  {"78", "The configuration is wrong, and its errors are on standard error."},
 };
+
+static const struct item signals[] = {
+	{"SIGHUP", "Read the configuration again, as hale reload does."},
+	{"SIGTERM, SIGINT", "Stop everything in order: web, checkers, reconciler, programs, "
+			    "notifier, recorder. What was "
+			    "observed last is still delivered and stored."},
+	{NULL, NULL},
+};
+
+static const struct item codes[] = {
+	{"0", "Stopped as asked; with --check: the configuration is good."},
+	{"1", "It could not start: another haled has the run or state directory, or a directory "
+	      "cannot be used. The last line says why."},
+	{"2", "Wrong usage."},
+	{"78", "The configuration is wrong, and its errors are on standard error."},
+	{NULL, NULL},
+};
+
+static const struct item files[] = {
+	{"/etc/hale/hale.yaml", "The configuration: hale.yaml(5)."},
+	{"/run/hale", "Sockets and the lock: one haled per run directory. Its mode is 0700."},
+	{"/var/lib/hale", "What must survive a restart: health.state, journal.ndjson, and the "
+			  "databases of recorder and notifier."},
+	{NULL, NULL},
+};
+
+static void add_items(struct str *out, const char *heading, const struct item *items)
+{
+	roff_section(out, heading);
+	for (; items->term != NULL; items++) {
+		roff_item(out, items->term, NULL);
+		roff_flow(out, items->text);
+	}
+}
 
 /* "  -c, --config FILE     what it does (default)" of a usage: an option and its help. */
 static void add_option(struct str *out, const char *line, size_t len)
@@ -86,12 +98,6 @@ static void add_options(struct str *out, const char *usage)
 	}
 }
 
-#define ADD_ITEMS(out, items)                                                                      \
-	for (size_t i = 0; i < ARRAY_LEN(items); i++) {                                            \
-		roff_item(out, (items)[i].term, NULL);                                             \
-		roff_flow(out, (items)[i].text);                                                   \
-	}
-
 void man_haled(struct str *out, const char *usage, const char *date)
 {
 	static const char *const see[] = {"hale(1)", "hale.yaml(5)", "systemd(1)", NULL};
@@ -105,12 +111,9 @@ void man_haled(struct str *out, const char *usage, const char *date)
 	roff_flow(out, description);
 	roff_section(out, "OPTIONS");
 	add_options(out, usage);
-	roff_section(out, "SIGNALS");
-	ADD_ITEMS(out, signals);
-	roff_section(out, "EXIT STATUS");
-	ADD_ITEMS(out, codes);
-	roff_section(out, "FILES");
-	ADD_ITEMS(out, files);
+	add_items(out, "SIGNALS", signals);
+	add_items(out, "EXIT STATUS", codes);
+	add_items(out, "FILES", files);
 	roff_section(out, "SEE ALSO");
 	roff_see(out, see);
 }

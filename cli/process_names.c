@@ -32,7 +32,7 @@ bool process_is_program(const json_t *status, const char *name)
 {
 	HALE_CLEANUP(cleanup_free) char *id = mem_printf("program.%s", name);
 
-	return str_eq(field_text(component_of(status, id), "kind"), "process");
+	return component_of(status, id) != NULL;
 }
 
 static bool is_member(const json_t *status, const char *word, const char *name)

@@ -3,6 +3,7 @@
 
 #include <fnmatch.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -68,6 +69,8 @@ static enum status status_of_process(const json_t *process)
 {
 	enum process_state s;
 
+	if (field_true(process, "finished"))
+		return STATUS_HEALTHY;
 	if (!process_state_from_name(field_text(process, "state"), &s))
 		return STATUS_UNKNOWN;
 	if (field_true(process, "crash_looping") && s != PROCESS_STOPPED)
@@ -271,15 +274,19 @@ static void add_component(struct table *t, const json_t *c, const struct status_
 	table_cell(t, TONE_PLAIN, str_eq(id, label) ? NULL : label);
 	ago_cell(t, c, "since", look->now_ms);
 	ago_cell(t, c, "last_check", look->now_ms);
+	/* What haled says of a process took nobody's time. */
 	table_cell(t, TONE_PLAIN,
-		   field_number(c, "took_ms", &took_ms) ? text_took(took_ms, text) : NULL);
+		   field_number(c, "took_ms", &took_ms) &&
+				   !str_eq(field_text(c, "process"), "haled")
+			   ? text_took(took_ms, text)
+			   : NULL);
 	message_cell(t, c);
 }
 
 static void add_components(struct str *out, const json_t *status, const struct status_look *look)
 {
 	static const struct table_column columns[] = {
-		TABLE_LEFT("STATUS"),     TABLE_LEFT("COMPONENT"), TABLE_LEFT("LABEL"),
+		TABLE_LEFT("STATUS"),     TABLE_LEFT("COMPONENT"), TABLE_OPTIONAL("LABEL"),
 		TABLE_RIGHT("SINCE"),     TABLE_RIGHT("LAST"),     TABLE_RIGHT("TOOK"),
 		TABLE_FLEXIBLE("MESSAGE")};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
@@ -338,24 +345,55 @@ void status_troubles(struct str *out, const json_t *status, const struct status_
 
 /* ---- processes ---- */
 
-static void last_exit_cell(struct table *t, const json_t *process, const struct status_look *look)
+static void add_part(struct str *out, const char *fmt, ...) HALE_PRINTF(2, 3);
+
+static void add_part(struct str *out, const char *fmt, ...)
+{
+	va_list args;
+
+	str_add(out, out->len > 0 ? "; " : "");
+	va_start(args, fmt);
+	str_vaddf(out, fmt, args);
+	va_end(args);
+}
+
+/* How it last ended, unless that was asked for and it runs again. */
+static void add_last_exit(struct str *out, const json_t *process, const struct status_look *look)
 {
 	HALE_CLEANUP(str_done) struct str text = {0};
 	const json_t *last_exit = json_object_get(process, "last_exit");
 	char ago[TEXT_TIME_MAX];
 	int64_t at_ms;
 
-	/* What it waits for matters more than how it once ended. */
-	if (str_eq(field_text(process, "state"), "waiting")) {
-		table_cell(t, TONE_PLAIN, field_or(process, "status_text", NULL));
+	if (str_eq(field_text(process, "state"), "ready") &&
+	    json_is_true(json_object_get(last_exit, "expected")))
 		return;
-	}
-	exit_describe(&text, last_exit);
-	if (text.len > 0 && field_time(last_exit, "at", &at_ms))
-		str_addf(&text, ", %s", text_ago(at_ms, look->now_ms, ago));
+	/* By which signal is nothing to wonder about when somebody stopped it. */
+	if (json_is_true(json_object_get(last_exit, "expected")) &&
+	    !field_true(process, "finished"))
+		str_add(&text, "as asked");
+	else
+		exit_describe(&text, last_exit);
+	if (text.len == 0)
+		return;
+	add_part(out, "%s", str_text(&text));
+	if (field_time(last_exit, "at", &at_ms))
+		str_addf(out, ", %s", text_ago(at_ms, look->now_ms, ago));
+}
+
+/* What it says of itself, or haled of it ("waits for db"); how it ended; when it goes on. */
+static void detail_cell(struct table *t, const json_t *process, const struct status_look *look)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+	const char *says = field_text(process, "status_text");
+	char ago[TEXT_TIME_MAX];
+	int64_t at_ms;
+
+	if (says != NULL && *says != '\0')
+		add_part(&text, "%s", says);
+	add_last_exit(&text, process, look);
 	if (field_time(process, "next_start", &at_ms))
-		str_addf(&text, "%snext start %s", text.len > 0 ? "; " : "",
-			 text_ago(at_ms, look->now_ms, ago));
+		add_part(&text, "next start %s", text_ago(at_ms, look->now_ms, ago));
 	table_cell(t, TONE_PLAIN, str_text(&text));
 }
 
@@ -379,14 +417,14 @@ static void add_process(struct table *t, const json_t *p, const struct status_lo
 	else
 		table_cell(t, TONE_PLAIN, NULL);
 	table_cellf(t, TONE_PLAIN, "%lld", (long long)field_int(p, "restarts", 0));
-	last_exit_cell(t, p, look);
+	detail_cell(t, p, look);
 }
 
 static void add_processes(struct str *out, const json_t *status, const struct status_look *look)
 {
 	static const struct table_column columns[] = {
 		TABLE_LEFT("STATE"),   TABLE_LEFT("PROCESS"),   TABLE_RIGHT("PID"),
-		TABLE_RIGHT("UPTIME"), TABLE_RIGHT("RESTARTS"), TABLE_FLEXIBLE("LAST EXIT")};
+		TABLE_RIGHT("UPTIME"), TABLE_RIGHT("RESTARTS"), TABLE_FLEXIBLE("DETAIL")};
 	struct table t = {.columns = columns, .columns_n = ARRAY_LEN(columns)};
 	json_t *process;
 	size_t i;

@@ -59,19 +59,40 @@ static void measure(const struct table *t, size_t *widths)
 	}
 }
 
-static void fit(const struct table *t, size_t width, size_t *widths)
+/* The width of all columns but the one that gives way, with the gaps behind them. */
+static size_t width_of_others(const struct table *t, const size_t *widths)
 {
-	size_t *flexible = NULL;
 	size_t others = t->indent;
 
 	for (size_t c = 0; c < t->columns_n; c++) {
-		if (t->columns[c].is_flexible)
-			flexible = &widths[c];
-		else if (widths[c] > 0)
+		if (!t->columns[c].is_flexible && widths[c] > 0)
 			others += widths[c] + GAP;
 	}
+	return others;
+}
+
+static size_t *find_flexible(const struct table *t, size_t *widths)
+{
+	for (size_t c = 0; c < t->columns_n; c++) {
+		if (t->columns[c].is_flexible)
+			return &widths[c];
+	}
+	return NULL;
+}
+
+static void fit(const struct table *t, size_t width, size_t *widths)
+{
+	size_t *flexible = find_flexible(t, widths);
+	size_t others = width_of_others(t, widths), wish;
+
 	if (flexible == NULL || width == 0 || others + *flexible <= width)
 		return;
+	wish = HALE_MIN(*flexible, (size_t)TABLE_FLEXIBLE_WISH);
+	for (size_t c = 0; c < t->columns_n && others + wish > width; c++) {
+		if (t->columns[c].is_optional)
+			widths[c] = 0;
+		others = width_of_others(t, widths);
+	}
 	*flexible = HALE_MIN(*flexible, HALE_MAX((size_t)TABLE_FLEXIBLE_MIN,
 						 width > others ? width - others : 0));
 }

@@ -19,12 +19,15 @@
 
 /* The column that gives way keeps at least so many columns; the line is then longer than the
  * terminal, which is better than telling nothing. */
-#define TABLE_FLEXIBLE_MIN 12
+#define TABLE_FLEXIBLE_MIN  12
+/* An optional column is worth less than so much of the one that gives way. */
+#define TABLE_FLEXIBLE_WISH 30
 
 struct table_column {
 	const char *title; /* NULL in all: no line of titles */
 	bool is_right;     /* numbers */
 	bool is_flexible;  /* at most one */
+	bool is_optional;  /* left out where the flexible one would be cut to less than it takes */
 };
 
 #define TABLE_LEFT(name)                                                                           \
@@ -34,6 +37,10 @@ struct table_column {
 #define TABLE_RIGHT(name)                                                                          \
 	{                                                                                          \
 		.title = (name), .is_right = true                                                  \
+	}
+#define TABLE_OPTIONAL(name)                                                                       \
+	{                                                                                          \
+		.title = (name), .is_optional = true                                               \
 	}
 #define TABLE_FLEXIBLE(name)                                                                       \
 	{                                                                                          \

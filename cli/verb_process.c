@@ -156,7 +156,11 @@ static void say_failed(struct wait *w, const char *name, const json_t *now)
 		str_add(&line, " has not restarted: it is still the one from before");
 	else
 		str_addf(&line, " is not %s but %s", w->goal->done, field_or(now, "state", "gone"));
-	exit_describe(&how, last_exit);
+	/* What it waits for matters more than how it once ended. */
+	if (is_in(now, "waiting") && field_text(now, "status_text") != NULL)
+		str_add(&how, field_text(now, "status_text"));
+	else
+		exit_describe(&how, last_exit);
 	if (how.len > 0)
 		str_addf(&line, ": %s", str_text(&how));
 	str_clear(&how);

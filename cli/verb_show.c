@@ -58,7 +58,9 @@ static void add_component(struct cli *cli, struct str *out, const json_t *c)
 	facts_member(&f, "message", c, "message");
 	add_reason(&f, c);
 	add_watched(&f, c);
-	facts_took(&f, "took", c, "took_ms");
+	/* What haled says of a process took nobody's time. */
+	if (!str_eq(field_text(c, "process"), "haled"))
+		facts_took(&f, "took", c, "took_ms");
 	facts_time(&f, "last check", c, "last_check");
 	facts_time(&f, "last success", c, "last_success");
 	if (field_int(c, "consecutive_failures", 0) > 0)

@@ -111,8 +111,8 @@ const struct verb verbs[] = {
 		.help = "Restart processes, and wait until they are ready",
 		.details = WHICH
 			   "--all takes one after the other, in the order in which hale stops: web, checkers,\n"
-			   "reconciler, notifier, recorder. The next has its turn when the former is ready; the\n"
-			   "first that does not get there ends it. What is stopped stays so.\n",
+			   "reconciler, programs, notifier, recorder. The next has its turn when the former is\n"
+			   "ready; the first that does not get there ends it. What is stopped stays so.\n",
 	},
 	{
 		.name = "stop", .words = "PROCESS…|--all", .words_max = VERB_ANY_WORDS,
@@ -166,7 +166,7 @@ const struct verb verbs[] = {
 	},
 	{
 		.name = "alerts list", .words = "", .flags = alerts_flags, .run = verb_alerts,
-		.help = "The same",
+		.help = "The same as alerts",
 	},
 	{
 		.name = "alerts show", .words = "ALERT", .words_min = 1, .words_max = 1,

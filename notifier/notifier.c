@@ -138,8 +138,9 @@ static void note_trouble(struct notifier *n, const struct err *err)
 
 static void tell_status(struct notifier *n)
 {
-	service_status(n->service, "%zu rules, %zu channels", n->alerts.rules_n,
-		       n->alerts.channels_n);
+	service_status(n->service, "%zu rule%s, %zu channel%s", n->alerts.rules_n,
+		       n->alerts.rules_n == 1 ? "" : "s", n->alerts.channels_n,
+		       n->alerts.channels_n == 1 ? "" : "s");
 }
 
 static void note_success(struct notifier *n)

@@ -24,7 +24,7 @@ static const char status_text[] =
 	" {\"id\": \"api\", \"kind\": \"http\", \"process\": \"check.http\"},"
 	" {\"id\": \"eu\", \"kind\": \"group\"},"
 	" {\"id\": \"hale.web\", \"kind\": \"process\", \"process\": \"haled\"},"
-	" {\"id\": \"program.bot\", \"kind\": \"process\", \"process\": \"haled\"}]}";
+	" {\"id\": \"program.bot\", \"kind\": \"program\", \"process\": \"haled\"}]}";
 
 static char *dumped(json_t *names)
 {

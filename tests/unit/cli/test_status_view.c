@@ -78,7 +78,7 @@ static void the_whole_page_reads_so(void **state)
 		"● down     db                   4m ago     now         Connection refused\n"
 		"○ unknown  app                                         behind db: No data\n"
 		"\n"
-		"STATE                     PROCESS      PID  UPTIME  RESTARTS  LAST EXIT\n"
+		"STATE                     PROCESS      PID  UPTIME  RESTARTS  DETAIL\n"
 		"● ready                   check.http  1234      3m         2  "
 		"killed by SIGSEGV (core dumped) after 5.12 s, 3m ago\n"
 		"● backoff, crash-looping  notifier                         9  "
@@ -92,6 +92,46 @@ static void the_whole_page_reads_so(void **state)
 		"    six\n");
 	assert_int_equal(status_exit(status, false), 2);
 	json_decref(status);
+}
+
+static void a_process_tells_what_it_says_and_how_it_ended(void **state)
+{
+	static const struct {
+		const char *process, *line;
+		int code;
+	} rows[] = {
+		{"{\"name\": \"p\", \"state\": \"ready\", \"status_text\": \"2 checks\"}",
+		 "● ready  p               0  2 checks\n", 0},
+		{"{\"name\": \"p\", \"state\": \"ready\", \"status_text\": \"2 checks\","
+		 " \"last_exit\": {\"code\": 1, \"expected\": false}}",
+		 "● ready  p               0  2 checks; exited with code 1\n", 0},
+		{"{\"name\": \"p\", \"state\": \"ready\","
+		 " \"last_exit\": {\"code\": 0, \"expected\": true}}",
+		 "● ready  p               0\n", 0},
+		{"{\"name\": \"p\", \"state\": \"stopped\","
+		 " \"last_exit\": {\"signal\": \"SIGTERM\", \"expected\": true}}",
+		 "○ stopped  p               0  as asked\n", 3},
+		{"{\"name\": \"p\", \"state\": \"stopped\", \"finished\": true,"
+		 " \"last_exit\": {\"code\": 0, \"expected\": true}}",
+		 "  p               0  exited with code 0\n", 0},
+		{"{\"name\": \"p\", \"state\": \"waiting\", \"status_text\": \"waits for db\"}",
+		 "● waiting  p               0  waits for db\n", 1},
+		{"{\"name\": \"p\", \"state\": \"somethingnew\", \"status_text\": \"because\"}",
+		 "○ somethingnew  p               0  because\n", 3},
+	};
+	struct status_look look = look_of(true);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		HALE_CLEANUP(str_done) struct str out = {0};
+		json_t *status = json_pack("{s:[o]}", "processes", load(rows[i].process));
+
+		status_format(&out, status, &look);
+		if (strstr(str_text(&out), rows[i].line) == NULL)
+			fail_msg("'%s' not in '%s'", rows[i].line, str_text(&out));
+		assert_int_equal(status_exit(status, true), rows[i].code);
+		json_decref(status);
+	}
 }
 
 static void hales_own_component_shows_when_it_is_unwell(void **state)
@@ -224,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_whole_page_reads_so),
+		cmocka_unit_test(a_process_tells_what_it_says_and_how_it_ended),
 		cmocka_unit_test(hales_own_component_shows_when_it_is_unwell),
 		cmocka_unit_test(a_failed_reload_is_said),
 		cmocka_unit_test(the_exit_code_is_the_overall_status),

@@ -167,10 +167,45 @@ static void no_line_is_wider_than_asked(void **state)
 	}
 }
 
+static void an_optional_column_goes_where_there_is_no_room(void **state)
+{
+	static const struct table_column three[] = {TABLE_LEFT("ID"), TABLE_OPTIONAL("LABEL"),
+						    TABLE_FLEXIBLE("MESSAGE")};
+	static const struct {
+		size_t width;
+		const char *text;
+	} rows[] = {
+		{0,
+		 "ID   LABEL       MESSAGE\napi  My program  a message of some thirty letters\n"},
+		{50,
+		 "ID   LABEL       MESSAGE\napi  My program  a message of some thirty letters\n"},
+		{49,
+		 "ID   LABEL       MESSAGE\napi  My program  a message of some thirty letters\n"},
+		{48,
+		 "ID   LABEL       MESSAGE\napi  My program  a message of some thirty lette…\n"},
+		{46, "ID   MESSAGE\napi  a message of some thirty letters\n"},
+		{20, "ID   MESSAGE\napi  a message of s…\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct table t = {.columns = three, .columns_n = ARRAY_LEN(three)};
+		HALE_CLEANUP(str_done) struct str out = {0};
+
+		table_cell(&t, TONE_PLAIN, "api");
+		table_cell(&t, TONE_PLAIN, "My program");
+		table_cell(&t, TONE_PLAIN, "a message of some thirty letters");
+		table_format(&t, false, rows[i].width, &out);
+		assert_string_equal(str_text(&out), rows[i].text);
+		table_done(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(columns_line_up_and_lines_have_no_blanks_at_their_end),
+		cmocka_unit_test(an_optional_column_goes_where_there_is_no_room),
 		cmocka_unit_test(wide_characters_do_not_shift_what_follows),
 		cmocka_unit_test(a_column_without_content_is_left_out),
 		cmocka_unit_test(the_message_gives_way_to_the_terminal),
