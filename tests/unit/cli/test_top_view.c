@@ -74,7 +74,7 @@ static void a_snapshot_reads_so(void **state)
 		"SAYS\n"
 		"● backoff, crash-looping  bot        -       -         9     -       -    -    -  "
 		"next start in 5s\n"
-		"○ waiting                 db         -       -         0     -       -    -    -  "
+		"● waiting                 db         -       -         0     -       -    -    -  "
 		"for net\n"
 		"● ready                   web       12      2m         1  12.3  3.2 MB   14    5  "
 		"listening\n"
