@@ -5,7 +5,7 @@
 Usage: chaos.py [--seconds N] [--seed N] [--rate ACTS_PER_S] [--components N] [--http N] [-v]
 
 Every process of a hale with many components is killed or stopped at random, haled too (which is then
-started again, as init would). Meanwhile: haled answers, memory and descriptors stay bounded. In
+started again, as init would; it is also told to upgrade itself and to reload). Meanwhile: haled answers, memory and descriptors stay bounded. In
 every pause: all are ready again in time, nobody is left behind, and what was done to the components,
 what haled said on the bus, what was stored and what was told are the same changes, each once.
 
@@ -94,6 +94,8 @@ class Chaos:
                 raise ProcessLookupError
             if act.kind == "stop":
                 self.stop(act, pid)
+            elif act.kind in ("upgrade", "reload"):
+                self.world.ask(act.kind)
             elif act.victim == "haled":
                 self.kill_haled()
             else:

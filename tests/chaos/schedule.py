@@ -6,9 +6,10 @@ from typing import NamedTuple
 # Share of the acts. A stop is followed by SIGCONT after `lasts`; a freeze is not: the watchdog must
 # find it.
 KINDS = (("kill", 60), ("stop", 28), ("freeze", 12))
-# haled goes down with all its children: often enough to matter, seldom enough to leave the others
-# something to show.
-HALED_SHARE = 0.05
+# haled itself may also become a new binary, and read its configuration again. When it is killed all
+# its children go: often enough to matter, seldom enough to leave the others something to show.
+HALED_KINDS = (("kill", 45), ("stop", 20), ("upgrade", 20), ("reload", 15))
+HALED_SHARE = 0.08
 # Longer than a watchdog of two seconds some of the time, and mostly not.
 STOP_MAX_S = 2.5
 HALED_STOP_MAX_S = 1.0
@@ -36,10 +37,11 @@ def acts(seed, seconds, per_second, names, unwatched):
             return out
         is_haled = rng.random() < HALED_SHARE
         victim = "haled" if is_haled else rng.choice(names)
-        kind = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
+        kinds, weights = zip(*(HALED_KINDS if is_haled else KINDS))
+        kind = rng.choices(kinds, weights)[0]
         lasts = rng.random() * (HALED_STOP_MAX_S if is_haled else STOP_MAX_S)
-        if kind == "freeze" and (is_haled or victim in unwatched):
-            kind = "stop"  # nobody would find it: haled, and programs without a watchdog
+        if kind == "freeze" and victim in unwatched:
+            kind = "stop"  # nobody would find it: a program without a watchdog
         out.append(Act(at, kind, victim, lasts if kind == "stop" else 0.0))
 
 
