@@ -12,8 +12,9 @@
 #include "stream.h"
 #include "web.h"
 
-/* How often the feed's silence is looked at. */
-#define WATCH_MS         2000
+/* How often the feed's silence is looked at. A haled with nothing to do is silent for a minute (its
+ * syncs), but the question for its counters is answered all the same. */
+#define WATCH_MS         5000
 /* Silent for so long, haled is asked whether it lives … */
 #define WATCH_SILENT_MS  6000
 /* … and if it does not answer within this, what we know is called old. */

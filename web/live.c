@@ -85,7 +85,8 @@ void live_refresh(struct live *l, const json_t *status)
 		live_snapshot(l, status);
 		return;
 	}
-	static const char *const not_on_the_bus[] = {"config", "bus", "instance", "version"};
+	static const char *const not_on_the_bus[] = {"config", "bus", "commands", "instance",
+						     "version"};
 	for (size_t i = 0; i < ARRAY_LEN(not_on_the_bus); i++) {
 		json_t *value = json_object_get(status, not_on_the_bus[i]);
 		if (value)

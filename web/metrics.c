@@ -177,11 +177,52 @@ static const struct {
 	{"received_duplicates", "bus_received_duplicates_total", "counter",
 	 "Lines received again and passed over."},
 	{"received_gaps", "bus_received_gaps_total", "counter", "Gaps in what children sent."},
-	{"lost", "bus_lost_total", "counter", "Lines from children known to be lost."},
-	{"garbage", "bus_garbage_total", "counter", "Messages dropped because they were no frame."},
+	{"received_late", "bus_received_late_total", "counter",
+	 "Frames of processes that had ended, passed over."},
+	{"garbage", "bus_garbage_total", "counter",
+	 "Messages dropped because they were no frame, or no JSON."},
+	{"unknown", "bus_unknown_total", "counter",
+	 "Messages dropped because their version or topic is not known."},
+	{"refused_peers", "bus_refused_total", "counter", "Connections of users without access."},
+	{"reopened", "bus_reopened_total", "counter",
+	 "Listeners made anew because none could connect."},
 	{"ring_bytes", "bus_ring_bytes", "gauge", "Memory held for replay."},
 	{"ring_evicted", "bus_ring_evicted_total", "counter", "Lines that left the replay ring."},
 };
+
+static double lost(const json_t *losses, const char *leg, const char *process)
+{
+	const json_t *one;
+	size_t i;
+	json_array_foreach ((json_t *)(uintptr_t)losses, i, one) {
+		if (str_eq(text_of(one, "leg"), leg) && str_eq(text_of(one, "process"), process))
+			return json_number_value(json_object_get(one, "lines"));
+	}
+	return 0;
+}
+
+/* Every process has a sample from the start, or a first loss would be no increase. */
+static void losses(struct prom *p, const struct live *l)
+{
+	static const char *const legs[] = {"in", "out"};
+	const json_t *all = json_object_get(json_object_get(live_base(l), "bus"), "losses");
+	json_t *processes_known = (json_t *)(uintptr_t)live_processes(l), *one;
+	const char *name;
+	size_t i;
+	prom_family(p, "bus_lost_total", "counter",
+		    "Lines a process gave up (leg in), or missed for good (leg out).");
+	for (size_t leg = 0; leg < ARRAY_LEN(legs); leg++)
+		json_object_foreach (processes_known, name, one)
+			prom_sample(p, PROM_LABELS({"leg", legs[leg]}, {"process", name}),
+				    lost(all, legs[leg], name));
+	json_array_foreach ((json_t *)(uintptr_t)all, i, one) {
+		if (!json_object_get(processes_known, text_of(one, "process")))
+			prom_sample(p,
+				    PROM_LABELS({"leg", text_of(one, "leg")},
+						{"process", text_of(one, "process")}),
+				    json_number_value(json_object_get(one, "lines")));
+	}
+}
 
 static void bus(struct prom *p, const struct live *l)
 {
@@ -248,6 +289,7 @@ void metrics_render(const struct live *l, const char *prefix, const struct metri
 	component_metrics(&p, l);
 	processes(&p, l);
 	bus(&p, l);
+	losses(&p, l);
 	config(&p, l);
 	monitoring(&p, l);
 	own(&p, l, web);

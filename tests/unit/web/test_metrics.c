@@ -51,7 +51,9 @@ static void numbers_are_written_as_the_format_wants(void **state)
 static const char snapshot_text[] =
 	"{\"status\":\"critical\",\"score\":83.3,\"node\":\"n1\",\"head\":10,"
 	"\"config\":{\"last_reload_ok\":false,\"loaded_at\":\"2026-01-01T00:00:00.000Z\"},"
-	"\"bus\":{\"lost\":2,\"ring_bytes\":4096},"
+	"\"bus\":{\"garbage\":2,\"ring_bytes\":4096,\"losses\":["
+	"{\"leg\":\"in\",\"process\":\"web\",\"lines\":7,\"times\":1},"
+	"{\"leg\":\"out\",\"process\":\"hale\",\"lines\":9,\"times\":2}]},"
 	"\"components\":["
 	"{\"id\":\"ok\",\"label\":\"O "
 	"\\\"K\\\"\",\"kind\":\"http\",\"status\":\"healthy\",\"took_ms\":1500,"
@@ -118,9 +120,12 @@ static void processes_bus_and_config_are_told(void **state)
 	HALE_CLEANUP(str_done) struct str out = rendered("hale", false);
 	has(&out, "hale_process_up{process=\"web\"} 1");
 	has(&out, "hale_process_up{process=\"check.http\"} 0");
-	has(&out, "hale_process_restarts_total{process=\"check.http\"} 7");
+	has(&out, "hale_process_restarts_total{process=\"web\"} 2");
 	has(&out, "hale_process_crash_looping{process=\"check.http\"} 1");
-	has(&out, "hale_bus_lost_total 2");
+	has(&out, "hale_bus_garbage_total 2");
+	has(&out, "hale_bus_lost_total{leg=\"in\",process=\"web\"} 7");
+	has(&out, "hale_bus_lost_total{leg=\"out\",process=\"web\"} 0");
+	has(&out, "hale_bus_lost_total{leg=\"out\",process=\"hale\"} 9");
 	has(&out, "hale_bus_ring_bytes 4096");
 	has(&out, "hale_config_last_reload_successful 0");
 	has(&out, "hale_web_requests_total 5");
