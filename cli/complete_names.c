@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "field.h"
 #include "process_names.h"
+#include "topic.h"
 
 /* Longer than this and a person at the keyboard takes it for hung. */
 #define ASK_TIMEOUT_MS 700
@@ -136,6 +137,13 @@ static void add_sections(struct cli *cli, const struct complete *c, struct str *
 	json_decref(config);
 }
 
+static void add_topics(struct cli *cli, const struct complete *c, struct str *out)
+{
+	(void)cli;
+	for (size_t i = 0; topic_names[i] != NULL; i++)
+		complete_add(out, c, topic_names[i], NULL);
+}
+
 static void ask_files(struct cli *cli, const struct complete *c, struct str *out)
 {
 	(void)cli;
@@ -169,6 +177,7 @@ static const struct source sources[] = {
 	{"SECTION", add_sections},
 	{"FILE", ask_files},
 	{"DIR", ask_directories},
+	{"TOPIC", add_topics},
 	{"N", add_nothing},
 	{"TEXT", add_nothing},
 	{"TIME", add_nothing},

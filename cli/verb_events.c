@@ -16,13 +16,11 @@
 #include "field.h"
 #include "model/frame.h"
 #include "past.h"
+#include "topic.h"
 
 #define DEFAULT_LINES 20
 /* Pages read until enough of one topic is found: further back, ask `hale history`. */
 #define PAGES_MAX     20
-
-static const char *const topics[] = {TOPIC_HEALTH, TOPIC_PROCESS, TOPIC_ALERT, TOPIC_RECONCILE,
-				     TOPIC_ACTION, TOPIC_EVENT,   NULL};
 
 static void print_event(struct cli *cli, const struct event *e, json_t *line)
 {
@@ -221,28 +219,6 @@ static int follow(struct cli *cli, const char *topic, const struct feed_cursor *
 
 /* ---- the verb ---- */
 
-static bool is_topic(const char *topic)
-{
-	for (size_t i = 0; topics[i] != NULL; i++) {
-		if (str_eq(topics[i], topic))
-			return true;
-	}
-	return false;
-}
-
-static int refuse_topic(struct cli *cli, const char *topic)
-{
-	HALE_CLEANUP(str_done) struct str list = {0};
-	const char *near = suggest_nearest(topic, topics);
-
-	for (size_t i = 0; topics[i] != NULL; i++)
-		str_addf(&list, "%s%s", i > 0 ? ", " : "", topics[i]);
-	if (near != NULL)
-		return cli_refuse(cli, CLI_USAGE, "no topic '%s' (did you mean '%s'?)", topic,
-				  near);
-	return cli_refuse(cli, CLI_USAGE, "no topic '%s'; there are: %s", topic, str_text(&list));
-}
-
 int verb_events(struct cli *cli, const struct args *args)
 {
 	size_t limit = (size_t)args_number(args, "lines", DEFAULT_LINES);
@@ -253,8 +229,8 @@ int verb_events(struct cli *cli, const struct args *args)
 	struct err err;
 	int code;
 
-	if (topic != NULL && !is_topic(topic))
-		return refuse_topic(cli, topic);
+	if (topic != NULL && topic_check(cli, topic) != 0)
+		return CLI_USAGE;
 	code = past_open(cli, is_following, &past);
 	if (code == CLI_NO_HALE || (code != 0 && !is_following))
 		return code;

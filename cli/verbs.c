@@ -53,6 +53,13 @@ static const struct flag doctor_flags[] = {
 	{"table", 0, FLAG_SWITCH, NULL, "only show what each process may do, without asking any"},
 	{0},
 };
+static const struct flag tap_flags[] = {
+	{"component", 'c', FLAG_TEXT, "COMPONENT", "only what is about these; a glob is fine"},
+	{"from-start", 's', FLAG_SWITCH, NULL, "begin with the oldest line haled still holds"},
+	{"raw", 'r', FLAG_SWITCH, NULL, "frames as they are on the wire, nothing asked for again"},
+	{"lines", 'n', FLAG_COUNT, "N", "end after so many lines, with --raw frames"},
+	{0},
+};
 static const struct flag history_flags[] = {
 	{"since", 's', FLAG_DURATION, "TIME", "how far back; default 24h"},
 	LINES,
@@ -153,6 +160,13 @@ const struct verb verbs[] = {
 	{
 		.name = "events", .words = "", .flags = events_flags, .run = verb_events,
 		.help = "What happened, oldest first",
+	},
+	{
+		.name = "tap", .words = "[TOPIC…]", .words_max = VERB_ANY_WORDS,
+		.flags = tap_flags, .run = verb_tap,
+		.help = "What goes over the bus, live",
+		.details = "TOPIC is health, process, alert, reconcile, action or event; without any, all. Lines that\n"
+			   "were missed are asked for again; what is lost all the same is said on stderr.\n",
 	},
 	{
 		.name = "history", .words = "NAME", .words_min = 1, .words_max = 1,

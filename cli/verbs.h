@@ -58,5 +58,6 @@ int verb_status(struct cli *cli, const struct args *args);
 int verb_upgrade(struct cli *cli, const struct args *args);
 int verb_stop(struct cli *cli, const struct args *args);
 int verb_top(struct cli *cli, const struct args *args);
+int verb_tap(struct cli *cli, const struct args *args);
 
 #endif

@@ -277,9 +277,11 @@ static void call_ping(void *ctx, struct command_request *rq, const json_t *param
 	struct haled *d = ctx;
 
 	(void)params;
-	command_reply(rq, json_pack("{s:s, s:I, s:I, s:I}", "service", "haled", "generation",
-				    (json_int_t)d->generation, "pid", (json_int_t)getpid(),
-				    "uptime_ms", (json_int_t)(clock_wall_ms() - d->started_ms)));
+	command_reply(rq,
+		      json_pack("{s:s, s:I, s:I, s:I, s:s, s:I}", "service", "haled", "generation",
+				(json_int_t)d->generation, "pid", (json_int_t)getpid(), "uptime_ms",
+				(json_int_t)(clock_wall_ms() - d->started_ms), "epoch",
+				hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub)));
 }
 
 static void call_log_level(void *ctx, struct command_request *rq, const json_t *params)
@@ -325,7 +327,7 @@ const struct command_method haled_methods[] = {
 	{"config.show", call_config_show, "the configuration in force, secrets masked"},
 	{"config.section", call_config_section, "{name}: one section, unmasked"},
 	{"bus.replay", call_replay, "{epoch, after}: what was published since"},
-	{"ping", call_ping, "who answers"},
+	{"ping", call_ping, "who answers, and how far the bus has come"},
 	{"log.level", call_log_level, "{level}: debug, info, warn, error"},
 	{"methods", call_methods, "this list"},
 	{NULL, NULL, NULL},

@@ -43,6 +43,7 @@ struct feed {
 	struct feed_ops ops;
 	void *ctx;
 	struct feed_stats stats;
+	uint64_t garbage; /* lines and replayed frames; the sub counts its own */
 	struct sub *sub;
 	struct command_client *client;
 	struct held *held_first, *held_last;
@@ -79,7 +80,7 @@ static void hand_over(struct feed *f, const char *topic, const char *line, size_
 	json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 
 	if (object == NULL) {
-		f->stats.garbage++;
+		f->garbage++;
 		return;
 	}
 	f->stats.lines++;
@@ -114,7 +115,7 @@ static void hand_over_sync(struct feed *f, const struct frame *frame)
 		return;
 	object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	if (object == NULL)
-		f->stats.garbage++;
+		f->garbage++;
 	else
 		f->ops.on_sync(f->ctx, object);
 	json_decref(object);
@@ -275,7 +276,7 @@ static bool take_replayed(struct feed *f, const json_t *frames)
 							json_string_length(text), &frame)
 					  : -EINVAL;
 		if (rc < 0 && rc != -EPROTONOSUPPORT) {
-			f->stats.garbage++;
+			f->garbage++;
 			return false;
 		}
 		skip = feed_replay_skip(&f->cursor, &frame);
@@ -427,6 +428,9 @@ int feed_open(uv_loop_t *loop, const struct feed_plan *plan, const struct feed_o
 
 const struct feed_stats *feed_stats_get(const struct feed *f)
 {
+	struct feed *own = (struct feed *)(uintptr_t)f;
+
+	own->stats.garbage = f->garbage + sub_stats_get(f->sub)->garbage;
 	return &f->stats;
 }
 

@@ -17,6 +17,45 @@ static void call_ping(void *ctx, struct command_request *rq, const json_t *param
 				    (json_int_t)(clock_mono_ms() - s->started_ms)));
 }
 
+static json_t *encode_sent(const struct service *s)
+{
+	const struct pub_stats *p;
+
+	if (s->pub == NULL)
+		return json_null();
+	p = pub_stats_get(s->pub);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "lines", (json_int_t)p->lines, "frames",
+			 (json_int_t)p->frames, "pending", (json_int_t)p->pending, "dropped",
+			 (json_int_t)p->dropped, "resent", (json_int_t)p->resent, "reopened",
+			 (json_int_t)p->reopened);
+}
+
+static json_t *encode_heard(const struct service *s)
+{
+	if (s->feed != NULL) {
+		const struct feed_stats *f = feed_stats_get(s->feed);
+
+		return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "lines",
+				 (json_int_t)f->lines, "gaps", (json_int_t)f->gaps, "healed",
+				 (json_int_t)f->healed, "snapshots", (json_int_t)f->snapshots,
+				 "lost", (json_int_t)f->lost, "garbage", (json_int_t)f->garbage,
+				 "unknown", (json_int_t)f->unknown);
+	}
+	if (s->sync == NULL)
+		return json_null();
+	return json_pack("{s:I, s:I}", "garbage", (json_int_t)sub_stats_get(s->sync)->garbage,
+			 "unknown", (json_int_t)sub_stats_get(s->sync)->unknown);
+}
+
+static void call_bus_status(void *ctx, struct command_request *rq, const json_t *params)
+{
+	const struct service *s = ctx;
+
+	(void)params;
+	command_reply(rq, json_pack("{s:o, s:o, s:o}", "sent", encode_sent(s), "heard",
+				    encode_heard(s), "commands", command_stats_encode(s->server)));
+}
+
 static void call_log_level(void *ctx, struct command_request *rq, const json_t *params)
 {
 	const char *name = json_string_value(json_object_get(params, "level"));
@@ -60,6 +99,7 @@ static void call_confinement(void *ctx, struct command_request *rq, const json_t
 
 static const struct command_method common[] = {
 	{"ping", call_ping, "{} -> {service, generation, pid, uptime_ms}"},
+	{"bus.status", call_bus_status, "{} -> {sent, heard, commands}: counters of its bus"},
 	{"log.level", call_log_level, "{level} -> {level}; until the next start"},
 	{"confinement", call_confinement,
 	 "{probe, config} -> {service, row, network, state_dir, measures: [{measure, state, "
