@@ -487,7 +487,7 @@ static void common_and_own_commands_are_answered(void **state)
 	assert_string_equal(json_string_value(json_object_get(a.result, "mode")), "ready");
 	json_decref(a.result);
 	a = ask(w, "methods", NULL);
-	assert_int_equal(json_array_size(json_object_get(a.result, "methods")), 6);
+	assert_int_equal(json_array_size(json_object_get(a.result, "methods")), 7);
 	json_decref(a.result);
 	a = ask(w, "log.level", json_pack("{s:s}", "level", "loud"));
 	assert_int_equal(a.code, COMMAND_E_PARAMS);
