@@ -63,7 +63,7 @@ void confine_apply(struct confine *c, const char *service, const char *run_dir,
 	confine_limits(c);
 	confine_no_new_privs(c);
 	confine_dumpable(c);
-	confine_landlock(c, run_dir);
+	confine_landlock(c, run_dir, confine_landlock_abi());
 	confine_capabilities(c);
 	confine_seccomp(c);
 }

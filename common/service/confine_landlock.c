@@ -315,19 +315,24 @@ static void tell_tcp(struct confine *c, int rc, long abi)
 								  : "connects, does not listen");
 }
 
-void confine_landlock(struct confine *c, const char *run_dir)
+long confine_landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	return abi < 0 ? -errno : abi;
+}
+
+void confine_landlock(struct confine *c, const char *run_dir, long abi)
 {
 	struct ruleset r = {.c = c};
-	long abi;
 	int rc;
 
 	if (c->row->files == CONFINE_FILES_ANY) {
 		confine_tell_off(c, "landlock files", "its programs read what their user may");
 		return;
 	}
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 0) {
-		confine_tell(c, "landlock files", -errno, "Landlock is not in this kernel");
+		confine_tell(c, "landlock files", (int)abi, "Landlock is not in this kernel");
 		return;
 	}
 	rc = restrict_files(&r, run_dir, abi);

@@ -30,8 +30,10 @@ void confine_limits(struct confine *c);
 void confine_no_new_privs(struct confine *c);
 void confine_dumpable(struct confine *c);
 void confine_capabilities(struct confine *c);
-/* confine_landlock.c */
-void confine_landlock(struct confine *c, const char *run_dir);
+/* confine_landlock.c. abi: what the kernel knows, confine_landlock_abi() or less; -errno: nothing.
+ */
+long confine_landlock_abi(void);
+void confine_landlock(struct confine *c, const char *run_dir, long abi);
 /* confine_seccomp.c */
 void confine_seccomp(struct confine *c);
 

@@ -79,13 +79,14 @@ static bool is_name(const char *name)
 /* haled's name for us; by hand the slice's, else the one every process of the kind would have. */
 static char *find_name(const struct service_ops *ops, const json_t *slice, struct err *err)
 {
-	json_t *manifest = ops->describe();
-	const char *name = json_string_value(json_object_get(slice, "service"));
+	const char *name = setting(NULL, CHILD_ENV_SERVICE,
+				   json_string_value(json_object_get(slice, "service")));
+	/* A manifest takes longer to make than all else here; under haled it is not needed. */
+	json_t *manifest = name == NULL ? ops->describe() : NULL;
 	char *copy = NULL;
 
 	if (name == NULL)
 		name = json_string_value(json_object_get(manifest, "service"));
-	name = setting(NULL, CHILD_ENV_SERVICE, name);
 	if (is_name(name))
 		copy = mem_dup(name);
 	else

@@ -253,6 +253,30 @@ def test_every_bus_method_is_documented():
             assert f"`{method}" in text, method
 
 
+# Options that look like a file to be read and are none: what they name is only asked about.
+NO_FILES = {("exec", "directory"), ("system", "path")}
+
+
+def test_every_option_that_names_a_file_opens_it():
+    """Without its flag (conf/option.h) the process could not open the file."""
+    wrong = []
+
+    def look(owner, options):
+        for name, o in options.items():
+            look(owner, o.get("options", {}))
+            if (o["type"] == "string" and re.search(r"(^|_)(path|file|ca|cert|key|dir)$", name) and
+                    "path" not in o and (owner, name) not in NO_FILES):
+                wrong.append(f"{owner}: {name}")
+            if name == "dsn" and not o.get("connects"):
+                wrong.append(f"{owner}: {name} does not connect")
+
+    for m in manifests().values():
+        look(m.get("kind"), m.get("options", {}))
+        for section in m.get("sections", {}).values():
+            look(m.get("service"), section["options"])
+    assert not wrong, wrong
+
+
 def test_the_table_of_confinement_is_documented_as_it_is():
     out = subprocess.run([f"{BIN}/hale", "doctor", "--table", "-o", "json"], capture_output=True,
                          text=True, check=True).stdout

@@ -22,7 +22,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "service/confine.h"
+#include "service/confine_private.h"
 
 /* One directory for the whole run: run/, state/ with a history.db, data/, elsewhere/secret. */
 static char root[] = "/tmp/hale-confine-XXXXXX";
@@ -444,6 +444,73 @@ static void threads_are_bound_too(void **state)
 	json_decref(rc);
 }
 
+/* ---- Older kernels ---- */
+
+/* As a kernel that knows only this much of Landlock: 0 is none. */
+static json_t *with_abi(long abi)
+{
+	HALE_CLEANUP(cleanup_free) char *run_dir = at("run");
+	struct confine c = {
+		.row = confine_row_for("check.http"),
+		.network = CONFINE_NET_CONNECT,
+		.state_dir = at("state"),
+		.history = at("state/history.db"),
+		.measures = json_array(),
+	};
+	json_t *answer;
+
+	confine_no_new_privs(&c);
+	confine_landlock(&c, run_dir, abi == 0 ? -ENOSYS : abi);
+	answer = json_pack("{s:O, s:o, s:i}", "measures", c.measures, "probes", probe(&c), "secret",
+			   try_open("elsewhere/secret", O_RDONLY));
+	confine_done(&c);
+	return answer;
+}
+
+static json_t *in_child(json_t *(*make)(long abi), long abi)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(json_dumpfd(make(abi), fds[1], 0) == 0 ? 0 : 1);
+	close(fds[1]);
+	assert_int_equal(file_read_fd(fds[0], 1 << 20, &text), 0);
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	return json_loads(str_text(&text), 0, NULL);
+}
+
+static void each_abi_gives_what_it_has(void **state)
+{
+	long newest = confine_landlock_abi();
+
+	(void)state;
+	for (long abi = 0; abi <= newest; abi++) {
+		json_t *seen = in_child(with_abi, abi);
+		const json_t *probes = json_object_get(seen, "probes");
+
+		assert_non_null(seen);
+		assert_string_equal(state_of(seen, "landlock files"), abi > 0 ? "on" : "refused");
+		assert_int_equal(number(seen, "secret"), abi > 0 ? -EACCES : 0);
+		assert_string_equal(result_of(probes, "listen for TCP"),
+				    abi >= 4 ? "refused" : "allowed");
+		assert_string_equal(result_of(probes, "signal haled"),
+				    abi >= 6 ? "refused" : "allowed");
+		if (abi > 0) {
+			assert_string_equal(state_of(seen, "landlock tcp"),
+					    abi >= 4 ? "on" : "refused");
+			assert_string_equal(state_of(seen, "landlock signals"),
+					    abi >= 6 ? "on" : "refused");
+		}
+		json_decref(seen);
+	}
+}
+
 /* ---- The table ---- */
 
 static void the_table_reads_as_text(void **state)
@@ -484,6 +551,7 @@ int main(void)
 		cmocka_unit_test(where_a_link_leads_may_be_read),
 		cmocka_unit_test(a_replaced_file_is_noticed),
 		cmocka_unit_test(threads_are_bound_too),
+		cmocka_unit_test(each_abi_gives_what_it_has),
 		cmocka_unit_test(the_table_reads_as_text),
 		cmocka_unit_test(the_first_row_that_fits_holds),
 	};
