@@ -89,16 +89,18 @@ static bool go_down(struct haled *d, struct order_node *v, size_t i)
 	return true;
 }
 
-/* True if it was told something, so that others may have to be looked at again. */
+/* True if others may have to be looked at again. */
 static bool tend_order_of(struct haled *d, struct order_node *v, size_t i)
 {
 	struct child *c = d->children[i];
 	struct child_care *care = child_care(c);
 	enum process_state state = child_state_of(c);
 
-	if (care->wish == WISH_NONE && order_must_go(v, d->children_n, i))
+	if (care->wish == WISH_NONE && order_must_go(v, d->children_n, i)) {
 		care->wish = WISH_WAIT;
-	else if (care->wish == WISH_START && (state == PROCESS_READY || state == PROCESS_STARTING))
+		return true; /* those that require it have to go in turn, and before it */
+	}
+	if (care->wish == WISH_START && (state == PROCESS_READY || state == PROCESS_STARTING))
 		care->wish = WISH_NONE;
 	v[i] = look_at(c);
 	if (care->wish > WISH_START)
