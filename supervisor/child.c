@@ -26,13 +26,8 @@
 #include "proc/tail.h"
 #include "service/child_proto.h"
 
-/* How much of a chatty child is read in one turn of the loop: each of these bytes may be a line,
- * and each line is written on. The rest waits in the pipe, and then the child does. */
-#define CHILD_READ_MAX      (16u * 1024)
-/* At its end all that is left: no pipe holds more (Linux: 64 KiB), unless somebody still writes. */
-#define CHILD_READ_LAST_MAX (256u * 1024)
 /* STATUS= is one line of a table. */
-#define CHILD_STATUS_MAX    256
+#define CHILD_STATUS_MAX 256
 
 _Static_assert(SPAWN_SLICE_FD == CHILD_SLICE_FD, "a child looks for its slice there");
 
@@ -40,106 +35,24 @@ static void step(struct child *c, enum child_event ev);
 
 /* ---- output ---- */
 
-/* "<4>text" as sd-daemon(3) has it. */
-static int take_priority(const char **text)
-{
-	if ((*text)[0] == '<' && (*text)[1] >= '0' && (*text)[1] <= '7' && (*text)[2] == '>') {
-		int priority = (*text)[1] - '0';
-
-		*text += 3;
-		return priority;
-	}
-	return 6;
-}
-
-/* Trouble with the disk is told when it begins and when it ends; the lines are in the tail and in
- * haled's own log all the same. */
-static void write_log(struct child *c, const char *text)
-{
-	int rc;
-
-	if (c->log == NULL)
-		return;
-	rc = logfile_line(c->log, clock_wall_ms(), text, strlen(text));
-	if (rc < 0 && !c->has_log_error)
-		log_error("log file cannot be written", KV_S("process", c->spec.name),
-			  KV_S("path", c->spec.log.path), KV_S("error", strerror(-rc)));
-	else if (rc == 0 && c->has_log_error)
-		log_info("log file is written again", KV_S("process", c->spec.name),
-			 KV_I("lines_lost", logfile_dropped(c->log)));
-	c->has_log_error = rc < 0;
-}
-
-static void on_line(void *ctx, const char *line, size_t len)
+/* Trouble with the disk; the lines are in the tail and in haled's own log all the same. */
+static void on_log(void *ctx, int rc, uint64_t lost)
 {
 	struct child *c = ctx;
-	int priority = take_priority(&line);
-	char text[TAIL_LINE_MAX + 1];
 
-	(void)len;
-	/* A program may write anything; what travels as JSON must be UTF-8. */
-	(void)str_clean(text, sizeof(text), line);
-	tail_add(&c->tail, ++*c->home->line_counter, clock_wall_ms(), priority, text);
+	if (rc < 0)
+		log_error("log file cannot be written", KV_S("process", c->spec.name),
+			  KV_S("path", c->spec.log.path), KV_S("error", strerror(-rc)));
+	else
+		log_info("log file is written again", KV_S("process", c->spec.name),
+			 KV_I("lines_lost", lost));
+}
+
+static void on_line(void *ctx, int priority, const char *text)
+{
+	struct child *c = ctx;
+
 	c->hooks.on_line(c->hooks.ctx, c, priority, text);
-	write_log(c, text);
-}
-
-/* Reads what is there, max_bytes at most. False at the end of the pipe. */
-static bool drain(struct child *c, size_t max_bytes)
-{
-	char buf[CHILD_READ_MAX];
-	size_t total = 0;
-
-	while (total < max_bytes) {
-		ssize_t got = read(c->output_fd, buf, HALE_MIN(sizeof(buf), max_bytes - total));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return errno == EAGAIN;
-		if (got == 0)
-			return false;
-		lines_feed(&c->lines, buf, (size_t)got);
-		total += (size_t)got;
-	}
-	return true;
-}
-
-static void on_output_closed(uv_handle_t *handle)
-{
-	free(handle);
-}
-
-static void close_output(struct child *c)
-{
-	if (c->output == NULL)
-		return;
-	lines_finish(&c->lines);
-	(void)uv_poll_stop(c->output);
-	uv_close((uv_handle_t *)c->output, on_output_closed);
-	c->output = NULL;
-	close(c->output_fd);
-	c->output_fd = -1;
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-	struct child *c = poll->data;
-
-	(void)events;
-	if (status < 0 || !drain(c, CHILD_READ_MAX))
-		close_output(c);
-}
-
-void child_open_output(struct child *c, int fd)
-{
-	c->output_fd = fd;
-	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	c->output = mem_alloc(sizeof(*c->output));
-	c->output->data = c;
-	if (uv_poll_init(c->loop, c->output, fd) < 0 ||
-	    uv_poll_start(c->output, UV_READABLE, on_readable) < 0)
-		hale_panic(__FILE__, __LINE__, "uv_poll on a fresh pipe");
 }
 
 /* ---- starting ---- */
@@ -151,8 +64,7 @@ static int open_pipe(struct child *c, struct err *err)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_errno(err, -errno, "cannot create a pipe");
-	close_output(c); /* of a former run, kept open by one of its children */
-	child_open_output(c, fds[0]);
+	output_open(&c->output, fds[0]);
 	return fds[1];
 }
 
@@ -205,18 +117,10 @@ static void spawn(struct child *c)
 		c->hooks.on_event(c->hooks.ctx, c, "start");
 		return;
 	}
-	on_line(c, err.text, strlen(err.text));
-	close_output(c);
-	(void)snprintf(c->last_exit.text, sizeof(c->last_exit.text), "could not be started: %s",
-		       err.text);
-	c->last_exit.at_ms = clock_wall_ms();
-	c->last_exit.code = 127;
-	c->last_exit.signal = 0;
-	c->last_exit.is_expected = false;
-	c->last_exit.uptime_ms = 0;
-	json_decref(c->last_exit.lines);
-	c->last_exit.lines = tail_texts(&c->tail, c->first_line, 1);
-	(void)str_clean(c->last_exit.report, sizeof(c->last_exit.report), c->last_exit.text);
+	output_add(&c->output, err.text);
+	output_close(&c->output);
+	exit_report_unstarted(&c->last_exit, err.text, clock_wall_ms(),
+			      tail_texts(&c->output.tail, c->first_line, 1));
 	step(c, CHILD_EV_EXIT_FAIL);
 }
 
@@ -367,62 +271,15 @@ static void on_notify(void *ctx, const char *key, const char *value)
 
 /* ---- the end ---- */
 
-static const char *signal_name(int sig, char buf[24])
-{
-	const char *abbrev = sigabbrev_np(sig);
-
-	if (abbrev != NULL)
-		(void)snprintf(buf, 24, "SIG%s", abbrev);
-	else
-		(void)snprintf(buf, 24, "signal %d", sig);
-	return buf;
-}
-
-/* "exit code 1 after 5 ms: cannot bind to port 80" */
-static void sum_up(struct exit_report *r)
-{
-	size_t n = json_array_size(r->lines);
-	const char *last = n == 0 ? NULL : json_string_value(json_array_get(r->lines, n - 1));
-
-	char line[CHILD_REPORT_MAX - sizeof(r->text) - 2];
-
-	(void)str_clean(line, sizeof(line), last == NULL ? "" : last);
-	(void)snprintf(r->report, sizeof(r->report), last == NULL ? "%s" : "%s: %s", r->text, line);
-}
-
-static void write_report(struct child *c, int wait_status, bool is_expected)
-{
-	struct exit_report *r = &c->last_exit;
-	char uptime[UNITS_TEXT_MAX], sig[24];
-
-	json_decref(r->lines);
-	*r = (struct exit_report){
-		.at_ms = clock_wall_ms(),
-		.code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1,
-		.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
-		.has_core = WIFSIGNALED(wait_status) && WCOREDUMP(wait_status),
-		.is_expected = is_expected,
-		.uptime_ms = clock_mono_ms() - c->started_ms,
-		.lines = tail_texts(&c->tail, c->first_line, CHILD_REPORT_LINES),
-	};
-	(void)duration_format_short(r->uptime_ms, uptime);
-	if (r->signal != 0)
-		(void)snprintf(r->text, sizeof(r->text), "killed by %s%s after %s%s",
-			       signal_name(r->signal, sig), r->has_core ? " (core dumped)" : "",
-			       uptime, c->was_timed_out ? ": it did not respond" : "");
-	else
-		(void)snprintf(r->text, sizeof(r->text), "exit code %d after %s", r->code, uptime);
-	sum_up(r);
-}
-
 void child_reaped(struct child *c, int wait_status)
 {
-	bool is_expected = c->machine.state == PROCESS_STOPPING && !c->was_timed_out;
 	enum child_event ev = CHILD_EV_EXIT_FAIL;
 
-	if (c->output != NULL && !drain(c, CHILD_READ_LAST_MAX))
-		close_output(c);
-	write_report(c, wait_status, is_expected);
+	output_finish(&c->output);
+	exit_report_set(&c->last_exit, wait_status, clock_wall_ms(),
+			clock_mono_ms() - c->started_ms, c->was_timed_out,
+			tail_texts(&c->output.tail, c->first_line, CHILD_REPORT_LINES));
+	c->last_exit.is_expected = c->machine.state == PROCESS_STOPPING && !c->was_timed_out;
 	c->pid = 0;
 	notify_socket_expect(c->notify, 0);
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_DONE)
@@ -452,19 +309,15 @@ static void set_spec(struct child *c, const struct process_spec *spec)
 		check_watch_init(&c->care.check, checked->n);
 	process_spec_done(&c->spec);
 	process_spec_copy(&c->spec, spec);
-	logfile_free(c->log);
-	c->log = spec->log.path == NULL ? NULL : logfile_new(&c->spec.log);
-	c->has_log_error = false;
+	output_log_to(&c->output, &c->spec.log);
 }
 
 static void free_child(struct child *c)
 {
 	process_spec_done(&c->spec);
-	logfile_free(c->log);
 	check_watch_done(&c->care.check);
-	tail_done(&c->tail);
-	lines_done(&c->lines);
-	json_decref(c->last_exit.lines);
+	output_done(&c->output);
+	exit_report_done(&c->last_exit);
 	free(c->status_text);
 	free(c);
 }
@@ -474,6 +327,7 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	      struct err *err)
 {
 	struct child *c = mem_alloc(sizeof(*c));
+	const struct output_hooks output_hooks = {.on_line = on_line, .on_log = on_log, .ctx = c};
 	/* The user's program may run as somebody who may not enter the run directory. */
 	HALE_CLEANUP(cleanup_free)
 	char *notify_path = spec->is_user ? mem_printf("@hale-%s", spec->name)
@@ -483,9 +337,8 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	c->home = home;
 	c->hooks = *hooks;
 	c->loop = loop;
-	c->output_fd = -1;
 	c->since_ms = clock_wall_ms();
-	c->lines = (struct lines){.max = TAIL_LINE_MAX, .on_line = on_line, .ctx = c};
+	output_init(&c->output, loop, home->line_counter, &output_hooks);
 	child_machine_init(&c->machine);
 	set_spec(c, spec);
 	c->notify = child_former_notify(c, former, on_notify);
@@ -510,8 +363,8 @@ void child_update(struct child *c, const struct process_spec *spec)
 
 void child_reopen_log(struct child *c)
 {
-	if (c->log != NULL)
-		logfile_reopen(c->log);
+	if (c->output.log != NULL)
+		logfile_reopen(c->output.log);
 }
 
 void child_disable(struct child *c)
@@ -532,7 +385,7 @@ static void on_closed(uv_handle_t *handle)
 void child_close(struct child *c)
 {
 	HALE_ASSERT(c->pid == 0);
-	close_output(c);
+	output_close(&c->output);
 	notify_socket_close(c->notify);
 	(void)uv_timer_stop(&c->timer);
 	uv_close((uv_handle_t *)&c->timer, on_closed);
@@ -608,7 +461,7 @@ bool child_is_leaving(const struct child *c)
 
 const char *child_report(const struct child *c)
 {
-	return c->last_exit.report;
+	return c->last_exit.line;
 }
 
 const char *child_status_text(const struct child *c)
@@ -623,21 +476,7 @@ const char *child_last_exit(const struct child *c)
 
 const struct tail *child_tail(const struct child *c)
 {
-	return &c->tail;
-}
-
-static json_t *encode_exit(const struct exit_report *r)
-{
-	char at[CLOCK_TEXT_MAX], sig[24];
-
-	if (r->at_ms == 0)
-		return json_null();
-	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:b, s:b, s:O}", "at",
-			 clock_format(r->at_ms, at), "text", r->text, "code",
-			 r->code < 0 ? json_null() : json_integer(r->code), "signal",
-			 r->signal == 0 ? json_null() : json_string(signal_name(r->signal, sig)),
-			 "uptime_ms", (json_int_t)r->uptime_ms, "expected", r->is_expected, "core",
-			 r->has_core, "last_lines", r->lines);
+	return &c->output.tail;
 }
 
 json_t *child_encode(const struct child *c)
@@ -661,5 +500,5 @@ json_t *child_encode(const struct child *c)
 		c->status_text == NULL ? json_null() : json_string(c->status_text), "next_start",
 		next_start, "crash_looping", child_is_crash_looping(c), "finished", m->is_finished,
 		"enabled", c->spec.is_enabled, "stop_stage", c->spec.stop_stage, "failures",
-		(json_int_t)m->failures_in_row, "last_exit", encode_exit(&c->last_exit));
+		(json_int_t)m->failures_in_row, "last_exit", exit_report_encode(&c->last_exit));
 }

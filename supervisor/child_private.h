@@ -6,25 +6,10 @@
 #ifndef HALE_SUPERVISOR_CHILD_PRIVATE_H
 #define HALE_SUPERVISOR_CHILD_PRIVATE_H
 
-#include "base/lines.h"
 #include "child.h"
+#include "proc/exit_report.h"
 #include "proc/notify_socket.h"
-#include "proc/tail.h"
-
-/* What an alert, a mail's subject or a table can show of a crash. */
-#define CHILD_REPORT_MAX 512
-
-struct exit_report {
-	int64_t at_ms; /* wall; 0: never exited */
-	int code;      /* -1: by signal */
-	int signal;
-	bool has_core;
-	bool is_expected;
-	int64_t uptime_ms;
-	json_t *lines;
-	char text[256];
-	char report[CHILD_REPORT_MAX]; /* the text, and the last line it wrote */
-};
+#include "proc/output.h"
 
 struct child {
 	struct process_spec spec; /* its own copy */
@@ -48,16 +33,10 @@ struct child {
 	struct exit_report last_exit;
 
 	struct notify_socket *notify;
-	uv_poll_t *output; /* its data is the child; NULL when no pipe is open */
-	int output_fd;
-	struct lines lines;
-	struct tail tail;
-	struct logfile *log; /* NULL: none is asked for */
-	bool has_log_error;  /* said once */
+	struct output output;
 };
 
-/* child.c: reads lines from fd, which is taken; sets the timer to what the machine waits for. */
-void child_open_output(struct child *c, int fd);
+/* child.c: sets the timer to what the machine waits for. */
 void child_arm(struct child *c);
 /* child_handover.c: the notify socket that child_hand_over() told of, NULL none; all the rest. */
 struct notify_socket *child_former_notify(struct child *c, const json_t *former,

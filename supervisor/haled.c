@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "bus/finish.h"
-#include "init.h"
+#include "proc/init.h"
 #include "model/frame.h"
 #include "service/child_proto.h"
 
@@ -343,8 +343,8 @@ static int open_bus(struct haled *d, struct err *err)
 				.results = results,
 				.state_dir = d->options.state_dir,
 				.ring_bytes = d->config->ring_bytes,
-				.handover = d->takeover.bus,
-				.handover_len = d->takeover.bus_len};
+				.handover = d->takeover.text.rest,
+				.handover_len = d->takeover.text.rest_len};
 	const struct hub_hooks hooks = {.on_line = on_child_line,
 					.on_loss = on_loss,
 					.on_record = statefile_record,

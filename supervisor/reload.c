@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "deploy/config_diff.h"
-#include "init.h"
+#include "proc/init.h"
 #include "model/frame.h"
 #include "proc/spawn.h"
 

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/strlist.h"
-#include "init.h"
+#include "proc/init.h"
 #include "model/frame.h"
 
 /* ---- what children do, told ---- */

@@ -2,27 +2,22 @@
 #include "upgrade.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "haled.h"
-#include "init.h"
+#include "proc/init.h"
+#include "proc/reexec.h"
 
 /* Of what follows in the memfd; a program that does not know it refuses before anything is done. */
 #define UPGRADE_VERSION "1"
-/* The children's entries with 200 lines each. */
-#define HEADER_MAX      (256u << 20)
 
 bool upgrade_understands(const char *version)
 {
@@ -46,31 +41,19 @@ static json_t *encode(struct haled *d)
 
 static int write_state(struct haled *d, struct err *err)
 {
-	HALE_CLEANUP(cleanup_fd) int fd = memfd_create("hale-upgrade", MFD_CLOEXEC);
-	json_t *state = encode(d);
-	HALE_CLEANUP(cleanup_free) char *text = json_dumps(state, JSON_COMPACT);
-	size_t len = strlen(text);
-	int rc;
+	HALE_CLEANUP(cleanup_fd) int fd = reexec_open(encode(d), err);
+	int rc = fd;
 
-	json_decref(state);
-	if (fd < 0)
-		return err_errno(err, -errno, "cannot create a memfd");
-	text[len++] = '\n';
-	rc = fd_write(fd, text, len);
-	if (rc < 0)
-		return err_errno(err, rc, "cannot fill a memfd");
-	rc = hub_hand_over(d->hub, fd, err);
+	if (fd >= 0)
+		rc = hub_hand_over(d->hub, fd, err);
 	return rc < 0 ? rc : TAKE_FD(fd);
 }
 
 static void keep_open(struct haled *d, int state_fd, bool over_exec)
 {
-	const int own[] = {state_fd, d->lock_fd, d->state_lock_fd};
-
-	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-		if (own[i] >= 0)
-			(void)fcntl(own[i], F_SETFD, over_exec ? 0 : FD_CLOEXEC);
-	}
+	reexec_keep_open(state_fd, over_exec);
+	reexec_keep_open(d->lock_fd, over_exec);
+	reexec_keep_open(d->state_lock_fd, over_exec);
 	for (size_t i = 0; i < d->children_n; i++)
 		child_keep_open(d->children[i], over_exec);
 }
@@ -125,66 +108,16 @@ void upgrade_exec(struct haled *d)
 
 /* ---- taking ---- */
 
-/* Children of a former program, of which nothing is known but that they are ours. */
-static void end_all_children(void)
-{
-	HALE_CLEANUP(str_done) struct str pids = {0};
-	HALE_CLEANUP(cleanup_free)
-	char *path = mem_printf("/proc/self/task/%d/children", (int)getpid());
-	char *save = NULL;
-
-	if (file_read(path, HEADER_MAX, &pids, NULL) < 0 || pids.len == 0)
-		return;
-	for (char *p = strtok_r(pids.data, " \n", &save); p != NULL;
-	     p = strtok_r(NULL, " \n", &save)) {
-		pid_t pid = (pid_t)strtol(p, NULL, 10);
-
-		if (pid > 1) {
-			(void)kill(-pid, SIGKILL);
-			(void)kill(pid, SIGKILL);
-		}
-	}
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
-}
-
-static json_t *parse(struct takeover *t)
-{
-	const char *newline = memchr(t->text, '\n', t->text_len);
-	json_t *state = NULL;
-
-	if (newline != NULL)
-		state = json_loadb(t->text, (size_t)(newline - t->text), 0, NULL);
-	if (!upgrade_understands(json_string_value(json_object_get(state, "version")))) {
-		json_decref(state);
-		return NULL;
-	}
-	t->bus = newline + 1;
-	t->bus_len = t->text_len - (size_t)(t->bus - t->text);
-	return state;
-}
-
 void takeover_read(int fd, struct takeover *t_r)
 {
-	struct stat st;
-
-	*t_r = (struct takeover){0};
-	if (fstat(fd, &st) == 0 && st.st_size > 0) {
-		void *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-		if (text != MAP_FAILED) {
-			t_r->text = text;
-			t_r->text_len = (size_t)st.st_size;
-			t_r->state = parse(t_r);
-		}
-	}
-	close(fd);
-	if (t_r->state != NULL)
+	t_r->state = reexec_read(fd, &t_r->text);
+	if (upgrade_understands(json_string_value(json_object_get(t_r->state, "version"))))
 		return;
+	log_error("what the former program left is not understood; all processes start anew");
+	reexec_end_children();
+	takeover_done(t_r);
 	/* Among what was left open are the locks, which would stand in our own way. */
 	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
-	log_error("what the former program left is not understood; all processes start anew");
-	end_all_children();
 }
 
 static int number(const json_t *o, const char *key)
@@ -210,17 +143,18 @@ bool takeover_locks(const struct takeover *t, int *lock_r, int *state_lock_r)
 		return false;
 	*lock_r = number(t->state, "lock");
 	*state_lock_r = number(t->state, "state_lock");
-	(void)fcntl(*lock_r, F_SETFD, FD_CLOEXEC);
-	if (*state_lock_r >= 0)
-		(void)fcntl(*state_lock_r, F_SETFD, FD_CLOEXEC);
+	reexec_keep_open(*lock_r, false);
+	reexec_keep_open(*state_lock_r, false);
 	return true;
 }
 
 void takeover_close(const json_t *child)
 {
+	const json_t *output = json_object_get(child, "output");
+
 	close(number(child, "notify"));
-	if (number(child, "output") >= 0)
-		close(number(child, "output"));
+	if (number(output, "fd") >= 0)
+		close(number(output, "fd"));
 }
 
 void takeover_drop(struct takeover *t)
@@ -228,7 +162,7 @@ void takeover_drop(struct takeover *t)
 	const json_t *child;
 	size_t i;
 
-	end_all_children();
+	reexec_end_children();
 	json_array_foreach (json_object_get(t->state, "children"), i, child)
 		takeover_close(child);
 	takeover_done(t);
@@ -249,7 +183,6 @@ const json_t *takeover_child(const struct takeover *t, const char *name)
 void takeover_done(struct takeover *t)
 {
 	json_decref(t->state);
-	if (t->text != NULL)
-		(void)munmap(t->text, t->text_len);
+	reexec_text_done(&t->text);
 	*t = (struct takeover){0};
 }

@@ -11,7 +11,7 @@
 #ifndef HALE_SUPERVISOR_UPGRADE_H
 #define HALE_SUPERVISOR_UPGRADE_H
 
-#include "base/err.h"
+#include "proc/reexec.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -21,11 +21,8 @@ struct haled;
 
 /* What a former program of this process left. */
 struct takeover {
-	json_t *state; /* NULL: nothing, or nothing that was understood */
-	char *text;    /* mapped; the bus's part begins at `bus` */
-	size_t text_len;
-	const char *bus;
-	size_t bus_len;
+	json_t *state;           /* NULL: nothing, or nothing that was understood */
+	struct reexec_text text; /* behind its first line: the bus's part */
 };
 
 /* For --check --takes-over: can a program that writes this version be followed? */

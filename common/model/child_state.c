@@ -372,3 +372,52 @@ enum child_event child_expired(const struct child_machine *m, int64_t now_ms)
 	}
 	return CHILD_EV_MAX;
 }
+
+/* ---- over an exec ---- */
+
+static json_int_t number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static bool flag(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+json_t *child_machine_hand_over(const struct child_machine *m)
+{
+	json_t *fails = json_array();
+
+	for (size_t i = 0; i < PROCESS_BURST_MAX; i++)
+		json_array_append_new(fails, json_integer(m->fails_ms[i]));
+	return json_pack("{s:s, s:i, s:I, s:b, s:b, s:b, s:I, s:I, s:o, s:I, s:I, s:I}", "state",
+			 process_state_name(m->state), "after", (int)m->after, "backoff",
+			 (json_int_t)m->backoff.failures, "crash_looping", m->is_crash_looping,
+			 "finished", m->is_finished, "ready_by_time", m->is_ready_by_time,
+			 "deadline", (json_int_t)m->deadline_ms, "watchdog",
+			 (json_int_t)m->watchdog_due_ms, "fails", fails, "fails_n",
+			 (json_int_t)m->fails_n, "failures", (json_int_t)m->failures_total,
+			 "in_row", (json_int_t)m->failures_in_row);
+}
+
+void child_machine_take_over(struct child_machine *m, const json_t *former)
+{
+	json_t *fails = json_object_get(former, "fails");
+
+	if (!process_state_from_name(json_string_value(json_object_get(former, "state")),
+				     &m->state))
+		return;
+	m->after = (enum child_after)number(former, "after");
+	m->backoff.failures = (uint32_t)number(former, "backoff");
+	m->is_crash_looping = flag(former, "crash_looping");
+	m->is_finished = flag(former, "finished");
+	m->is_ready_by_time = flag(former, "ready_by_time");
+	m->deadline_ms = number(former, "deadline");
+	m->watchdog_due_ms = number(former, "watchdog");
+	for (size_t i = 0; i < PROCESS_BURST_MAX; i++)
+		m->fails_ms[i] = json_integer_value(json_array_get(fails, i));
+	m->fails_n = (uint32_t)number(former, "fails_n");
+	m->failures_total = (uint32_t)number(former, "failures");
+	m->failures_in_row = (uint32_t)number(former, "in_row");
+}

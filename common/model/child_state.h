@@ -13,6 +13,7 @@
 
 #include "model/process.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -80,6 +81,10 @@ void child_watchdog_fed(struct child_machine *m, const struct process_policy *po
 int64_t child_due(const struct child_machine *m);
 /* The event that time itself brings at now, or CHILD_EV_MAX. */
 enum child_event child_expired(const struct child_machine *m, int64_t now_ms);
+/* All of it, for another program of the same process on the same machine; and back. What is not
+ * understood leaves the machine as it is. */
+json_t *child_machine_hand_over(const struct child_machine *m);
+void child_machine_take_over(struct child_machine *m, const json_t *former);
 const char *child_event_name(enum child_event ev);
 
 #endif

@@ -71,3 +71,31 @@ json_t *tail_texts(const struct tail *t, uint64_t after, size_t limit)
 	}
 	return out;
 }
+
+json_t *tail_hand_over(const struct tail *t)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < t->count; i++) {
+		const struct tail_line *l = line_at(t, i);
+
+		json_array_append_new(out, json_pack("[I, I, i, s]", (json_int_t)l->n,
+						     (json_int_t)l->at_ms, l->priority, l->text));
+	}
+	return out;
+}
+
+void tail_take_over(struct tail *t, const json_t *former)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach (former, i, line) {
+		const char *text = json_string_value(json_array_get(line, 3));
+
+		if (text != NULL)
+			tail_add(t, (uint64_t)json_integer_value(json_array_get(line, 0)),
+				 json_integer_value(json_array_get(line, 1)),
+				 (int)json_integer_value(json_array_get(line, 2)), text);
+	}
+}

@@ -32,7 +32,7 @@ FOREIGN = {
     r"jq\.h|jv\.h": {"common/expr"},
     r"sqlite3\.h|libpq-fe\.h": {"common/store"},
     r"microhttpd\.h|wslay/": {"web"},
-    r"systemd/": {"supervisor", "common/service"},
+    r"systemd/": {"common/proc"},
     r"seccomp\.h": {"common/service"},
 }
 # Modules that decide: a function of state, input and time. No loop, no clock, no I/O.

@@ -4,8 +4,8 @@
  * It speaks sd_notify(3), which does nothing without NOTIFY_SOCKET, and the notification fd of s6
  * and of whoever took that over (dinit): a newline when ready.
  */
-#ifndef HALE_SUPERVISOR_INIT_H
-#define HALE_SUPERVISOR_INIT_H
+#ifndef HALE_PROC_INIT_H
+#define HALE_PROC_INIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
