@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import socket
+import subprocess
+import time
 
 import benchlib as b
 
@@ -37,11 +39,15 @@ class Hale(b.Peer):
             config["processes"] = {n: {"enabled": False} for n in self.without}
         file = self.dir / "hale.yaml"
         file.write_text(json.dumps(config))
+        argv = [BIN / "haled", "-c", file, "--run-dir", self.dir / "run",
+                "--state-dir", self.dir / "state"]
+        err = open(self.dir / "err", "w")
         if self.is_known:
-            (self.dir / "state").mkdir(mode=0o700)
-            b.output([BIN / "haled", "--check", "-c", file, "--state-dir", self.dir / "state"])
-        self.group.popen([BIN / "haled", "-c", file, "--run-dir", self.dir / "run",
-                          "--state-dir", self.dir / "state"], stderr=open(self.dir / "err", "w"))
+            with subprocess.Popen(argv, stderr=err) as first:
+                while not self.ready() and first.poll() is None:
+                    time.sleep(0.02)
+                first.terminate()
+        self.group.popen(argv, stderr=err)
 
     def ask(self, method, **params):
         """The result of a command to haled (docs/bus.md)."""
