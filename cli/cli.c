@@ -11,6 +11,9 @@
 #include "base/mem.h"
 #include "base/strlist.h"
 #include "bus/command.h"
+#include "field.h"
+#include "process_names.h"
+#include "process_view.h"
 #include "table.h"
 #include "verbs.h"
 
@@ -90,27 +93,61 @@ static bool is_absent(int code, const struct err *err)
 	return code == COMMAND_E_NO_PEER && str_starts(err->text, "no hale is running at");
 }
 
+static int tell_no_process(struct cli *cli, const json_t *status, const char *name)
+{
+	const json_t *processes = field_array(status, "processes");
+	const char **names = mem_array(json_array_size(processes) + 1, sizeof(*names));
+	const char *near;
+	json_t *process;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)processes, i, process)
+		names[i] = field_or(process, "name", "");
+	near = suggest_nearest(name, names);
+	free(names);
+	if (near != NULL)
+		return cli_refuse(cli, CLI_USAGE, "no process is named '%s' (did you mean '%s'?)",
+				  name, near);
+	return cli_refuse(cli, CLI_USAGE, "no process is named '%s' (see: hale status)", name);
+}
+
+/* haled runs: why this one does not answer is in its status. */
+static int tell_silent(struct cli *cli, const json_t *status, const char *service)
+{
+	const json_t *process = field_find(field_array(status, "processes"), "name", service);
+
+	/* It runs only where it has something to do. */
+	if (process == NULL && str_eq(service, "reconciler"))
+		return cli_refuse(cli, CLI_FAILED,
+				  "no jobs or actions are configured (sections reconcile and "
+				  "actions), so no reconciler runs");
+	if (process == NULL)
+		return tell_no_process(cli, status, service);
+	if (process_is_program(status, service))
+		return cli_refuse(cli, CLI_FAILED,
+				  "%s is a program of your own, which takes no commands of hale's",
+				  service);
+	return cli_refuse(cli, CLI_FAILED, "%s does not answer: it is %s (see: hale show %s)",
+			  service, process_word(process), service);
+}
+
 static int tell_absent(struct cli *cli, const char *service)
 {
-	json_t *result = NULL;
+	json_t *status = NULL;
 	struct err err = {0};
 	int code = COMMAND_E_NO_PEER;
 
 	if (!str_eq(service, "haled"))
-		code = cli_try(cli, "haled", "ping", NULL, CLI_TIMEOUT_MS, &result, NULL, &err);
-	json_decref(result);
-	/* It runs only where it has something to do. */
-	if (code == 0 && str_eq(service, "reconciler"))
-		return cli_refuse(
-			cli, CLI_FAILED,
-			"reconciler is not running: either it is down (see: hale status), or "
-			"no jobs or actions are configured (sections reconcile and actions)");
+		code = cli_try(cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &status, NULL, &err);
 	if (code == 0)
-		return cli_refuse(cli, CLI_FAILED, "%s is not running (see: hale status)", service);
-	return cli_refuse(
-		cli, CLI_NO_HALE,
-		"no hale is running with run directory %s (start it with: haled --config FILE)",
-		cli->run_dir);
+		code = tell_silent(cli, status, service);
+	else
+		code = cli_refuse(cli, CLI_NO_HALE,
+				  "no hale is running with run directory %s (start it with: haled "
+				  "--config FILE)",
+				  cli->run_dir);
+	json_decref(status);
+	return code;
 }
 
 int cli_tell_failure(struct cli *cli, const char *service, int code, const struct err *err)

@@ -6,6 +6,7 @@
 
 #include "bus/command.h"
 #include "field.h"
+#include "screen.h"
 #include "status_view.h"
 
 #define WATCH_MS 1000
@@ -73,23 +74,50 @@ static int show_once(struct cli *cli, const struct args *args)
 	return code;
 }
 
-/* Written over the old page line by line: no flicker, and nothing of the old one stays. */
-static void redraw(struct cli *cli, const struct str *page)
+/* One page, or why there is none. False: nothing of that name to watch. A haled that goes away is
+ * waited for: that is what one watches. */
+static bool render_now(struct cli *cli, const struct args *args, struct str *page, int *code)
 {
-	HALE_CLEANUP(str_done) struct str out = {0};
+	struct err err = {0};
+	json_t *status = NULL;
 
-	str_add(&out, "\033[H");
-	for (size_t i = 0; i < page->len; i++) {
-		if (page->data[i] == '\n')
-			str_add(&out, "\033[K");
-		str_addc(&out, page->data[i]);
+	if (cli_try(cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &status, NULL, &err) != 0) {
+		str_addf(page, "%s\n", err.text);
+		*code = CLI_NO_HALE;
+		return true;
 	}
-	str_add(&out, "\033[J");
-	cli_print(cli, &out);
-	(void)fflush(cli->out);
+	*code = render(cli, args, status, page);
+	json_decref(status);
+	return page->len > 0;
 }
 
-/* A haled that goes away is waited for: that is what one watches. */
+/* On a screen of its own, until somebody has seen enough. */
+static int watch_screen(struct cli *cli, const struct args *args)
+{
+	HALE_CLEANUP(str_done) struct str first = {0};
+	struct screen screen;
+	bool goes_on = true;
+	int code;
+
+	if (!render_now(cli, args, &first, &code))
+		return code;
+	if (screen_open(&screen, cli->out) < 0)
+		return cli_refuse(cli, CLI_FAILED, "status: this is no terminal");
+	while (goes_on && ferror(cli->out) == 0) {
+		HALE_CLEANUP(str_done) struct str page = {0};
+		int key;
+
+		cli->width = screen.width;
+		goes_on = render_now(cli, args, &page, &code);
+		screen_draw(&screen, str_text(&page));
+		key = goes_on ? screen_wait(&screen, WATCH_MS) : KEY_NONE;
+		goes_on = goes_on && key != 'q' && key != 'Q' && key != KEY_END_OF_INPUT;
+	}
+	screen_close(&screen);
+	return code;
+}
+
+/* Elsewhere one page below the other, or a line of JSON each. */
 static int watch(struct cli *cli, const struct args *args)
 {
 	int code = CLI_DONE;
@@ -99,21 +127,17 @@ static int watch(struct cli *cli, const struct args *args)
 		struct err err = {0};
 		json_t *status = NULL;
 
-		code = cli_try(cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &status, NULL, &err);
-		if (code != 0) {
-			str_addf(&page, "%s\n", err.text);
-			code = CLI_NO_HALE;
-		} else if (cli->is_json) {
+		if (!cli->is_json) {
+			if (!render_now(cli, args, &page, &code))
+				return code;
+			str_addc(&page, '\n');
+			cli_print(cli, &page);
+		} else if (cli_try(cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &status, NULL,
+				   &err) == 0) {
 			cli_json_line(cli, status);
-			(void)fflush(cli->out);
-		} else {
-			code = render(cli, args, status, &page);
+			json_decref(status);
 		}
-		json_decref(status);
-		if (!cli->is_json && page.len == 0)
-			return code; /* nothing of that name to watch */
-		if (!cli->is_json)
-			redraw(cli, &page);
+		(void)fflush(cli->out);
 		if (ferror(cli->out) == 0)
 			cli_pause(WATCH_MS);
 	}
@@ -122,5 +146,7 @@ static int watch(struct cli *cli, const struct args *args)
 
 int verb_status(struct cli *cli, const struct args *args)
 {
-	return args_is(args, "watch") ? watch(cli, args) : show_once(cli, args);
+	if (!args_is(args, "watch"))
+		return show_once(cli, args);
+	return cli->is_json || !screen_is_possible() ? watch(cli, args) : watch_screen(cli, args);
 }

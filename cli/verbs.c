@@ -16,7 +16,7 @@ const struct flag verb_global_flags[] = {
 };
 
 static const struct flag status_flags[] = {
-	{"watch", 'w', FLAG_SWITCH, NULL, "again every second, until interrupted"},
+	{"watch", 'w', FLAG_SWITCH, NULL, "again every second, until q"},
 	{0},
 };
 static const struct flag logs_flags[] = {

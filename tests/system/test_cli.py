@@ -337,6 +337,21 @@ def test_top_outlives_haled(hale, terminal):
     assert t.wait() == 0
 
 
+def test_status_is_watched_on_a_screen_of_its_own(hale, terminal):
+    h = hale(CONFIG)
+    t = terminal([f"{BIN}/hale", "--run-dir", h.run_dir, "status", "-w"], lines=6)
+    t.expect(r"\x1b\[\?1049h")
+    t.expect(r"healthy")
+    t.expect(r"\x1b\[H")  # drawn again, in the same place
+    t.send("q")
+    t.expect(r"\x1b\[\?1049l")
+    wait_for(lambda: cooked(t.modes()), "the terminal as it was")
+    assert t.wait() == 0
+    t = terminal([f"{BIN}/hale", "--run-dir", h.run_dir, "status", "-w", "nobody"])
+    t.expect(r"no component or process is named 'nobody'")
+    assert os.waitstatus_to_exitcode(t.wait()) == 3
+
+
 def test_top_in_a_pipe_is_a_snapshot(hale):
     h = hale(CONFIG)
     r = h.cli("top", "-i", "200ms", check=True)

@@ -148,12 +148,22 @@ static void a_process_that_is_not_there_is_named(void **state)
 {
 	struct fake *f = *state;
 
-	fake_answer(f, "haled", "ping", "{\"service\": \"haled\"}");
-	assert_refused(f, "alerts", 1, "hale: notifier is not running (see: hale status)\n");
+	fake_answer(f, "haled", "status",
+		    "{\"processes\": [{\"name\": \"notifier\", \"state\": \"backoff\"},"
+		    " {\"name\": \"bot\", \"state\": \"ready\"}],"
+		    " \"components\": [{\"id\": \"program.bot\"}]}");
+	assert_refused(f, "alerts", 1,
+		       "hale: notifier does not answer: it is backoff (see: hale show notifier)\n");
 	assert_refused(
 		f, "reconcile x", 1,
-		"hale: reconciler is not running: either it is down (see: hale status), or no "
-		"jobs or actions are configured (sections reconcile and actions)\n");
+		"hale: no jobs or actions are configured (sections reconcile and actions), so no "
+		"reconciler runs\n");
+	assert_refused(f, "ping notifer", 2,
+		       "hale: no process is named 'notifer' (did you mean 'notifier'?)\n");
+	assert_refused(f, "ping xyzzy", 2,
+		       "hale: no process is named 'xyzzy' (see: hale status)\n");
+	assert_refused(f, "ping bot", 1,
+		       "hale: bot is a program of your own, which takes no commands of hale's\n");
 }
 
 static void refusals_have_their_exit_codes(void **state)
