@@ -114,7 +114,7 @@ static int refuse_written_code(scmp_filter_ctx ctx)
 /* Libraries take EAFNOSUPPORT for "not on this machine", and try what else there is. */
 static int refuse_family(scmp_filter_ctx ctx, enum scmp_compare op, unsigned family)
 {
-	return refuse_if(ctx, SCMP_SYS(socket), EAFNOSUPPORT, SCMP_A0(op, family));
+	return refuse_if(ctx, SCMP_SYS(socket), EAFNOSUPPORT, SCMP_A0(op, family, 0));
 }
 
 /* Netlink is how libc learns which addresses this machine has. */
