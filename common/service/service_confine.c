@@ -45,10 +45,12 @@ void service_confine(struct service *s, const json_t *slice)
 static void on_asked(void *ctx, const json_t *result, int code, const char *message,
 		     const json_t *data)
 {
-	(void)ctx;
+	const struct service *s = ctx;
+
 	(void)result;
 	(void)data;
-	if (code != 0)
+	/* The signal may be here before the answer: then what was asked for is under way. */
+	if (code != 0 && s->phase == SERVICE_RUNNING)
 		log_warn("restart refused; what was replaced cannot be read until then",
 			 KV_S("error", message));
 }
