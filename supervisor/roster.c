@@ -17,6 +17,7 @@
 #include "base/strlist.h"
 #include "proc/init.h"
 #include "model/frame.h"
+#include "proc/orphans.h"
 
 /* ---- what children do, told ---- */
 
@@ -552,6 +553,25 @@ static struct child *by_pid(const struct haled *d, pid_t pid)
 	return NULL;
 }
 
+static bool is_ours(void *ctx, pid_t pid)
+{
+	const struct haled *d = ctx;
+
+	return by_pid(d, pid) != NULL;
+}
+
+/* What went into the background would otherwise be there twice after the next start. */
+static void end_orphans(struct haled *d, const struct child *c)
+{
+	HALE_CLEANUP(cleanup_free) char *mark = mem_printf("HALE_PROGRAM=%s", child_name(c));
+	size_t n = child_spec(c)->is_user ? orphans_kill(mark, is_ours, d) : 0;
+
+	if (n > 0)
+		log_warn("program left processes behind, killed", KV_S("process", child_name(c)),
+			 KV_I("processes", n),
+			 KV_S("advice", "it must stay in the foreground (docs/programs.md)"));
+}
+
 void roster_reap(struct haled *d)
 {
 	for (;;) {
@@ -566,6 +586,8 @@ void roster_reap(struct haled *d)
 		 * a zombie: until then the number cannot be anybody else's. */
 		if (c != NULL)
 			(void)kill(-info.si_pid, SIGKILL);
+		if (c != NULL)
+			end_orphans(d, c);
 		(void)waitpid(info.si_pid, &status, 0);
 		if (c != NULL)
 			child_reaped(c, status);

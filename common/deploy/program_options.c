@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deploy/program_options.h"
 
+#include "model/check_watch.h"
+
 /* A log file holds at least some lines, and rotating costs a few renames. */
 #define LOG_SIZE_MIN  65536
 #define LOG_SIZE_MAX  1099511627776.0 /* 1 TiB */
@@ -50,7 +52,8 @@ static const struct conf_item check_items[] = {
 		  .choices = "degraded|critical|down", .help = "this status, or a worse one"),
 	CONF_DURATION(struct program_check_options, after_ms, .name = "after", .def = "30s",
 		      .max = 86400000, .help = "without a break so long"),
-	CONF_INT(struct program_check_options, limit, .def = "3", .min = 1, .max = 1000,
+	CONF_INT(struct program_check_options, limit, .def = "3", .min = 1,
+		 .max = CHECK_WATCH_LIMIT_MAX,
 		 .help = "restarts within window; then it is told, and left alone"),
 	CONF_DURATION(struct program_check_options, window_ms, .name = "window", .def = "1h",
 		      .min = 1000, .max = 86400000 * 7.0, .help = "the time limit is counted in"),
