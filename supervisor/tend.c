@@ -215,6 +215,9 @@ static int64_t tend_checks(struct haled *d, struct child *c, int64_t now)
 	struct check_watch_rule rule = rule_of(c);
 	size_t which = 0;
 
+	/* What is frozen says nothing about now. */
+	for (size_t i = 0; d->pause.is_active && i < components->n; i++)
+		(void)check_watch_feed(w, i, false, now);
 	if (components->n == 0)
 		return INT64_MAX;
 	switch (check_watch_step(w, &rule, child_ready_since(c), now, &which)) {
@@ -237,7 +240,7 @@ void tend_health(struct haled *d, const char *component, const json_t *state)
 	/* What a parent's failure explains, a restart does not mend. */
 	bool is_blocked = json_is_string(json_object_get(state, "blocked_by"));
 
-	if (name == NULL || !status_from_name(name, &status))
+	if (name == NULL || !status_from_name(name, &status) || d->pause.is_active)
 		return;
 	for (size_t i = 0; i < d->children_n; i++) {
 		const struct check_restart *r = &child_spec(d->children[i])->on_check_failure;

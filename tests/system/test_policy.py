@@ -10,7 +10,7 @@ from conftest import DEADLINE, is_alive, wait_for
 
 FAILS = [r"process ended unexpectedly", r"process is crash-looping", r"on_failing"]
 # A program that waits for signals and writes each one down, then goes on.
-LISTEN = """python3, -c, "import signal, sys, time\\nfor s in ('HUP','USR1','USR2','WINCH'): signal.signal(getattr(signal, 'SIG' + s), lambda n, f: print('got', signal.Signals(n).name, flush=True))\\nprint('listening', flush=True)\\nwhile True: time.sleep(60)" """
+LISTEN = """python3, -c, "import signal\\nfor s in ('HUP','USR1','USR2','WINCH'): signal.signal(getattr(signal, 'SIG' + s), lambda n, f: print('got', signal.Signals(n).name, flush=True))\\nprint('listening', flush=True)\\nwhile True: signal.pause()" """
 
 
 def programs(**lines):
@@ -296,12 +296,12 @@ def test_stop_signal_and_stop_timeout(hale):
 
 
 def test_start_timeout_and_watchdog_of_a_program(hale):
-    notify = ("import os,socket,time\\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\\n"
+    notify = ("import os,signal,socket\\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\\n"
               "say=lambda b: s.sendto(b,os.environ['NOTIFY_SOCKET'].replace('@', chr(0), 1))\\n")
     h = hale(programs(
         mute="{command: [sleep, '1000'], notify: true, start_timeout: 300ms,"
              " restart: {give_up_after: 1}}",
-        hangs='{command: [python3, -c, "%ssay(b\'READY=1\')\\ntime.sleep(1000)"], notify: true,'
+        hangs='{command: [python3, -c, "%ssay(b\'READY=1\')\\nsignal.pause()"], notify: true,'
               " watchdog: 500ms, restart: {give_up_after: 1}}" % notify), start=False)
     h.allow(*FAILS, r"does not respond", r"not all processes")
     h.start(ready=False)
