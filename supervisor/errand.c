@@ -73,6 +73,7 @@ void errand_start(struct haled *d, struct child *c)
 		.log_level = log_level,
 		.is_user = true,
 		.is_enabled = true,
+		.rights = d->config->service, /* child_new copies */
 		.policy = {.backoff = {.base_ms = 1, .factor = 1, .cap_ms = 1},
 			   .stable_after_ms = ERRAND_TIME_MAX_MS,
 			   .burst = 1,

@@ -286,7 +286,7 @@ static int open_lock(const char *dir, int *fd, struct err *err)
 {
 	HALE_CLEANUP(cleanup_free) char *path = path_join(dir, "haled.lock");
 
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return *fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
 }
 
@@ -320,13 +320,27 @@ static int take_locks(struct haled *d, struct err *err)
 	return 0;
 }
 
-/* The sockets are as private as the directory they stand in. */
+/* haled's own, which it writes itself. */
+static bool is_kept(const char *name)
+{
+	return str_starts(name, "haled.lock") || str_starts(name, STATEFILE_NAME) ||
+	       str_starts(name, "journal.") || str_starts(name, "config.ok");
+}
+
+/* The sockets are as open as the directory they stand in. Whom the processes run as owns both, as
+ * if systemd had made them (User=, StateDirectory=); sockets made there get the directory's group.
+ */
 static int make_dirs(struct haled *d, struct err *err)
 {
+	const struct spawn_rights *own = &d->config->service;
 	int rc = dir_make(d->options.run_dir, 0700, err);
 
 	if (rc == 0)
 		rc = dir_make(d->options.state_dir, 0700, err);
+	if (rc == 0 && own->has_user)
+		rc = dir_give(d->options.run_dir, own->uid, own->gid, 02750, NULL, err);
+	if (rc == 0 && own->has_user)
+		rc = dir_give(d->options.state_dir, own->uid, own->gid, 0750, is_kept, err);
 	if (rc == 0 && access(d->options.state_dir, W_OK) < 0)
 		rc = err_errno(err, -errno, "cannot write to the state directory %s",
 			       d->options.state_dir);
@@ -339,7 +353,9 @@ static int open_bus(struct haled *d, struct err *err)
 	HALE_CLEANUP(cleanup_free) char *bus = path_join(d->options.run_dir, CHILD_SOCKET_BUS);
 	HALE_CLEANUP(cleanup_free)
 	char *results = path_join(d->options.run_dir, CHILD_SOCKET_RESULTS);
+	const struct bus_access access = bus_access_within(d->options.run_dir);
 	struct hub_home home = {.bus = bus,
+				.access = &access,
 				.results = results,
 				.state_dir = d->options.state_dir,
 				.ring_bytes = d->config->ring_bytes,
@@ -361,7 +377,7 @@ static int open_bus(struct haled *d, struct err *err)
 	}
 	if (rc < 0)
 		return rc;
-	return command_listen(&d->loop, path, NULL, haled_methods, d, &d->commands, err);
+	return command_listen(&d->loop, path, &access, haled_methods, d, &d->commands, err);
 }
 
 static void tell_start(struct haled *d)

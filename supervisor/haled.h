@@ -154,6 +154,7 @@ void pause_call(void *ctx, struct command_request *rq, const json_t *params);
 void pause_call_resume(void *ctx, struct command_request *rq, const json_t *params);
 
 /* statefile.c */
+#define STATEFILE_NAME "health.state" /* in the state directory */
 void statefile_load(struct haled *d);
 /* Journal records of a former haled, newer than the state file. */
 void statefile_record(void *ctx, const char *epoch, uint64_t seq, const char *topic,

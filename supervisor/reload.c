@@ -108,8 +108,15 @@ static int apply(struct haled *d, struct config *fresh, struct err *err)
 {
 	struct config *old = d->config;
 	size_t before = d->children_n;
-	int rc = roster_grow(d, fresh, err);
+	int rc;
 
+	/* Its directories and sockets are somebody's from the start. */
+	if (fresh->service.uid != d->config->service.uid ||
+	    fresh->service.gid != d->config->service.gid)
+		rc = err_set(err, -EBUSY,
+			     "instance.user and group change only when haled is restarted");
+	else
+		rc = roster_grow(d, fresh, err);
 	if (rc < 0) {
 		config_free(fresh);
 		return rc;

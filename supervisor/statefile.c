@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "model/frame.h"
 
-#define STATE_FILE      "health.state"
+#define STATE_FILE      STATEFILE_NAME
 #define STATE_VERSION   1
 /* 100,000 components at half a kilobyte. */
 #define STATE_BYTES_MAX (64u << 20)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -72,10 +73,13 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned m
 		      struct err *err)
 {
 	HALE_CLEANUP(cleanup_free) char *tmp = mem_printf("%s.new", path);
-	HALE_CLEANUP(cleanup_fd)
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+	HALE_CLEANUP(cleanup_fd) int fd = -1;
 	int rc;
 
+	/* A new file, always: in a directory that somebody else may write to, what stands there
+	 * may be a link to anywhere. */
+	(void)unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot write %s", tmp);
 	rc = fd_write(fd, data, len);
@@ -105,6 +109,48 @@ int dir_make(const char *path, unsigned mode, struct err *err)
 		return err_errno(err, -errno, "cannot create directory %s", path);
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return err_set(err, -ENOTDIR, "%s is not a directory", path);
+	return 0;
+}
+
+/* The files that were ours so far. No link is followed and no second name of a file counts, so that
+ * who may write here already cannot have a file elsewhere given to him. */
+static int give_files(int dir_fd, uid_t uid, gid_t gid, bool (*is_kept)(const char *name))
+{
+	DIR *dir = fdopendir(dup(dir_fd));
+	const struct dirent *entry;
+	int rc = dir == NULL ? -errno : 0;
+
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		HALE_CLEANUP(cleanup_fd)
+		int fd = openat(dir_fd, entry->d_name,
+				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		struct stat st;
+
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+		    st.st_uid != geteuid() || is_kept(entry->d_name))
+			continue;
+		if (fchown(fd, uid, gid) < 0)
+			rc = -errno;
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+	return rc;
+}
+
+int dir_give(const char *path, uid_t uid, gid_t gid, unsigned mode,
+	     bool (*is_kept)(const char *name), struct err *err)
+{
+	HALE_CLEANUP(cleanup_fd)
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, (mode_t)mode) < 0)
+		return err_errno(err, -errno, "cannot hand the directory %s over", path);
+	if (uid != geteuid() && is_kept != NULL) {
+		int rc = give_files(fd, uid, gid, is_kept);
+
+		if (rc < 0)
+			return err_errno(err, rc, "cannot hand over the files in %s", path);
+	}
 	return 0;
 }
 

@@ -9,7 +9,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Appends the file to out. -EFBIG beyond max_bytes, else negative errno. */
 int file_read(const char *path, size_t max_bytes, struct str *out, struct err *err);
@@ -22,6 +24,10 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned m
 		      struct err *err);
 /* Creates the directory and its parents. An existing directory is fine. */
 int dir_make(const char *path, unsigned mode, struct err *err);
+/* Makes the directory somebody else's, and our plain files in it but those is_kept() says (NULL:
+ * none at all). */
+int dir_give(const char *path, uid_t uid, gid_t gid, unsigned mode,
+	     bool (*is_kept)(const char *name), struct err *err);
 
 /* "dir/name"; caller frees. An absolute name is returned as it is. */
 char *path_join(const char *dir, const char *name);

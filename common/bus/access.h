@@ -34,7 +34,13 @@ bool bus_access_lets(const struct bus_access *a, uid_t peer, uid_t own);
 /* Whether a dialer may believe the peer it found at path: root, our own user, or the owner of the
  * file, since the directory lets nobody else put one there. */
 bool bus_access_believes(const char *path, uid_t peer, uid_t own);
-/* Mode and group onto the file; 0 or negative errno. */
+/* To a socket in that directory: it is as open as the directory it stands in. The owner of the
+ * directory is welcome, and the group if the directory is meant for it: the group may enter, others
+ * may not (an ordinary 0755 is nobody's decision). */
+struct bus_access bus_access_within(const char *dir);
+/* The same without the group: for hale's own processes only. */
+struct bus_access bus_access_private(const struct bus_access *a);
+/* Mode, group and owner onto the file; 0 or negative errno. */
 int bus_access_apply(const struct bus_access *a, const char *path);
 
 #endif

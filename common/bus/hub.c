@@ -239,10 +239,13 @@ static void on_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 static int open_sockets(struct hub *hub, uv_loop_t *loop, const struct hub_home *home,
 			struct err *err)
 {
+	/* Whoever may listen may not therefore report. */
+	const struct bus_access own =
+		home->access == NULL ? BUS_ACCESS_OWNER : bus_access_private(home->access);
 	int rc = pub_listen(loop, home->bus, home->access, hub->epoch, hub->ring, &hub->pub, err);
 
 	if (rc == 0)
-		rc = sub_listen(loop, home->results, home->access, on_frame, hub, &hub->sub, err);
+		rc = sub_listen(loop, home->results, &own, on_frame, hub, &hub->sub, err);
 	return rc;
 }
 

@@ -59,7 +59,7 @@ static int open_file(struct journal *j)
 {
 	struct stat st = {0};
 
-	j->fd = open(j->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	j->fd = open(j->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->fd < 0)
 		return -errno;
 	if (fstat(j->fd, &st) == 0)

@@ -256,9 +256,10 @@ static int start_listener(struct nngsock *ns)
 	rv = nng_listener_create(&ns->listener, ns->socket, ns->url);
 	if (rv != 0)
 		return rv;
-	rv = nng_listener_set_int(ns->listener, NNG_OPT_IPC_PERMISSIONS, BUS_ACCESS_MODE);
-	if (rv == 0)
-		rv = nng_listener_start(ns->listener, 0);
+	/* nng would set the mode by name, which in a directory of another user's may be another
+	 * file by then. Until it is set no umask lets anybody else write to the socket, so connect.
+	 */
+	rv = nng_listener_start(ns->listener, 0);
 	if (rv == 0 && (sys = bus_access_apply(&ns->access, path_of(ns))) < 0)
 		rv = NNG_ESYSERR | -sys;
 	if (rv != 0)

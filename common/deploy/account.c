@@ -183,3 +183,10 @@ void account_read(const struct place *place, const char *pointer, const char *us
 	rights->gid = a.gid;
 	take_groups(&a, rights);
 }
+
+bool account_is_own(const char *user)
+{
+	HALE_CLEANUP(account_done) struct account a = {0};
+
+	return find_user(user, &a) && a.uid == geteuid();
+}

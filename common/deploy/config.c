@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "conf/schema.h"
 #include "deploy/command.h"
+#include "deploy/account.h"
 #include "deploy/core_options.h"
 #include "deploy/deepcheck.h"
 #include "deploy/manifests.h"
@@ -36,6 +37,10 @@ void config_free(struct config *c)
 	free(c->instance);
 	free(c->node);
 	free(c->timezone);
+	free(c->user);
+	free(c->group);
+	free(c->service.user);
+	free(c->service.groups);
 	json_decref(c->json);
 	json_decref(c->masked);
 	json_decref(c->units);
@@ -65,7 +70,28 @@ static int load_manifests(const struct config_dirs *dirs, struct tree *tree,
 	return rc;
 }
 
-static int read_instance(struct config *c, struct err *err)
+/* Only root can be somebody else. Anybody else may read the same file, and is told if what it says
+ * has no effect. */
+static void read_user(struct config *c, struct instance_options *o, const struct place *place)
+{
+	json_t *environment; /* hale's own processes have a clean one */
+
+	if (o->user == NULL && o->group == NULL)
+		return;
+	if (geteuid() != 0) {
+		if (o->user != NULL && !account_is_own(o->user))
+			place_warn(place, "/instance/user", "start haled as root, or as this user",
+				   "haled does not run as root, so nothing runs as '%s'", o->user);
+		return;
+	}
+	environment = json_object();
+	account_read(place, "/instance", o->user, o->group, &c->service, environment);
+	json_decref(environment);
+	c->user = TAKE_PTR(o->user);
+	c->group = TAKE_PTR(o->group);
+}
+
+static int read_instance(struct config *c, const struct place *place, struct err *err)
 {
 	struct instance_options o = {0};
 	char host[256] = "localhost";
@@ -78,6 +104,7 @@ static int read_instance(struct config *c, struct err *err)
 	c->instance = TAKE_PTR(o.name);
 	c->node = o.node == NULL ? mem_dup(host) : TAKE_PTR(o.node);
 	c->timezone = TAKE_PTR(o.timezone);
+	read_user(c, &o, place);
 	conf_free(instance_items, &o);
 	return 0;
 }
@@ -188,6 +215,17 @@ static void check_limits(const struct config *c, struct tree *tree, struct repor
 	}
 }
 
+static void give_user(struct spawn_rights *to, const struct spawn_rights *service)
+{
+	to->has_user = true;
+	to->user = mem_dup(service->user);
+	to->uid = service->uid;
+	to->gid = service->gid;
+	to->groups_n = service->groups_n;
+	to->groups = mem_array(service->groups_n, sizeof(*to->groups));
+	memcpy(to->groups, service->groups, service->groups_n * sizeof(*to->groups));
+}
+
 static int read_processes(struct config *c, const struct config_dirs *dirs,
 			  const struct manifest_set *manifests, const struct place *place,
 			  struct err *err)
@@ -200,6 +238,8 @@ static int read_processes(struct config *c, const struct config_dirs *dirs,
 						c->processes[i].name);
 
 		rc = read_policy(&c->processes[i], entry == NULL ? fallback : entry, place, err);
+		if (c->service.has_user)
+			give_user(&c->processes[i].rights, &c->service);
 	}
 	json_decref(fallback);
 	return rc < 0 ? rc : programs_read(c, dirs, manifests, place, err);
@@ -302,7 +342,7 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 		 const struct manifest_set *manifests, struct report *report, struct err *err)
 {
 	const struct place place = {.tree = tree, .report = report};
-	int rc = read_instance(c, err);
+	int rc = read_instance(c, &place, err);
 
 	if (rc == 0)
 		rc = read_aggregation(c, err);

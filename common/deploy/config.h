@@ -29,6 +29,11 @@ struct config {
 	char *instance;
 	char *node;
 	char *timezone; /* or NULL */
+	/* Whom hale's own processes run as and who owns its directories; without has_user they are
+	 * haled's own, and so is everything. */
+	struct spawn_rights service;
+	char *user; /* `instance.user` and `group`, in force; NULL: not given, or not root */
+	char *group;
 	json_t *json;   /* normalised; holds secrets */
 	json_t *masked; /* for showing */
 	json_t *units;  /* schema_units */

@@ -17,6 +17,12 @@ const struct conf_item instance_items[] = {
 	CONF_STR(struct instance_options, timezone,
 		 .help = "time zone of schedules and texts, e.g. America/New_York; the host's if "
 			 "absent"),
+	CONF_STR(struct instance_options, user,
+		 .help = "when haled runs as root: whom all its processes run as, and programs "
+			 "without a user of their own"),
+	CONF_STR(struct instance_options, group,
+		 .help = "their group, and whose members may use the CLI; the user's own if "
+			 "absent"),
 	CONF_END,
 };
 

@@ -17,6 +17,8 @@ struct instance_options {
 	char *name;
 	char *node;     /* NULL: the host's name */
 	char *timezone; /* NULL: the host's */
+	char *user;     /* NULL: haled's own */
+	char *group;    /* NULL: the user's own */
 };
 
 struct aggregation_options {

@@ -45,7 +45,8 @@ static int start_probe(struct probe *p, const struct process_spec *process, stru
 						  .envp = envp,
 						  .output_fd = pipe_fds[1],
 						  .error_fd = STDERR_FILENO,
-						  .slice_fd = slice},
+						  .slice_fd = slice,
+						  .rights = &process->rights},
 			     err);
 	close(pipe_fds[1]);
 	p->process = process;

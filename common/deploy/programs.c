@@ -283,7 +283,12 @@ static void read_environment(struct reading *r)
 	json_object_set_new(environment, "LANG", json_string("C.UTF-8"));
 	if (zone != NULL)
 		json_object_set_new(environment, "TZ", json_string(zone));
-	account_read(r->place, r->pointer, r->o.user, r->o.group, &r->p->rights, environment);
+	if (r->o.user == NULL && r->o.group == NULL)
+		account_read(r->place, "/instance", r->config->user, r->config->group,
+			     &r->p->rights, environment);
+	else
+		account_read(r->place, r->pointer, r->o.user, r->o.group, &r->p->rights,
+			     environment);
 	json_object_foreach (r->o.environment, name, value) {
 		check_variable(r, name);
 		json_object_set(environment, name, value);

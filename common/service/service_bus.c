@@ -136,6 +136,7 @@ int service_bus_open(struct service *s, struct err *err)
 	HALE_CLEANUP(cleanup_free) char *bus = path_join(s->run_dir, CHILD_SOCKET_BUS);
 	HALE_CLEANUP(cleanup_free) char *name = mem_printf("%s.ipc", s->name);
 	HALE_CLEANUP(cleanup_free) char *commands = path_join(s->run_dir, name);
+	const struct bus_access access = bus_access_within(s->run_dir);
 	int rc;
 
 	s->epoch = mem_printf("%s:%" PRIu64, s->name, s->generation);
@@ -145,7 +146,7 @@ int service_bus_open(struct service *s, struct err *err)
 	if (rc == 0 && !s->ops->has_feed)
 		rc = sub_dial_topic(&s->loop, bus, TOPIC_SYNC, on_sync_frame, s, &s->sync, err);
 	return rc < 0 ? rc
-		      : command_listen(&s->loop, commands, NULL, s->methods, s, &s->server, err);
+		      : command_listen(&s->loop, commands, &access, s->methods, s, &s->server, err);
 }
 
 void service_bus_close(struct service *s)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -344,3 +345,147 @@ def test_killed_pid_1_takes_everything_with_it_and_comes_back(container):
     os.kill(again.pid, signal.SIGINT)
     assert c.h.process.wait(DEADLINE) == 0
     wait_for(lambda: not again.inside(), "all gone", deadline=2)
+
+
+# ---- users ----
+
+SERVICE = pwd.getpwnam("daemon") if os.getuid() == 0 else None
+OTHER = pwd.getpwnam("games") if os.getuid() == 0 else None
+
+
+def as_user(user, groups, *command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE,
+                          user=user.pw_uid, group=user.pw_gid, extra_groups=groups)
+
+
+def owner(path):
+    st = os.stat(path)
+    return st.st_uid, st.st_gid, st.st_mode & 0o7777
+
+
+def identity(pid):
+    """(uids, gids, groups) of a process."""
+    with open(f"/proc/{pid}/status") as f:
+        found = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    return tuple([int(n) for n in found[k].split()] for k in ("Uid", "Gid", "Groups"))
+
+
+def with_user(hale, more=""):
+    h = made(hale, "instance: {user: daemon%s}\n" % more + TWO.replace("  a:", """  who:
+    exec: {command: [/usr/bin/id, -un]}
+    interval: 200ms
+  a:""") + "programs:\n  sleeper: {command: [/bin/sleep, '1000']}\n"
+             "  root_one: {command: [/bin/sleep, '1000'], user: root}\n")
+    os.chmod(h.dir, 0o711)
+    return h
+
+
+def cli_as(h, user, groups, *args):
+    return as_user(user, groups, f"{BIN}/hale", "--run-dir", h.run_dir, *args)
+
+
+@needs_root
+def test_all_its_processes_run_as_the_service_user(hale):
+    h = with_user(hale).start()
+    h.wait_status("a", "healthy")
+    assert h.wait_status("who", "healthy")["message"].startswith("daemon")
+    uid, gid = SERVICE.pw_uid, SERVICE.pw_gid
+    for p in h.status()["processes"]:
+        uids, gids, _ = identity(p["pid"])
+        wanted = (0, 0) if p["name"] == "root_one" else (uid, gid)
+        assert uids == [wanted[0]] * 4 and gids == [wanted[1]] * 4, p["name"]
+    assert identity(h.process.pid)[0] == [0] * 4
+    assert owner(h.run_dir) == (uid, gid, 0o2750)
+    assert owner(h.state_dir) == (uid, gid, 0o750)
+    assert owner(f"{h.run_dir}/haled.ipc") == (uid, gid, 0o660)
+    assert owner(f"{h.run_dir}/notifier.ipc") == (uid, gid, 0o660)
+    assert owner(f"{h.run_dir}/results.ipc") == (uid, gid, 0o600)
+    assert owner(f"{h.state_dir}/notifier.db")[0] == uid
+    wait_for(lambda: owner(f"{h.state_dir}/health.state")[0] == 0, "haled's own stays root's")
+
+
+@needs_root
+def test_the_group_may_use_the_cli_and_nobody_else(hale):
+    h = with_user(hale).start()
+    h.wait_status("a", "healthy")
+    assert h.cli("status", "a").returncode == 0, "root"
+    assert cli_as(h, SERVICE, [], "status", "a").returncode == 0, "the service user"
+    r = cli_as(h, OTHER, [SERVICE.pw_gid], "status", "a")
+    assert r.returncode == 0, r.stderr
+    assert cli_as(h, OTHER, [SERVICE.pw_gid], "restart", "check.null").returncode == 0
+    assert cli_as(h, OTHER, [SERVICE.pw_gid], "alerts").returncode == 0
+    r = cli_as(h, OTHER, [OTHER.pw_gid], "status", "a")
+    assert r.returncode == 3 and "hale:" in r.stderr
+    # Past the directory, the sockets refuse as well.
+    os.chmod(h.run_dir, 0o755)
+    for name in ("haled.ipc", "notifier.ipc", "results.ipc", "bus.ipc"):
+        r = as_user(OTHER, [], "/usr/bin/python3", "-c",
+                    "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])",
+                    f"{h.run_dir}/{name}")
+        assert "PermissionError" in r.stderr, name
+    r = as_user(OTHER, [SERVICE.pw_gid], "/usr/bin/python3", "-c",
+                "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])",
+                f"{h.run_dir}/results.ipc")
+    assert "PermissionError" in r.stderr, "who may look may not report"
+
+
+@needs_root
+def test_what_ran_as_root_is_handed_over_and_no_link_is_followed(hale):
+    h = made(hale).start()
+    h.wait_status("a", "healthy")
+    os.chmod(h.dir, 0o711)
+    assert h.stop() == 0
+    victim = f"{h.dir}/victim"
+    tell(h, "victim", "root's own")
+    os.symlink(victim, f"{h.state_dir}/link")
+    os.link(victim, f"{h.state_dir}/second-name")
+    os.symlink(victim, f"{h.state_dir}/health.state.new")
+    h.write("instance: {user: daemon}\n" + TWO)
+    h.start()
+    assert owner(f"{h.state_dir}/history.db")[0] == SERVICE.pw_uid
+    assert h.stop() == 0
+    assert owner(victim)[:2] == (0, 0)
+    with open(victim) as f:
+        assert f.read() == "root's own"
+    assert not os.path.islink(f"{h.state_dir}/health.state")
+
+
+@needs_root
+def test_an_ordinary_user_with_a_directory_of_its_own(hale):
+    """As under User=hale, and as root's file says anyway: the directory says who else may use the CLI."""
+    h = made(hale, "instance: {user: daemon}\n" + TWO)
+    for path in (h.run_dir, h.state_dir):
+        os.mkdir(path)
+        os.chown(path, SERVICE.pw_uid, SERVICE.pw_gid)
+        os.chmod(path, 0o750)
+    os.chmod(h.dir, 0o711)
+    os.chmod(h.config_path, 0o644)
+    os.chmod(f"{h.dir}/a", 0o644)
+    with open(h.log_path, "ab") as log:
+        h.process = subprocess.Popen(
+            [f"{BIN}/haled", "--config", h.config_path, "--run-dir", h.run_dir, "--state-dir",
+             h.state_dir], stdout=log, stderr=log, start_new_session=True, user=SERVICE.pw_uid,
+            group=SERVICE.pw_gid, extra_groups=[])
+    h.wait_ready()
+    h.wait_status("a", "healthy")
+    assert cli_as(h, OTHER, [SERVICE.pw_gid], "reload").returncode == 0
+    assert cli_as(h, OTHER, [], "reload").returncode == 3
+    assert owner(f"{h.run_dir}/web.ipc") == (SERVICE.pw_uid, SERVICE.pw_gid, 0o660)
+
+
+@needs_root
+def test_a_user_who_does_not_exist_is_an_error_with_a_place(hale):
+    h = made(hale, "instance: {user: no-such-user}\n" + TWO)
+    r = haled("--check", "--config", h.config_path, "--run-dir", h.run_dir)
+    assert r.returncode == 78
+    assert ":1:18: " in r.stderr and "no user 'no-such-user'" in r.stderr
+
+
+@needs_root
+def test_the_service_user_does_not_change_by_a_reload(hale):
+    h = with_user(hale).start()
+    h.write("instance: {user: games}\n" + TWO)
+    h.allow("reload refused")
+    r = h.cli("reload")
+    assert r.returncode == 1 and "restarted" in r.stderr + r.stdout
+    assert all(p["state"] == "ready" for p in h.status()["processes"])

@@ -72,7 +72,7 @@ static void a_failed_rewrite_keeps_the_old_file(void **state)
 	(void)state;
 	assert_int_equal(file_write_atomic(path, "old", 3, 0644, NULL), 0);
 	assert_int_equal(mkdir(tmp, 0755), 0);
-	assert_int_equal(file_write_atomic(path, "new", 3, 0644, &err), -EISDIR);
+	assert_int_equal(file_write_atomic(path, "new", 3, 0644, &err), -EEXIST);
 	assert_non_null(strstr(err.text, "kept.new"));
 	assert_int_equal(file_read(path, 100, &got, NULL), 0);
 	assert_string_equal(got.data, "old");
