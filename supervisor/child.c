@@ -344,6 +344,8 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	c->notify = child_former_notify(c, former, on_notify);
 	if (c->notify == NULL)
 		rc = notify_socket_open(loop, notify_path, on_notify, c, &c->notify, err);
+	if (rc == 0 && !spec->is_user && spec->rights.has_user)
+		notify_socket_give(c->notify, spec->rights.uid);
 	if (rc < 0) {
 		free_child(c);
 		return rc;

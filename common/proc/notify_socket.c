@@ -2,10 +2,12 @@
 #include "proc/notify_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -158,6 +160,18 @@ int notify_socket_fd(const struct notify_socket *s)
 const char *notify_socket_address(const struct notify_socket *s)
 {
 	return s->path;
+}
+
+void notify_socket_give(const struct notify_socket *s, uid_t uid)
+{
+	HALE_CLEANUP(cleanup_fd)
+	int fd = is_abstract(s->path) ? -1 : open(s->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	/* By an fd: where others may write to the directory, the name may be another file's by now.
+	 * A process that cannot speak is not ready in time, and says so. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_uid == geteuid())
+		(void)!fchownat(fd, "", uid, (gid_t)-1, AT_EMPTY_PATH);
 }
 
 void notify_socket_expect(struct notify_socket *s, pid_t session)

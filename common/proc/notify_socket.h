@@ -33,6 +33,8 @@ const char *notify_socket_address(const struct notify_socket *s);
 struct notify_socket *notify_socket_adopt(uv_loop_t *loop, const char *address, int fd,
 					  notify_fn on_notify, void *ctx);
 int notify_socket_fd(const struct notify_socket *s); /* borrowed */
+/* Who may write to its file, if it has one: nobody else but root. */
+void notify_socket_give(const struct notify_socket *s, uid_t uid);
 /* Whose words count from now on; 0 nobody's. */
 void notify_socket_expect(struct notify_socket *s, pid_t session);
 /* Unlinks the path, closes the handle, frees. */
