@@ -371,7 +371,10 @@ static void drop_stopped(struct wait *w, json_t *names)
 		}
 		if (!w->cli->is_json) {
 			HALE_CLEANUP(cleanup_free)
-			char *line = mem_printf("%s is stopped and stays so", name);
+			char *line = mem_printf("%s %s and stays so", name,
+						field_true(process_of(w->before, name), "finished")
+							? "has finished"
+							: "is stopped");
 
 			cli_say(w->cli, TONE_DIM, line);
 		}
