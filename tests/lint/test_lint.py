@@ -230,6 +230,30 @@ def test_every_section_option_is_documented(program, doc):
         assert not missing, f"{doc} does not mention {missing}"
 
 
+def paths(options, prefix=""):
+    """(restart.when, its manifest) of each option that is no mapping itself."""
+    for name, o in options.items():
+        if o["type"] == "map":
+            yield from paths(o["options"], f"{prefix}{name}.")
+        else:
+            yield prefix + name, o
+
+
+def test_every_program_option_is_documented_with_its_default():
+    core = json.loads(subprocess.run([f"{BIN}/haled", "--describe"], capture_output=True, text=True,
+                                     check=True).stdout)
+    rows = {}
+    for line in re.findall(r"^\| (`.+?) \| (.*?) \|", read("docs/programs.md"), re.M):
+        names, defaults = (re.findall(r"`([^`]+)`", cell) for cell in line)
+        # "haled's" is in words; two names of one row have two defaults, or none.
+        rows.update(zip(names, defaults or [None] * len(names)))
+    documented = {n: o for n, o in paths(core["sections"]["programs"]["options"])}
+    assert len(documented) > 40 and set(documented) <= set(rows), set(documented) - set(rows)
+    wrong = {n: (rows[n], o["default"]) for n, o in documented.items()
+             if "default" in o and rows[n] != o["default"].strip('"')}
+    assert not wrong, wrong
+
+
 def test_every_route_is_documented():
     routes = json.loads(subprocess.run([f"{BIN}/hale-web", "--routes"], capture_output=True,
                                        text=True, check=True).stdout)
