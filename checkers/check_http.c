@@ -433,7 +433,9 @@ static void http_check_start(struct check *c)
 		.headers = o->headers,
 		.body = o->body,
 		.body_len = o->body == NULL ? 0 : strlen(o->body),
-		.timeout_ms = check_timeout_ms(c),
+		/* The runner ends it in time, and may have to grant that time twice; curl only has
+		 * to come to an end at all. */
+		.timeout_ms = 3 * check_timeout_ms(c),
 		.body_max = (size_t)o->body_max,
 		.follow_redirects = o->follow_redirects,
 		.fresh_connection = o->fresh_connection,

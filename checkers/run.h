@@ -34,6 +34,7 @@ struct check {
 	enum run_state state;
 	bool is_scheduled; /* the current run belongs to a tick: publish it, free the tick */
 	int64_t started_us;
+	bool has_respite;  /* its deadline passed while this process was away */
 	enum reason stage; /* what a timeout now would mean */
 	json_t *metrics;   /* NULL: none yet */
 	json_t *details;

@@ -18,6 +18,9 @@
 /* So far behind its own schedule, and the loop is not really turning. */
 #define ALIVE_LATE_MS 5000
 
+/* A deadline noticed so late was not missed by a busy loop: the process did not run. */
+#define RUN_AWAY_MS 250
+
 /* ---- Status line ---- */
 
 static void tell_status(struct runner *r, int64_t now_ms)
@@ -151,6 +154,26 @@ static void give_up(struct check *c)
 	r->ops->cancel(c);
 }
 
+static void on_deadline(uv_timer_t *timer);
+
+static void start_deadline(struct check *c)
+{
+	uv_timer_start(&c->deadline, on_deadline, (uint64_t)c->timeout_ms, 0);
+}
+
+/* A process that was stopped, or starved, comes back to deadlines that have passed and to answers
+ * that it has not read yet: it was away, not those it asks. They get their time once more. */
+static bool grant_respite(struct check *c)
+{
+	int64_t late_ms = (clock_mono_us() - c->started_us) / 1000 - c->timeout_ms;
+
+	if (c->has_respite || late_ms < RUN_AWAY_MS)
+		return false;
+	c->has_respite = true;
+	start_deadline(c);
+	return true;
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
 	struct check *c = timer->data;
@@ -158,6 +181,8 @@ static void on_deadline(uv_timer_t *timer)
 	char limit[UNITS_TEXT_MAX];
 	char text[OBSERVATION_MESSAGE_MAX];
 
+	if (grant_respite(c))
+		return;
 	r->timeouts++;
 	snprintf(text, sizeof(text), "%s (after %s)", reason_text(c->stage),
 		 duration_format(c->timeout_ms, limit));
@@ -172,13 +197,14 @@ static void begin(struct check *c)
 
 	c->state = RUN_RUNNING;
 	c->stage = REASON_TIMEOUT;
+	c->has_respite = false;
 	c->started_us = clock_mono_us();
 	memset(c->run_data, 0, r->ops->run_size);
 	r->running++;
 	r->runs++;
 	/* A slot starts many checks in one turn: the loop's own time may be behind by now. */
 	uv_update_time(r->host.loop);
-	uv_timer_start(&c->deadline, on_deadline, (uint64_t)c->timeout_ms, 0);
+	start_deadline(c);
 	r->ops->start(c);
 }
 

@@ -3,8 +3,11 @@
 import datetime
 import json
 import os
+import signal
 import sqlite3
 import stat
+import threading
+import time
 
 from conftest import DEADLINE, is_alive, wait_for
 
@@ -106,6 +109,40 @@ def test_http_timeouts_name_the_stage(hale, black_hole):
     assert_is(h, "refused", "down", "conn_refused")
     c = h.wait_status("nowhere", "down")
     assert c["reason"] in ("dns_failed", "timeout_dns"), c
+
+
+def test_a_checker_that_was_stopped_blames_nobody_else(hale, sink):
+    """An answer came while it was stopped, and asks for a second step; the deadline has passed."""
+    held, asked, go = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(path, n):
+        if held.is_set() and path == "/":
+            asked.set()
+            go.wait(DEADLINE)
+            return 302, b"", {"Location": f"{sink.url}/next"}
+        return 200, b"{}"
+    sink.answer = answer
+    h = hale(components(slow=f"http: {{url: '{sink.url}/', follow_redirects: true}}"))
+    h.wait_status("slow", "healthy")
+    pid = h.process_of("check.http")["pid"]
+    held.set()
+    assert asked.wait(DEADLINE)
+    os.kill(pid, signal.SIGSTOP)
+    held.clear()
+    go.set()
+    end = time.monotonic() + 1.5  # the timeout is 0.8 s; 3 s without data would be unknown
+    wait_for(lambda: time.monotonic() > end, "its time is over")
+    os.kill(pid, signal.SIGCONT)
+
+    def outcomes():
+        db = sqlite3.connect(f"file:{h.state_dir}/history.db?mode=ro", uri=True, timeout=DEADLINE)
+        try:
+            return [r[0] for r in db.execute("SELECT outcome FROM v_results WHERE component = 'slow'"
+                                             " ORDER BY at")]
+        finally:
+            db.close()
+    wait_for(lambda: len(outcomes()) >= 4, "checks before, while and after are stored")
+    assert set(outcomes()) == {"pass"}
 
 
 def test_a_threshold_on_what_was_measured(hale, nginx):
