@@ -13,6 +13,7 @@
 #include "deploy/config.h"
 #include "model/check_watch.h"
 #include "model/failing.h"
+#include "model/vital.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct child;
 
 /* What the roster keeps of a child (tend.c). */
 struct child_care {
+	struct vital vital;
 	/* What it was asked, and is told as soon as the order of processes allows. */
 	enum child_wish { WISH_NONE, WISH_START, WISH_STOP, WISH_RESTART, WISH_WAIT } wish;
 	bool is_stuck; /* waits for what will not come by itself */

@@ -238,9 +238,24 @@ void haled_tell_init(struct haled *d)
 	init_status(text);
 }
 
+/* init is to restart haled as a last resort when it does not bring back what it cannot do without.
+ */
 static void on_watchdog(uv_timer_t *timer)
 {
-	(void)timer;
+	struct haled *d = timer->data;
+	int64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < d->children_n && d->stop_stage < 0; i++) {
+		const struct process_spec *spec = child_spec(d->children[i]);
+		struct vital *vital = &child_care(d->children[i])->vital;
+
+		vital_note(vital, child_state_of(d->children[i]), now);
+		if (!spec->is_vital || !vital_is_missed(vital, spec->vital_grace_ms, now))
+			continue;
+		log_error("the watchdog is not fed: a vital process cannot be kept running",
+			  KV_S("process", spec->name));
+		return;
+	}
 	init_watchdog();
 }
 
@@ -263,6 +278,7 @@ static void start_handles(struct haled *d)
 	d->due_timer.data = d;
 	d->pause_timer.data = d;
 	d->save_timer.data = d;
+	d->notify_timer.data = d;
 	(void)uv_timer_start(&d->save_timer, on_save, STATE_SAVE_MS, STATE_SAVE_MS);
 	if (watchdog > 0)
 		(void)uv_timer_start(&d->notify_timer, on_watchdog, 0, (uint64_t)watchdog);

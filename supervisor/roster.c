@@ -199,6 +199,7 @@ static void on_event(void *ctx, struct child *c, const char *event)
 {
 	struct haled *d = ctx;
 
+	vital_note(&child_care(c)->vital, child_state_of(c), clock_mono_ms());
 	log_process(c, event);
 	publish_process(d, c, event);
 	forget_former(d, c, event);

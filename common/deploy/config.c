@@ -150,6 +150,11 @@ static int read_policy(struct process_spec *p, const json_t *entry, const struct
 	p->policy.is_held_on_78 = true;
 	p->policy.ready_after_ms = -1;
 	p->failing_after_ms = o.failing_after_ms;
+	/* Without history or without a voice it is not hale any more. */
+	p->is_vital = json_object_get(entry, "vital") != NULL
+			      ? o.is_vital
+			      : str_eq(p->name, "recorder") || str_eq(p->name, "notifier");
+	p->vital_grace_ms = o.vital_grace_ms;
 	if (o.on_failing.n > 0)
 		p->on_failing = command_argv(place, on_failing, &o.on_failing, &home);
 	p->is_enabled = o.is_enabled;

@@ -109,6 +109,14 @@ const struct conf_item process_items[] = {
 	CONF_LIST(struct process_options, on_failing,
 		  .help = "command to run when it cannot be kept running, e.g. a mail about the "
 			  "notifier"),
+	CONF_BOOL(
+		struct process_options, is_vital, .name = "vital",
+		.help = "hale is nothing without it: when it is wanted and not ready for "
+			"vital_grace, haled lets init's watchdog restart it; true for recorder and "
+			"notifier unless given"),
+	CONF_DURATION(struct process_options, vital_grace_ms, .name = "vital_grace", .def = "5m",
+		      .min = 1000, .max = 86400000,
+		      .help = "how long a vital process may be missing"),
 	CONF_DURATION(struct process_options, failing_after_ms, .name = "failing_after",
 		      .def = "60s", .min = 1000, .max = 86400000,
 		      .help = "not ready for so long is failing, too"),

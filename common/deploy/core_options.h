@@ -58,6 +58,8 @@ struct process_options {
 	struct restart_options restart;
 	struct strlist on_failing;
 	int64_t failing_after_ms;
+	bool is_vital;
+	int64_t vital_grace_ms;
 };
 
 extern const struct conf_item instance_items[];

@@ -46,7 +46,9 @@ struct process_spec {
 	struct strlist requires;    /* and these must be ready; it stops when they are stopped */
 	struct strlist forward;     /* signals ("USR1") that haled hands on to it */
 	char **on_failing;          /* command, when this process cannot be kept running; or NULL */
-	int64_t failing_after_ms;   /* not ready for so long is failing, too */
+	bool is_vital;              /* missing for vital_grace_ms: init is to restart haled */
+	int64_t vital_grace_ms;
+	int64_t failing_after_ms; /* not ready for so long is failing, too */
 	struct check_restart on_check_failure;
 };
 

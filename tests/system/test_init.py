@@ -114,6 +114,52 @@ def test_status_tells_systemd_how_things_are(hale, manager):
     wait_for(lambda: manager.all("STATUS")[-1].startswith("critical"), "critical told")
 
 
+def fed_after(manager, moment):
+    return len([1 for at, m in list(manager.messages) if "WATCHDOG" in m and at > moment])
+
+
+def kill_process(h, name):
+    os.kill(h.process_of(name)["pid"], signal.SIGKILL)
+    wait_for(lambda: h.process_of(name)["state"] == "backoff", f"{name} waits")
+
+
+def test_the_watchdog_is_not_fed_while_a_vital_process_is_missing(hale, manager):
+    late = "restart: {delay: 1h}, vital_grace: 1s"
+    h = made(hale, TWO + "processes: {recorder: {%s}, notifier: {%s}, web: {%s}}\n" % (
+        late, late, late))
+    h.env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"}
+    h.allow("process ended unexpectedly", "watchdog is not fed")
+    h.start()
+    # Who is not vital is not waited for, nor who was stopped on purpose.
+    kill_process(h, "web")
+    h.cli("stop", "notifier", check=True)
+    moment = time.monotonic()
+    wait_for(lambda: time.monotonic() > moment + 2.5 and fed_after(manager, moment + 2), "fed")
+    assert "watchdog is not fed" not in h.logs()
+    kill_process(h, "recorder")
+    wait_for(lambda: "watchdog is not fed" in h.logs(), "given up")
+    moment = time.monotonic()
+    # Nothing comes while it is missing: five intervals are seen in the log.
+    before = h.logs().count("watchdog is not fed")
+    wait_for(lambda: h.logs().count("watchdog is not fed") > before + 5, "five looks later")
+    assert fed_after(manager, moment) == 0
+    h.cli("start", "recorder", check=True)
+    wait_for(lambda: fed_after(manager, time.monotonic() - 0.2) > 0, "fed again")
+
+
+def test_what_is_vital_is_said_in_the_configuration(hale, manager):
+    h = made(hale, TWO + "processes: {recorder: {restart: {delay: 1h}, vital: false, vital_grace: 1s},"
+             " web: {restart: {delay: 1h}, vital: true, vital_grace: 1s}}\n")
+    h.env = {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"}
+    h.allow("process ended unexpectedly", "watchdog is not fed")
+    h.start()
+    kill_process(h, "recorder")
+    moment = time.monotonic()
+    wait_for(lambda: fed_after(manager, moment + 2), "fed without the recorder")
+    kill_process(h, "web")
+    wait_for(lambda: "watchdog is not fed" in h.logs() and "process=web" in h.logs(), "given up")
+
+
 def test_a_file_descriptor_is_told_when_ready_and_closed(hale):
     h = made(hale)
     reader, writer = os.pipe()
