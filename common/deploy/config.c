@@ -303,7 +303,7 @@ static int read_components(struct config *c, struct err *err)
 		c->components_n++;
 	}
 	c->components[c->components_n++] =
-		own_component(c, CONFIG_COMPONENT + strlen("hale."), "config", true);
+		own_component(c, &CONFIG_COMPONENT[strlen("hale.")], "config", true);
 	return 0;
 }
 
