@@ -432,7 +432,10 @@ enum process_state child_state_of(const struct child *c)
 
 bool child_is_crash_looping(const struct child *c)
 {
-	return c->machine.is_crash_looping && c->machine.state != PROCESS_STOPPED;
+	enum process_state state = c->machine.state;
+
+	/* What is not tried any more does not go on crashing. */
+	return c->machine.is_crash_looping && state != PROCESS_STOPPED && state != PROCESS_HELD;
 }
 
 bool child_is_enabled(const struct child *c)

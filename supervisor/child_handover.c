@@ -38,7 +38,7 @@ json_t *child_hand_over(const struct child *c)
 	(void)snprintf(print, sizeof(print), "%016llx",
 		       (unsigned long long)process_spec_fingerprint(&c->spec));
 	o = json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s?, s:i, s:s, s:i, "
-		      "s:o, s:o, s:o}",
+		      "s:o, s:o, s:o, s:o, s:o}",
 		      "name", c->spec.name, "fingerprint", print, "pid", (int)c->pid, "generation",
 		      (json_int_t)c->generation, "starts", (json_int_t)c->starts, "started",
 		      (json_int_t)c->started_ms, "since", (json_int_t)c->since_ms, "ready",
@@ -47,7 +47,9 @@ json_t *child_hand_over(const struct child *c)
 		      notify_socket_fd(c->notify), "notify_address",
 		      notify_socket_address(c->notify), "wish", (int)c->care.wish, "machine",
 		      child_machine_hand_over(&c->machine), "exit",
-		      exit_report_hand_over(&c->last_exit), "output", output_hand_over(&c->output));
+		      exit_report_hand_over(&c->last_exit), "output", output_hand_over(&c->output),
+		      "failing", failing_hand_over(&c->care.failing), "check",
+		      check_watch_hand_over(&c->care.check));
 	HALE_ASSERT(o != NULL);
 	return o;
 }
@@ -83,6 +85,8 @@ void child_take_over(struct child *c, const json_t *former)
 	c->was_timed_out = flag(former, "timed_out");
 	c->status_text = text_or_null(former, "status_text");
 	c->care.wish = (enum child_wish)number(former, "wish");
+	failing_take_over(&c->care.failing, json_object_get(former, "failing"));
+	check_watch_take_over(&c->care.check, json_object_get(former, "check"));
 	child_machine_take_over(&c->machine, json_object_get(former, "machine"));
 	exit_report_take_over(&c->last_exit, json_object_get(former, "exit"));
 	output_take_over(&c->output, json_object_get(former, "output"));

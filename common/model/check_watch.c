@@ -84,3 +84,24 @@ enum check_watch_verdict check_watch_step(struct check_watch *w,
 		w->bad_since_ms[i] = w->bad_since_ms[i] == 0 ? 0 : now_ms;
 	return CHECK_WATCH_RESTART;
 }
+
+json_t *check_watch_hand_over(const struct check_watch *w)
+{
+	uint32_t n = HALE_MIN(w->restarts_n, CHECK_WATCH_LIMIT_MAX);
+	json_t *restarts = json_array();
+
+	for (uint32_t i = w->restarts_n - n; i < w->restarts_n; i++)
+		json_array_append_new(restarts,
+				      json_integer(w->restarts_ms[i % CHECK_WATCH_LIMIT_MAX]));
+	return json_pack("{s:o}", "restarts", restarts);
+}
+
+void check_watch_take_over(struct check_watch *w, const json_t *o)
+{
+	json_t *at;
+	size_t i;
+
+	w->restarts_n = 0;
+	json_array_foreach (json_object_get(o, "restarts"), i, at)
+		w->restarts_ms[w->restarts_n++ % CHECK_WATCH_LIMIT_MAX] = json_integer_value(at);
+}

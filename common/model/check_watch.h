@@ -11,6 +11,7 @@
 #ifndef HALE_MODEL_CHECK_WATCH_H
 #define HALE_MODEL_CHECK_WATCH_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,5 +51,9 @@ enum check_watch_verdict check_watch_step(struct check_watch *w,
 /* When to look again if nothing happens before; INT64_MAX never. */
 int64_t check_watch_due(const struct check_watch *w, const struct check_watch_rule *rule,
 			int64_t ready_since_ms);
+/* Over an exec of haled: the limit goes on counting. How components stand is fed again, and
+ * what is at its limit then is said once more. New reference. */
+json_t *check_watch_hand_over(const struct check_watch *w);
+void check_watch_take_over(struct check_watch *w, const json_t *o);
 
 #endif

@@ -46,3 +46,19 @@ void failing_ended(struct failing *f)
 {
 	f->is_running = false;
 }
+
+json_t *failing_hand_over(const struct failing *f)
+{
+	return json_pack("{s:I, s:I, s:b}", "down_since", (json_int_t)f->down_since_ms, "last_run",
+			 (json_int_t)f->last_run_ms, "told", f->is_told);
+}
+
+/* A command that ran then has ended with the haled that waited for it. */
+void failing_take_over(struct failing *f, const json_t *o)
+{
+	*f = (struct failing){
+		.down_since_ms = json_integer_value(json_object_get(o, "down_since")),
+		.last_run_ms = json_integer_value(json_object_get(o, "last_run")),
+		.is_told = json_is_true(json_object_get(o, "told")),
+	};
+}

@@ -10,6 +10,7 @@
 #ifndef HALE_MODEL_FAILING_H
 #define HALE_MODEL_FAILING_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,5 +36,8 @@ bool failing_step(struct failing *f, const struct failing_view *view, int64_t no
 /* When to look again if nothing happens before; INT64_MAX never. */
 int64_t failing_due(const struct failing *f, const struct failing_view *view);
 void failing_ended(struct failing *f); /* the command is over */
+/* Over an exec of haled: who was told is not told again. New reference. */
+json_t *failing_hand_over(const struct failing *f);
+void failing_take_over(struct failing *f, const json_t *o);
 
 #endif

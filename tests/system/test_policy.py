@@ -78,7 +78,7 @@ def test_a_clean_end_finishes_unless_it_is_to_run_always(hale):
 def test_a_failure_is_held_restarted_or_given_up_as_asked(hale):
     h = hale(programs(
         never="{command: [sh, -c, 'echo no such table >&2; exit 3'], restart: never}",
-        fixed="{command: [sh, -c, 'exit 78'], restart: {delay: 300ms, give_up_after: 4}}",
+        fixed="{command: [sh, -c, 'exit 78'], restart: {delay: 300ms, burst: 2, give_up_after: 4}}",
         grows="{command: [sh, -c, 'exit 1'], restart: {base: 100ms, factor: 3, cap: 2s, jitter: 0,"
               " burst: 30, give_up_after: 5}}"), start=False)
     h.allow(*FAILS)
@@ -94,7 +94,8 @@ def test_a_failure_is_held_restarted_or_given_up_as_asked(hale):
     assert h.process_of("never")["generation"] == 1
     assert h.process_of("never")["last_exit"]["last_lines"] == ["no such table"]
     # A fixed delay each time, exit 78 no exception; then it is given up.
-    assert h.process_of("fixed")["generation"] == 4
+    assert h.process_of("fixed")["generation"] == 4 and not h.process_of("fixed")["crash_looping"]
+    assert h.component("program.fixed")["status"] == "down"
     assert all(300 <= g < 1500 for g in gaps(h, "fixed")), gaps(h, "fixed")
     # At once, then 100, 300, 900 ms.
     found = gaps(h, "grows")

@@ -137,6 +137,25 @@ static void only_restarts_within_the_window_count(void **state)
 				 CHECK_WATCH_RESTART);
 }
 
+static void the_limit_goes_on_counting_after_an_upgrade(void **state)
+{
+	struct check_watch *w = *state;
+	struct check_watch after = {0};
+	size_t which;
+	json_t *o;
+
+	(void)check_watch_feed(w, 0, true, 100);
+	for (int64_t i = 0; i < 40; i++) /* more than the ring holds */
+		(void)check_watch_step(w, &rule, 50, 1100 + i * 31000, &which);
+	o = check_watch_hand_over(w);
+	check_watch_init(&after, 2);
+	check_watch_take_over(&after, o);
+	json_decref(o);
+	(void)check_watch_feed(&after, 0, true, 1220000);
+	assert_int_equal(check_watch_step(&after, &rule, 50, 1221000, &which), CHECK_WATCH_GIVE_UP);
+	check_watch_done(&after);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -149,6 +168,7 @@ int main(void)
 		TEST(the_limit_is_told_once_until_recovery),
 		TEST(recovery_within_the_window_does_not_renew_the_limit),
 		TEST(only_restarts_within_the_window_count),
+		TEST(the_limit_goes_on_counting_after_an_upgrade),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,21 @@ static void what_is_stopped_on_purpose_does_not_fail(void **state)
 	assert_int_equal(failing_due(&f, &stopped), INT64_MAX);
 }
 
+static void who_was_told_is_not_told_again_after_an_upgrade(void **state)
+{
+	struct failing f = {0}, after = {0};
+	json_t *o;
+
+	(void)state;
+	assert_true(failing_step(&f, &looping, 1 * SECOND));
+	o = failing_hand_over(&f);
+	failing_take_over(&after, o);
+	json_decref(o);
+	assert_false(failing_step(&after, &looping, 3600 * SECOND));
+	(void)failing_step(&after, &healthy, 3601 * SECOND);
+	assert_true(failing_step(&after, &looping, 3602 * SECOND));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +128,7 @@ int main(void)
 		cmocka_unit_test(a_short_episode_within_the_pause_is_never_told),
 		cmocka_unit_test(one_command_at_a_time),
 		cmocka_unit_test(what_is_stopped_on_purpose_does_not_fail),
+		cmocka_unit_test(who_was_told_is_not_told_again_after_an_upgrade),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
