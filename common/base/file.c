@@ -37,13 +37,32 @@ int file_read_fd(int fd, size_t max_bytes, struct str *out)
 	return 0;
 }
 
-int file_read(const char *path, size_t max_bytes, struct str *out, struct err *err)
+/* A named pipe that nobody writes to would be waited for without end. One that a shell made for us
+ * (<(…), /dev/stdin) is written to. */
+static int open_to_read(const char *path)
 {
-	HALE_CLEANUP(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int rc;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
 
 	if (fd < 0)
-		return err_errno(err, -errno, "cannot read %s", path);
+		return -errno;
+	if (fstat(fd, &st) < 0 || (S_ISFIFO(st.st_mode) && strncmp(path, "/dev/", 5) != 0)) {
+		close(fd);
+		return -ESPIPE;
+	}
+	(void)fcntl(fd, F_SETFL, O_RDONLY);
+	return fd;
+}
+
+int file_read(const char *path, size_t max_bytes, struct str *out, struct err *err)
+{
+	HALE_CLEANUP(cleanup_fd) int fd = open_to_read(path);
+	int rc;
+
+	if (fd == -ESPIPE)
+		return err_set(err, fd, "cannot read %s: a pipe, not a file", path);
+	if (fd < 0)
+		return err_errno(err, fd, "cannot read %s", path);
 	rc = file_read_fd(fd, max_bytes, out);
 	if (rc == -EFBIG)
 		return err_set(err, rc, "cannot read %s: larger than %zu bytes", path, max_bytes);

@@ -9,6 +9,9 @@
 
 /* A longer source line is shown as a window around the mark. */
 #define SOURCE_SHOWN_MAX    160
+/* No line of a configuration is longer; REPORT_MAX of them as JSON are what a reload may be told.
+ */
+#define SOURCE_KEPT_MAX     8192
 /* How much of a long line is shown before the mark. */
 #define SOURCE_SHOWN_BEFORE 60
 /* Narrowest column for line numbers, so that the gutters of most reports align. */
@@ -70,6 +73,26 @@ static void drop(struct report_entry *e)
 	free(e->message);
 }
 
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* NULL where the mark is beyond what is kept. */
+static char *keep_source(const char *source, size_t column)
+{
+	size_t len = source == NULL ? 0 : strlen(source);
+
+	if (len <= SOURCE_KEPT_MAX)
+		return mem_dup(source);
+	if (column > SOURCE_KEPT_MAX - SOURCE_SHOWN_MAX)
+		return NULL;
+	len = SOURCE_KEPT_MAX;
+	while (is_continuation(source[len]))
+		len--;
+	return mem_dupn(source, len);
+}
+
 static void add(struct report *r, const struct conf_mark *mark, const char *source,
 		const char *hint, bool is_warning, char *message /* taken */)
 {
@@ -90,7 +113,7 @@ static void add(struct report *r, const struct conf_mark *mark, const char *sour
 		return;
 	}
 	e.hint = printable(mem_dup(hint));
-	e.source = printable(mem_dup(source));
+	e.source = printable(keep_source(source, mark->column));
 	r->v = mem_grow(r->v, r->n + 1, sizeof(*r->v));
 	for (; at > 0 && compare(&e, &r->v[at - 1]) < 0; at--)
 		r->v[at] = r->v[at - 1];
@@ -137,11 +160,6 @@ struct paint {
 static const struct paint plain = {"", "", "", "", "", ""};
 static const struct paint ansi = {"\033[1m",    "\033[1;31m", "\033[1;33m",
 				  "\033[1;34m", "\033[36m",   "\033[0m"};
-
-static bool is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
 
 /* The part of the line that is shown, as offsets. */
 static void window(const char *source, size_t at, size_t *from_r, size_t *to_r)
