@@ -219,19 +219,19 @@ static void call_start(void *ctx, struct command_request *rq, const json_t *para
 static void call_reload(void *ctx, struct command_request *rq, const json_t *params)
 {
 	(void)params;
-	reload_start(ctx, rq, false);
+	reload_start(ctx, rq, RELOAD_APPLY);
 }
 
 static void call_config_diff(void *ctx, struct command_request *rq, const json_t *params)
 {
 	(void)params;
-	reload_start(ctx, rq, true);
+	reload_start(ctx, rq, RELOAD_DRY);
 }
 
 static void call_upgrade(void *ctx, struct command_request *rq, const json_t *params)
 {
 	(void)params;
-	reload_upgrade(ctx, rq);
+	reload_start(ctx, rq, RELOAD_UPGRADE);
 }
 
 static void call_config_show(void *ctx, struct command_request *rq, const json_t *params)

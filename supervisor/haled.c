@@ -194,7 +194,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 		break;
 	case SIGHUP: /* handed on once the reload is over */
 		d->is_hup_due = true;
-		reload_start(d, NULL, false);
+		reload_start(d, NULL, RELOAD_APPLY);
 		if (d->reload == NULL) { /* it could not even begin */
 			d->is_hup_due = false;
 			roster_forward(d, signum);

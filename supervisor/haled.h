@@ -136,11 +136,14 @@ void errand_collect(struct haled *d);                /* those that have ended */
 extern const struct command_method haled_methods[];
 
 /* reload.c */
+enum reload_want {
+	RELOAD_APPLY,
+	RELOAD_DRY,     /* only say what a reload would do */
+	RELOAD_UPGRADE, /* apply, and become the binary that read it (upgrade.h) */
+};
 /* rq may be NULL (SIGHUP). Answers it when done: what a reload did or, if it is dry, would do.
  * While one runs, another one follows it: the file may have changed since the first one read it. */
-void reload_start(struct haled *d, struct command_request *rq, bool is_dry);
-/* A reload, read by the new binary, and if it is good haled becomes that binary. */
-void reload_upgrade(struct haled *d, struct command_request *rq);
+void reload_start(struct haled *d, struct command_request *rq, enum reload_want want);
 void reload_cancel(struct haled *d);
 /* SIGCHLD brought this pid: true if it was the validator. */
 bool reload_reaped(struct haled *d, pid_t pid, int wait_status);

@@ -7,7 +7,6 @@
 #include "haled.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +21,8 @@
 #include "deploy/config_diff.h"
 #include "proc/init.h"
 #include "model/frame.h"
-#include "proc/spawn.h"
+#include "proc/inquiry.h"
 
-/* What the validator may say: REPORT_MAX errors with their lines. */
-#define RELOAD_OUTPUT_MAX  (1u << 20)
 /* The validator asks all children; deepcheck.h bounds that at a minute. */
 #define RELOAD_TIMEOUT_MS  90000
 /* Who waits for the same reload, and for the one after it. */
@@ -38,33 +35,26 @@
 struct order {
 	struct waiter {
 		struct command_request *rq;
-		bool is_dry;
+		enum reload_want want;
 	} v[RELOAD_WAITERS_MAX];
 	size_t n;
-	bool is_wanted; /* somebody wants it in force */
+	bool is_wanted;  /* somebody wants it in force */
+	bool is_upgrade; /* and somebody the new binary with it */
 };
 
 struct reload {
 	struct haled *d;
-	pid_t pid;
-	uv_poll_t output;
-	uv_timer_t timer;
-	int fd;
-	int open_handles;
-	struct str text;
-	int wait_status;
-	bool has_exited;
-	bool is_at_end;
+	struct inquiry *inquiry;
 	struct order order;
 	bool is_asked_again; /* since it began: the file may be another by now */
 	struct order again;
 	unsigned tries; /* files that were another once they were found good */
 };
 
-static void answer(struct order *o, bool is_dry, const json_t *result)
+static void answer(struct order *o, enum reload_want want, const json_t *result)
 {
 	for (size_t i = 0; i < o->n; i++) {
-		if (o->v[i].is_dry == is_dry)
+		if (o->v[i].want == want)
 			command_reply(o->v[i].rq, json_incref((json_t *)(uintptr_t)result));
 	}
 }
@@ -151,7 +141,7 @@ static void take_over(struct haled *d, struct order *o, struct config *fresh, js
 		 KV_I("started", json_array_size(json_object_get(result, "started"))),
 		 KV_I("stopped", json_array_size(json_object_get(result, "stopped"))));
 	haled_event(d, "reload", "info", "config", "configuration reloaded", json_incref(result));
-	answer(o, false, result);
+	answer(o, RELOAD_APPLY, result);
 }
 
 /* False if the file is another than the one that was found good. Children would have checked what
@@ -169,24 +159,13 @@ static bool accept_new(struct reload *r, const char *stamp)
 		return false;
 	}
 	result = plan(d, fresh);
-	answer(&r->order, true, result);
+	answer(&r->order, RELOAD_DRY, result);
 	if (r->order.is_wanted)
 		take_over(d, &r->order, fresh, result);
 	else
 		config_free(fresh);
 	json_decref(result);
 	return true;
-}
-
-static void on_handle_closed(uv_handle_t *handle)
-{
-	struct reload *r = handle->data;
-
-	if (--r->open_handles > 0)
-		return;
-	close(r->fd);
-	str_done(&r->text);
-	free(r);
 }
 
 static void begin(struct haled *d, const struct order *order, unsigned tries);
@@ -198,10 +177,9 @@ static void finish(struct reload *r)
 		r->d->is_hup_due = false;
 		roster_forward(r->d, SIGHUP);
 	}
-	uv_close((uv_handle_t *)&r->output, on_handle_closed);
-	uv_close((uv_handle_t *)&r->timer, on_handle_closed);
 	if (r->is_asked_again)
 		begin(r->d, &r->again, r->tries);
+	free(r);
 }
 
 /* Who asked for this one and who for the next are answered together. */
@@ -217,6 +195,7 @@ static void try_again(struct reload *r)
 	for (size_t i = 0; i < o->n; i++)
 		r->again.v[r->again.n++] = o->v[i];
 	r->again.is_wanted |= o->is_wanted;
+	r->again.is_upgrade |= o->is_upgrade;
 	r->is_asked_again = true;
 }
 
@@ -240,88 +219,86 @@ static char *first_error(const json_t *errors)
 }
 
 /* The report is one line, and after it comes the stamp of what was found good. */
-static const char *stamp_of(const struct reload *r)
+static const char *stamp_of(const char *text)
 {
-	const char *end = strchr(str_text(&r->text), '\n');
+	const char *end = strchr(text, '\n');
 
 	return end == NULL ? "" : end + 1;
 }
 
-static void conclude(struct reload *r)
+static void refuse_with(struct reload *r, const char *text, bool is_late)
 {
-	json_t *errors;
+	json_t *errors = json_loads(text, 0, NULL);
+	HALE_CLEANUP(cleanup_free) char *message = NULL;
 
-	if (!r->has_exited || !r->is_at_end)
-		return;
-	if (r->d->is_ready)
-		init_ready(&r->d->options.ready_fd); /* ends RELOADING, whatever came of it */
-	if (WIFEXITED(r->wait_status) && WEXITSTATUS(r->wait_status) == 0) {
-		if (accept_new(r, stamp_of(r)))
-			r->tries = 0;
-		else
-			try_again(r);
-		finish(r);
-		return;
-	}
-	errors = json_loads(str_text(&r->text), 0, NULL);
 	if (json_array_size(errors) > 0) {
-		HALE_CLEANUP(cleanup_free) char *message = first_error(errors);
-
+		message = first_error(errors);
 		refuse(r->d, &r->order, errors, message);
-	} else {
-		json_decref(errors);
-		refuse(r->d, &r->order, json_array(),
-		       "the validating process failed; see its log lines");
+		return;
 	}
+	json_decref(errors);
+	refuse(r->d, &r->order, json_array(),
+	       is_late ? "checking the configuration takes too long"
+	       : r->order.is_upgrade
+		       ? "the new program failed, or cannot follow this one; see its log lines"
+		       : "the validating process failed; see its log lines");
+}
+
+/* Last of all, when the reload is over: it does not return if it works. */
+static void upgrade(struct haled *d, struct order *o)
+{
+	json_t *result = json_pack("{s:s, s:I}", "version", HALE_VERSION, "processes",
+				   (json_int_t)d->children_n);
+
+	answer(o, RELOAD_UPGRADE, result);
+	json_decref(result);
+	upgrade_exec(d);
+}
+
+/* Somebody wants the file read once more, and an answer: the new program comes after that. */
+static void put_off_upgrade(struct reload *r)
+{
+	for (size_t i = 0; i < r->order.n; i++) {
+		if (r->order.v[i].want == RELOAD_UPGRADE)
+			r->again.v[r->again.n++] = r->order.v[i];
+	}
+	r->again.is_wanted |= r->order.is_upgrade;
+	r->again.is_upgrade |= r->order.is_upgrade;
+}
+
+static void on_checked(void *ctx, int wait_status, bool is_late, const char *text)
+{
+	struct reload *r = ctx;
+	struct haled *d = r->d;
+	struct order order;
+	bool is_taken = false, is_last;
+
+	if (d->is_ready)
+		init_ready(&d->options.ready_fd); /* ends RELOADING, whatever came of it */
+	if (is_late || !WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
+		refuse_with(r, text, is_late);
+	else if (accept_new(r, stamp_of(text)))
+		is_taken = true;
+	else
+		try_again(r);
+	r->tries = is_taken ? 0 : r->tries;
+	order = r->order;
+	is_last = !r->is_asked_again;
+	if (is_taken && !is_last)
+		put_off_upgrade(r);
 	finish(r);
-}
-
-static void on_output(uv_poll_t *poll, int status, int events)
-{
-	struct reload *r = poll->data;
-	char buf[4096];
-	ssize_t got = status < 0 ? 0 : read(r->fd, buf, sizeof(buf));
-
-	(void)events;
-	if (got < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	if (got > 0 && r->text.len < RELOAD_OUTPUT_MAX) {
-		str_addn(&r->text, buf, (size_t)got);
-		return;
-	}
-	r->is_at_end = true;
-	(void)uv_poll_stop(poll);
-	conclude(r);
-}
-
-static void on_timeout(uv_timer_t *timer)
-{
-	struct reload *r = timer->data;
-
-	log_error("checking the configuration takes too long; given up");
-	if (!r->has_exited) {
-		(void)kill(-r->pid, SIGKILL);
-		return;
-	}
-	/* It has ended, and somebody holds its output: there is nothing more to wait for. */
-	r->is_at_end = true;
-	conclude(r);
+	if (is_taken && is_last && order.is_upgrade && order.n > 0)
+		upgrade(d, &order);
 }
 
 bool reload_reaped(struct haled *d, pid_t pid, int wait_status)
 {
-	struct reload *r = d->reload;
-
-	if (r == NULL || r->pid != pid || r->has_exited)
-		return false;
-	r->has_exited = true;
-	r->wait_status = wait_status;
-	conclude(r);
-	return true;
+	return d->reload != NULL && inquiry_reaped(d->reload->inquiry, pid, wait_status);
 }
 
-static int start_validator(struct haled *d, int output, pid_t *pid_r, struct err *err)
+static int try_begin(struct reload *r, struct err *err)
 {
+	struct haled *d = r->d;
 	HALE_CLEANUP(cleanup_free) char *program = path_join(d->dirs.exe_dir, "haled");
 	char *argv[] = {program,
 			(char[]){"--check"},
@@ -333,87 +310,49 @@ static int start_validator(struct haled *d, int output, pid_t *pid_r, struct err
 			d->options.run_dir,
 			(char[]){"--state-dir"},
 			d->options.state_dir,
+			r->order.is_upgrade ? (char[]){"--takes-over=" UPGRADE_VERSION} : NULL,
 			NULL};
-	pid_t pid = spawn_start(&(struct spawn_plan){.program = program,
-						     .argv = argv,
-						     .envp = environ,
-						     .output_fd = output,
-						     .error_fd = STDERR_FILENO,
-						     .slice_fd = -1},
-				err);
 
-	if (pid < 0)
-		return (int)pid;
-	*pid_r = pid;
-	return 0;
-}
-
-static void open_handles(struct reload *r)
-{
-	r->open_handles = 2;
-	r->output.data = r;
-	r->timer.data = r;
-	if (uv_poll_init(&r->d->loop, &r->output, r->fd) < 0 ||
-	    uv_poll_start(&r->output, UV_READABLE, on_output) < 0)
-		hale_panic(__FILE__, __LINE__, "uv_poll on a fresh pipe");
-	(void)uv_timer_init(&r->d->loop, &r->timer);
-	(void)uv_timer_start(&r->timer, on_timeout, RELOAD_TIMEOUT_MS, 0);
-}
-
-static int try_begin(struct haled *d, const struct order *order, unsigned tries, struct err *err)
-{
-	HALE_CLEANUP(cleanup_fd) int output = -1;
-	struct reload *r;
-	int fds[2];
-	pid_t pid;
-	int rc;
-
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return err_errno(err, -errno, "cannot create a pipe");
-	output = fds[1];
-	rc = start_validator(d, output, &pid, err);
-	if (rc < 0) {
-		close(fds[0]);
-		return rc;
-	}
-	r = mem_alloc(sizeof(*r));
-	r->d = d;
-	r->pid = pid;
-	r->fd = fds[0];
-	r->order = *order;
-	r->tries = tries;
-	open_handles(r);
-	d->reload = r;
-	return 0;
+	return inquiry_start(&d->loop,
+			     &(struct spawn_plan){.program = program,
+						  .argv = argv,
+						  .envp = environ,
+						  .error_fd = STDERR_FILENO,
+						  .slice_fd = -1},
+			     RELOAD_TIMEOUT_MS, on_checked, r, &r->inquiry, err);
 }
 
 static void begin(struct haled *d, const struct order *order, unsigned tries)
 {
-	struct order failed = *order;
+	struct reload *r = mem_alloc(sizeof(*r));
 	struct err err = {0};
 
-	if (try_begin(d, order, tries, &err) < 0) {
-		refuse(d, &failed, json_array(), err.text);
+	*r = (struct reload){.d = d, .order = *order, .tries = tries};
+	if (try_begin(r, &err) < 0) {
+		refuse(d, &r->order, json_array(), err.text);
+		free(r);
 		return;
 	}
+	d->reload = r;
 	if (d->is_ready) /* else init still waits for the first READY */
 		init_reloading();
 	log_info("checking the new configuration", KV_S("path", d->config->path));
 }
 
 /* -EBUSY: too many wait already. */
-static int join(struct order *o, size_t others, struct command_request *rq, bool is_dry)
+static int join(struct order *o, size_t others, struct command_request *rq, enum reload_want want)
 {
-	o->is_wanted |= !is_dry;
+	o->is_wanted |= want != RELOAD_DRY;
+	o->is_upgrade |= want == RELOAD_UPGRADE;
 	if (rq == NULL)
 		return 0;
 	if (o->n + others >= RELOAD_WAITERS_MAX)
 		return -EBUSY;
-	o->v[o->n++] = (struct waiter){rq, is_dry};
+	o->v[o->n++] = (struct waiter){rq, want};
 	return 0;
 }
 
-void reload_start(struct haled *d, struct command_request *rq, bool is_dry)
+void reload_start(struct haled *d, struct command_request *rq, enum reload_want want)
 {
 	struct reload *r = d->reload;
 	struct order order = {0};
@@ -422,11 +361,11 @@ void reload_start(struct haled *d, struct command_request *rq, bool is_dry)
 		if (rq != NULL)
 			command_fail(rq, COMMAND_E_REFUSED, NULL, "haled is stopping");
 	} else if (r == NULL) {
-		(void)join(&order, 0, rq, is_dry);
+		(void)join(&order, 0, rq, want);
 		begin(d, &order, 0);
 	} else {
 		r->is_asked_again = true;
-		if (join(&r->again, r->order.n, rq, is_dry) < 0)
+		if (join(&r->again, r->order.n, rq, want) < 0)
 			command_fail(rq, COMMAND_E_BUSY, NULL, "a reload is running");
 	}
 }
@@ -444,19 +383,9 @@ void reload_cancel(struct haled *d)
 
 	if (r == NULL)
 		return;
-	if (!r->has_exited)
-		(void)kill(-r->pid, SIGKILL);
-	(void)uv_poll_stop(&r->output);
-	(void)uv_timer_stop(&r->timer);
+	inquiry_cancel(r->inquiry);
 	send_away(&r->order);
 	send_away(&r->again);
 	r->is_asked_again = false;
 	finish(r);
-}
-
-void reload_upgrade(struct haled *d, struct command_request *rq)
-{
-	command_reply(rq, json_pack("{s:s, s:I}", "version", HALE_VERSION, "processes",
-				    (json_int_t)d->children_n));
-	upgrade_exec(d);
 }

@@ -16,9 +16,6 @@
 #include "proc/init.h"
 #include "proc/reexec.h"
 
-/* Of what follows in the memfd; a program that does not know it refuses before anything is done. */
-#define UPGRADE_VERSION "1"
-
 bool upgrade_understands(const char *version)
 {
 	return str_eq(version, UPGRADE_VERSION);

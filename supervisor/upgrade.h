@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Of what is handed over; a program that does not know it refuses before anything is done. */
+#define UPGRADE_VERSION "1"
+
 struct haled;
 
 /* What a former program of this process left. */

@@ -197,7 +197,7 @@ def test_a_new_binary_that_forgets_what_it_was_handed_starts_all_anew(own_bin, h
     tell(h, "flips", "pass")
     h.start()
     before = pids(h)
-    real = os.path.join(os.path.dirname(own_bin), "haled.real")
+    real = own_bin / "haled.real"
     os.rename(own_bin / "haled", real)
     # A shell stands in between and loses the file descriptor it was given.
     replace(own_bin / "haled", f"""#!/bin/bash
@@ -206,8 +206,7 @@ for a in "$@"; do
   if [ "$last" = --take-over ]; then exec 9</dev/null; a=9; fi
   last="$a"; args+=("$a")
 done
-cp -f {real} {own_bin}/haled.new && mv {own_bin}/haled.new {own_bin}/haled
-exec {own_bin}/haled "${{args[@]}}"
+exec {real} "${{args[@]}}"
 """)
     r = h.cli("upgrade")
     assert r.returncode == 1 and "anew" in r.stderr, r.stdout + r.stderr
