@@ -4,7 +4,7 @@
 #
 #   hale_layer(NAME   SOURCES … USES layers… LIBS deps… EXPOSES deps…)   a library under common/
 #   hale_program(NAME CORE sources… MAIN main.c USES layers… LIBS deps…) a program: <name>_core + main
-#   USES links a layer; SEES only shows its headers (haled and child_proto.h).
+#   USES links a layer; SEES only shows its headers (deploy and haled: child_proto.h).
 #   hale_unit_test(NAME LAYER dir SOURCES … USES layers… LINK targets…)  one cmocka executable
 #
 # LIBS are seen by the target alone; EXPOSES also by its users (json_t, uv_loop_t).
@@ -57,13 +57,13 @@ function(hale_use target)
 endfunction()
 
 function(hale_layer layer)
-  cmake_parse_arguments(A "" "" "SOURCES;USES;LIBS;EXPOSES" ${ARGN})
+  cmake_parse_arguments(A "" "" "SOURCES;USES;LIBS;EXPOSES;SEES" ${ARGN})
   set(target hale_${layer})
   add_library(${target} STATIC ${A_SOURCES})
   hale_compile_options(${target})
   hale_layer_dir(${layer} dir)
   target_include_directories(${target} PRIVATE ${dir})
-  hale_use(${target} USES ${A_USES} LIBS ${A_LIBS})
+  hale_use(${target} USES ${A_USES} LIBS ${A_LIBS} SEES ${A_SEES})
   foreach(dep IN LISTS A_EXPOSES)
     target_link_libraries(${target} PUBLIC ${HALE_DEP_${dep}})
   endforeach()

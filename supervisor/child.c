@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/units.h"
-#include "child_env.h"
+#include "deploy/process_env.h"
 #include "child_private.h"
 #include "deploy/process_spec.h"
 #include "proc/logfile.h"
@@ -85,7 +85,7 @@ static int run(struct child *c, struct err *err)
 	output = open_pipe(c, err);
 	if (output < 0)
 		return output;
-	env = child_env_new(spec, c->home, c->generation, notify_socket_address(c->notify));
+	env = process_env_new(spec, &c->home->at, c->generation, notify_socket_address(c->notify));
 	pid = spawn_start(&(struct spawn_plan){.program = spec->program,
 					       .argv = spec->argv == NULL ? own_argv : spec->argv,
 					       .envp = env,
@@ -94,7 +94,7 @@ static int run(struct child *c, struct err *err)
 					       .slice_fd = slice,
 					       .rights = &spec->rights},
 			  err);
-	child_env_free(env);
+	process_env_free(env);
 	if (pid < 0)
 		return (int)pid;
 	c->pid = pid;
@@ -330,8 +330,9 @@ int child_new(uv_loop_t *loop, const struct process_spec *spec, const struct chi
 	const struct output_hooks output_hooks = {.on_line = on_line, .on_log = on_log, .ctx = c};
 	/* The user's program may run as somebody who may not enter the run directory. */
 	HALE_CLEANUP(cleanup_free)
-	char *notify_path = spec->is_user ? mem_printf("@hale-%s", spec->name)
-					  : mem_printf("%s/%s.notify", home->run_dir, spec->name);
+	char *notify_path = spec->is_user
+				    ? mem_printf("@hale-%s", spec->name)
+				    : mem_printf("%s/%s.notify", home->at.run_dir, spec->name);
 	int rc = 0;
 
 	c->home = home;

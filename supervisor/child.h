@@ -11,6 +11,7 @@
 
 #include "model/child_state.h"
 #include "deploy/config.h"
+#include "deploy/process_env.h"
 #include "model/check_watch.h"
 #include "model/failing.h"
 #include "model/vital.h"
@@ -37,10 +38,7 @@ struct child_care {
 
 /* What every child is told about where it lives; borrowed for the child's life. */
 struct child_home {
-	const char *run_dir;
-	const char *state_dir;
-	const char *node;
-	const char *timezone;   /* or NULL */
+	struct process_home at;
 	uint64_t *line_counter; /* numbers lines across all children, so that tails can be merged */
 };
 

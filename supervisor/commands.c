@@ -95,30 +95,6 @@ static void call_show(void *ctx, struct command_request *rq, const json_t *param
 	command_reply(rq, result);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	json_int_t na = json_integer_value(json_object_get(*(json_t *const *)a, "n"));
-	json_int_t nb = json_integer_value(json_object_get(*(json_t *const *)b, "n"));
-
-	return (na > nb) - (na < nb);
-}
-
-/* Sorted by number, and of those the last `limit`. */
-static json_t *newest(const json_t *lines, size_t limit)
-{
-	size_t n = json_array_size(lines);
-	json_t **v = mem_array(n, sizeof(*v));
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		v[i] = json_array_get(lines, i);
-	qsort(v, n, sizeof(*v), by_number);
-	for (size_t i = n > limit ? n - limit : 0; i < n; i++)
-		json_array_append(out, v[i]);
-	free(v);
-	return out;
-}
-
 static void call_logs(void *ctx, struct command_request *rq, const json_t *params)
 {
 	struct haled *d = ctx;
@@ -141,8 +117,8 @@ static void call_logs(void *ctx, struct command_request *rq, const json_t *param
 			tail_encode(child_tail(d->children[i]), child_name(d->children[i]),
 				    after < 0 ? 0 : (uint64_t)after, TAIL_LINES, lines);
 	}
-	command_reply(rq, json_pack("{s:o, s:I}", "lines", newest(lines, (size_t)limit), "next",
-				    (json_int_t)d->line_counter));
+	command_reply(rq, json_pack("{s:o, s:I}", "lines", tail_newest(lines, (size_t)limit),
+				    "next", (json_int_t)d->line_counter));
 	json_decref(lines);
 }
 

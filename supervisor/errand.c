@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "child_env.h"
+#include "deploy/process_env.h"
 
 /* A mail command that hangs must not be the next thing nobody hears of. */
 #define ERRAND_TIME_MAX_MS 60000
@@ -97,7 +97,7 @@ void errand_start(struct haled *d, struct child *c)
 			  KV_S("error", err.text));
 		failing_ended(&child_care(c)->failing);
 	}
-	child_env_free(env);
+	process_env_free(env);
 }
 
 /* What became of it is history, too: when nobody was told, that is where one sees it. */

@@ -423,10 +423,10 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	d->generation = 1;
 	takeover_facts(d);
 	d->clock_offset_ms = d->loaded_ms - clock_mono_ms();
-	d->home = (struct child_home){.run_dir = d->options.run_dir,
-				      .state_dir = d->options.state_dir,
-				      .node = config->node,
-				      .timezone = config->timezone,
+	d->home = (struct child_home){.at = {.run_dir = d->options.run_dir,
+					     .state_dir = d->options.state_dir,
+					     .node = config->node,
+					     .timezone = config->timezone},
 				      .line_counter = &d->line_counter};
 	/* As PID 1 orphans come to us anyway; elsewhere those of our own children should too. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);

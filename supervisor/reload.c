@@ -112,8 +112,8 @@ static int apply(struct haled *d, struct config *fresh, struct err *err)
 		return rc;
 	}
 	d->config = fresh;
-	d->home.node = fresh->node;
-	d->home.timezone = fresh->timezone;
+	d->home.at.node = fresh->node;
+	d->home.at.timezone = fresh->timezone;
 	hub_resize(d->hub, fresh->ring_bytes);
 	/* Told before the children change, so that what a stopped checker leaves is told of as
 	 * removed, not as without data. */

@@ -72,6 +72,29 @@ json_t *tail_texts(const struct tail *t, uint64_t after, size_t limit)
 	return out;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	json_int_t na = json_integer_value(json_object_get(*(json_t *const *)a, "n"));
+	json_int_t nb = json_integer_value(json_object_get(*(json_t *const *)b, "n"));
+
+	return (na > nb) - (na < nb);
+}
+
+json_t *tail_newest(const json_t *lines, size_t limit)
+{
+	size_t n = json_array_size(lines);
+	json_t **v = mem_array(n, sizeof(*v));
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_array_get(lines, i);
+	qsort(v, n, sizeof(*v), by_number);
+	for (size_t i = n > limit ? n - limit : 0; i < n; i++)
+		json_array_append(out, v[i]);
+	free(v);
+	return out;
+}
+
 json_t *tail_hand_over(const struct tail *t)
 {
 	json_t *out = json_array();

@@ -37,6 +37,9 @@ void tail_encode(const struct tail *t, const char *process, uint64_t after, size
  * reference. */
 json_t *tail_texts(const struct tail *t, uint64_t after, size_t limit);
 
+/* Lines of several tails (tail_encode), sorted by number, and of those the last `limit`. New
+ * reference. */
+json_t *tail_newest(const json_t *lines, size_t limit);
 /* All of it, for another program of the same process; and back. */
 json_t *tail_hand_over(const struct tail *t);
 void tail_take_over(struct tail *t, const json_t *former);

@@ -106,9 +106,7 @@ static int setup(void **state)
 	(void)uv_check_init(&f->loop, &f->turn);
 	f->turn.data = f;
 	(void)uv_check_start(&f->turn, on_turn);
-	f->home = (struct child_home){.run_dir = f->dir,
-				      .state_dir = f->dir,
-				      .node = "n1",
+	f->home = (struct child_home){.at = {.run_dir = f->dir, .state_dir = f->dir, .node = "n1"},
 				      .line_counter = &f->line_counter};
 	f->spec = (struct process_spec){
 		.name = service_name,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "child_env.h"
+#include "deploy/process_env.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void put_default(struct env_list *e, const char *name, const char *value)
 
 /* Where it lives, as child_proto.h has it: for hale's own. */
 static void put_home(struct env_list *e, const struct process_spec *spec,
-		     const struct child_home *home, uint64_t generation)
+		     const struct process_home *home, uint64_t generation)
 {
 	put_env(e, mem_printf(CHILD_ENV_SERVICE "=%s", spec->name));
 	put_env(e, mem_printf(CHILD_ENV_GENERATION "=%llu", (unsigned long long)generation));
@@ -53,8 +53,8 @@ static void put_home(struct env_list *e, const struct process_spec *spec,
 }
 
 /* What the file says comes before what haled would say. */
-char **child_env_new(const struct process_spec *spec, const struct child_home *home,
-		     uint64_t generation, const char *notify_path)
+char **process_env_new(const struct process_spec *spec, const struct process_home *home,
+		       uint64_t generation, const char *notify_path)
 {
 	struct env_list e = {0};
 	bool is_notified = spec->policy.ready_after_ms < 0;
@@ -75,7 +75,7 @@ char **child_env_new(const struct process_spec *spec, const struct child_home *h
 	return e.v;
 }
 
-void child_env_free(char **env)
+void process_env_free(char **env)
 {
 	for (char **e = env; *e != NULL; e++)
 		free(*e);
