@@ -28,7 +28,8 @@ from busreader import BusReader  # noqa: E402
 from world import PROGRAMS, Flipper, World  # noqa: E402
 
 READY_MAX_S = 10 * guards.SLOW   # after the last act, until all processes are ready
-SETTLE_MAX_S = 20 * guards.SLOW  # from then until all is stored and told
+SETTLE_MAX_S = 20 * guards.SLOW  # from then on something more is told this often, until all is
+SETTLE_ALL_S = 10 * SETTLE_MAX_S
 METER_PERIOD_S = 2.0
 
 
@@ -127,11 +128,15 @@ class Chaos:
             self.do(act)
 
     # -- pauses --
-    def until_empty(self, what, limit_s):
-        """Waits until `what` finds nothing wrong; what it still finds at the end is a problem."""
-        begun, found = time.monotonic(), []
+    def until_empty(self, what, limit_s, patience_s=0.0):
+        """Waits until `what` finds nothing wrong; what it still finds at the end is a problem. With
+        patience, the limit counts from the last notice: a busy machine tells slowly."""
+        begun = moved = time.monotonic()
+        told = -1
         while True:
             found = []
+            if told != (told := len(self.world.sink.requests)):
+                moved = time.monotonic()
             try:
                 what(found.append)
             except (OSError, ValueError, AssertionError, KeyError) as e:
@@ -139,7 +144,8 @@ class Chaos:
             took = time.monotonic() - begun
             if not found:
                 return took
-            if took > limit_s:
+            if took > max(limit_s, patience_s) or (
+                    took > limit_s and time.monotonic() - moved > limit_s):
                 for text in found:
                     self.problem(f"{what.__name__}: {text}")
                 return took
@@ -172,7 +178,7 @@ class Chaos:
     def check(self):
         self.watch_haled()
         ready = self.until_empty(self.all_ready, READY_MAX_S)
-        settle = self.until_empty(self.all_settled, SETTLE_MAX_S)
+        settle = self.until_empty(self.all_settled, SETTLE_MAX_S, SETTLE_ALL_S)
         self.until_empty(self.all_accounted, READY_MAX_S)
         pids = self.meter.pids(self.world.status())
         self.meter.memory(pids)
