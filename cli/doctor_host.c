@@ -148,13 +148,20 @@ static void look_at_haled(json_t *list, int pid)
 
 /* ---- Files ---- */
 
+/* What the one who asks may not see need not be wrong. */
+static const char *ask_as(int error)
+{
+	return error == EACCES ? "ask as root, or as haled's user" : NULL;
+}
+
 static void look_at_directory(json_t *list, const char *check, const char *path)
 {
 	HALE_CLEANUP(str_done) struct str owner = {0};
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
-		add(list, check, "bad", NULL, "%s: %s", path, strerror(errno));
+		add(list, check, errno == EACCES ? "note" : "bad", ask_as(errno), "%s: %s", path,
+		    strerror(errno));
 		return;
 	}
 	user_text(st.st_uid, &owner);
@@ -191,7 +198,8 @@ static void look_at_config(json_t *list, const char *path)
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
-		add(list, "configuration", "bad", NULL, "%s: %s", path, strerror(errno));
+		add(list, "configuration", errno == EACCES ? "note" : "bad", ask_as(errno),
+		    "%s: %s", path, strerror(errno));
 	} else if ((st.st_mode & S_IROTH) != 0) {
 		HALE_CLEANUP(cleanup_free) char *advice = mem_printf("chmod o-r %s", path);
 

@@ -45,10 +45,14 @@ static json_t *ask_process(struct cli *cli, const json_t *process, const char *c
 	const char *name = field_or(process, "name", "?");
 	json_t *answer = NULL;
 	struct err err = {0};
+	int code = cli_try(cli, name, "confinement",
+			   json_pack("{s:b, s:s?}", "probe", 1, "config", config), CLI_TIMEOUT_MS,
+			   &answer, NULL, &err);
 
-	if (cli_try(cli, name, "confinement",
-		    json_pack("{s:b, s:s?}", "probe", 1, "config", config), CLI_TIMEOUT_MS, &answer,
-		    NULL, &err) != 0)
+	/* A checker in another language need not have that command, nor any. */
+	if (code == COMMAND_E_METHOD || code == COMMAND_E_NO_PEER)
+		return json_pack("{s:s, s:b}", "service", name, "is_foreign", 1);
+	if (code != 0)
 		return json_pack("{s:s, s:s}", "service", name, "error", err.text);
 	json_object_set_new(answer, "user", user_of(field_int(process, "pid", 0)));
 	return answer;
@@ -205,9 +209,12 @@ static void process_row(struct table *t, const json_t *answer)
 {
 	const json_t *user = json_object_get(answer, "user");
 
+	bool is_foreign = field_true(answer, "is_foreign");
+
 	table_cell(t, TONE_PLAIN, field_text(answer, "service"));
-	if (field_text(answer, "error") != NULL) {
-		table_cell(t, TONE_BAD, "no answer");
+	if (is_foreign || field_text(answer, "error") != NULL) {
+		table_cell(t, is_foreign ? TONE_DIM : TONE_BAD,
+			   is_foreign ? "says nothing" : "no answer");
 		for (size_t i = 0; i < 5; i++)
 			table_cell(t, TONE_PLAIN, NULL);
 		return;

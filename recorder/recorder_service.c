@@ -2,10 +2,13 @@
 #include "recorder.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "conf/manifest.h"
+#include "service/confine.h"
 
 /* Beside haled's other state, when the configuration names no file. */
 #define DEFAULT_NAME "history.db"
@@ -20,6 +23,21 @@ static json_t *describe(void)
 	return manifest_service("hale-recorder", "recorder",
 				"stores what the bus tells: results, transitions, events", "always",
 				sections, NULL);
+}
+
+/* The store's directory is made when it is opened, which is then not allowed any more. */
+static void needs(const json_t *slice, struct confine_needs *n)
+{
+	const json_t *sqlite = json_object_get(json_object_get(slice, "store"), "sqlite");
+	const char *path = json_string_value(json_object_get(sqlite, "path"));
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+	HALE_CLEANUP(cleanup_free) char *dir = NULL;
+
+	confine_needs_sections(n, sections, slice);
+	if (slash == NULL || slash == path)
+		return;
+	dir = mem_dupn(path, (size_t)(slash - path));
+	(void)dir_make(dir, 0750, NULL); /* opening says what is wrong with it */
 }
 
 static int start(struct service *s, const json_t *slice, void **state_r, struct err *err)
@@ -101,6 +119,7 @@ const struct service_ops recorder_service_ops = {
 	.program = "hale-recorder",
 	.summary = "stores what hale sees: results, transitions, events",
 	.describe = describe,
+	.needs = needs,
 	.start = start,
 	.stop = stop,
 	.done = done,

@@ -171,16 +171,6 @@ static void allow_beside(struct ruleset *r, const char *path, uint64_t access)
 		allow(r, real_place, access, true);
 }
 
-static void allow_writes(struct ruleset *r, const char *path)
-{
-	HALE_CLEANUP(cleanup_free) char *place = place_of(path);
-
-	/* Its user makes it too, later, when it may not any more. */
-	if (!str_eq(place, path))
-		(void)dir_make(place, 0750, NULL);
-	allow_beside(r, path, WRITES);
-}
-
 static void allow_configured(struct ruleset *r)
 {
 	const struct confine_needs *n = &r->c->needs;
@@ -190,12 +180,8 @@ static void allow_configured(struct ruleset *r)
 		allow(r, n->files.v[i], READS, true);
 	for (size_t i = 0; i < n->besides.n; i++)
 		allow_beside(r, n->besides.v[i], READS);
-	for (size_t i = 0; i < n->writes.n; i++) {
-		if (may_write)
-			allow_writes(r, n->writes.v[i]);
-		else
-			allow_beside(r, n->writes.v[i], READS);
-	}
+	for (size_t i = 0; i < n->writes.n; i++)
+		allow_beside(r, n->writes.v[i], may_write ? WRITES : READS);
 }
 
 /* libpq's own files, when a database is asked. */

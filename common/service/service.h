@@ -47,8 +47,9 @@ struct service_ops {
 	/* What validation by table cannot see (jq programs …). The slice has its shape checked. May
 	 * be NULL. */
 	void (*check)(const json_t *slice, service_problem_fn problem, void *ctx);
-	/* What the slice asks the process to read, write and reach: confinement lets it. May be
-	 * NULL: what the options of `sections` say. */
+	/* What the slice asks the process to read, write and reach: confinement lets it. Called
+	 * before that: what must be made beforehand is made here. May be NULL: what the options of
+	 * `sections` say. */
 	void (*needs)(const json_t *slice, struct confine_needs *needs);
 	/* Builds everything from the slice; *state_r is handed to all others. Must lead to
 	 * service_ready(), now or later. -EINVAL: the slice is wrong, exit 78; other: exit 75. */
