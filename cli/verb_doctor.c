@@ -81,7 +81,7 @@ static const struct {
 	{"landlock tcp", "Linux 6.7 or newer"},
 	{"landlock signals", "Linux 6.12 or newer"},
 	{"capabilities", "start haled as root or with CAP_SETPCAP, or as a user without any"},
-	{"seccomp", "a kernel with CONFIG_SECCOMP_FILTER; for check.exec also CAP_SYS_ADMIN"},
+	{"seccomp", "a kernel with CONFIG_SECCOMP_FILTER"},
 	{"sockets", "a kernel with CONFIG_SECCOMP_FILTER"},
 };
 
@@ -176,11 +176,13 @@ static void measure_cell(struct table *t, const json_t *answer, const char *meas
 static void seccomp_cell(struct table *t, const json_t *answer)
 {
 	const json_t *m = field_find(field_array(answer, "measures"), "measure", "seccomp");
-	bool is_on = str_eq(field_text(m, "state"), "on");
+	const char *state = field_or(m, "state", "?");
+	bool is_on = str_eq(state, "on");
 	const json_t *sockets = field_find(field_array(answer, "measures"), "measure", "sockets");
 
 	if (!is_on)
-		table_cell(t, TONE_BAD, field_or(m, "state", "?"));
+		table_cell(t, str_eq(state, "off") ? TONE_PLAIN : TONE_BAD,
+			   str_eq(state, "off") ? "any" : state);
 	else
 		table_cell(t, TONE_PLAIN,
 			   str_eq(field_text(sockets, "state"), "on") ? "filtered"

@@ -151,9 +151,8 @@ static int fill(scmp_filter_ctx ctx, const struct confine *c)
 	return rc;
 }
 
-void confine_seccomp(struct confine *c)
+static int load(const struct confine *c)
 {
-	bool is_machine = c->row->calls == CONFINE_CALLS_MACHINE;
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = ctx == NULL ? -ENOMEM : 0;
 
@@ -163,19 +162,37 @@ void confine_seccomp(struct confine *c)
 	/* A sanitizer's own thread is there before us. */
 	if (rc == 0)
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* The kernel's own error, not libseccomp's word for all of them. */
+	if (rc == 0)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
 	if (rc == 0)
 		rc = fill(ctx, c);
 	if (rc == 0)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);
-	confine_tell(c, "seccomp", rc, "%s",
-		     is_machine
-			     ? "refused: what stops or changes the machine"
-			     : "refused: programs, other users, namespaces, looking into others");
-	if (is_machine)
-		confine_tell_off(c, "sockets", "its programs open what they need");
+	return rc;
+}
+
+static void tell_machine(struct confine *c, int rc)
+{
+	/* Neither privileged nor with no_new_privs: its user may not do these things anyway. */
+	if (rc == -EACCES)
+		confine_tell_off(c, "seccomp", "its user has no privilege to use");
 	else
-		confine_tell(c, "sockets", rc, "%s",
-			     c->network == CONFINE_NET_NONE ? "local ones only"
-							    : "local ones, IPv4, IPv6");
+		confine_tell(c, "seccomp", rc, "refused: what stops or changes the machine");
+	confine_tell_off(c, "sockets", "its programs open what they need");
+}
+
+void confine_seccomp(struct confine *c)
+{
+	int rc = load(c);
+
+	if (c->row->calls == CONFINE_CALLS_MACHINE) {
+		tell_machine(c, rc);
+		return;
+	}
+	confine_tell(c, "seccomp", rc,
+		     "refused: programs, other users, namespaces, looking into others");
+	confine_tell(c, "sockets", rc, "%s",
+		     c->network == CONFINE_NET_NONE ? "local ones only" : "local ones, IPv4, IPv6");
 }

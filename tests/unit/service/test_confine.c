@@ -444,6 +444,42 @@ static void threads_are_bound_too(void **state)
 	json_decref(rc);
 }
 
+/* ---- Without privileges ---- */
+
+/* As the one of these rows that keeps its privileges, after they were given up. */
+static json_t *as_nobody(long unused)
+{
+	HALE_CLEANUP(cleanup_free) char *run_dir = at("run");
+	struct confine_needs none = {0};
+	struct confine c = {0};
+	json_t *answer;
+
+	(void)unused;
+	if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+		return json_null();
+	confine_apply(&c, "check.exec", run_dir, root, &none);
+	answer = json_pack("{s:O, s:o}", "measures", c.measures, "probes", probe(&c));
+	confine_done(&c);
+	return answer;
+}
+
+static json_t *in_child(json_t *(*make)(long abi), long abi);
+
+static void a_plugin_without_privileges_needs_no_filter(void **state)
+{
+	json_t *seen;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	seen = in_child(as_nobody, 0);
+	assert_string_equal(state_of(seen, "seccomp"), "off");
+	assert_string_equal(result_of(json_object_get(seen, "probes"), "set the clock"), "refused");
+	assert_string_equal(result_of(json_object_get(seen, "probes"), "stop the machine"),
+			    "refused");
+	json_decref(seen);
+}
+
 /* ---- Older kernels ---- */
 
 /* As a kernel that knows only this much of Landlock: 0 is none. */
@@ -551,6 +587,7 @@ int main(void)
 		cmocka_unit_test(where_a_link_leads_may_be_read),
 		cmocka_unit_test(a_replaced_file_is_noticed),
 		cmocka_unit_test(threads_are_bound_too),
+		cmocka_unit_test(a_plugin_without_privileges_needs_no_filter),
 		cmocka_unit_test(each_abi_gives_what_it_has),
 		cmocka_unit_test(the_table_reads_as_text),
 		cmocka_unit_test(the_first_row_that_fits_holds),
