@@ -60,6 +60,7 @@ struct recorder {
 	uv_timer_t purge_timer;
 	bool is_closed; /* handles are closing */
 	bool is_feed_open;
+	bool is_paused; /* the feed */
 	bool is_flush_due;
 	bool is_waiting; /* for the next try */
 	bool is_purge_due;
@@ -163,6 +164,21 @@ static void arm(struct recorder *r, uint64_t delay_ms)
 	(void)uv_timer_start(&r->timer, on_timer, delay_ms, 0);
 }
 
+/* A store that works but is slower than a burst: the lines stay in haled's ring meanwhile. One that
+ * fails may do so for longer than the ring lasts, and then what matters most is kept here. */
+static void regulate(struct recorder *r)
+{
+	bool is_full = r->queue.bytes > RECORDER_QUEUE_MAX / 4 * 3;
+	bool has_room = r->queue.bytes < RECORDER_QUEUE_MAX / 4;
+	bool wants_pause = r->is_paused ? !has_room : is_full;
+
+	wants_pause = wants_pause && r->error[0] == '\0';
+	if (wants_pause == r->is_paused || r->is_stopping)
+		return;
+	r->is_paused = wants_pause;
+	service_feed_pause(r->service, wants_pause);
+}
+
 static void enqueue(struct recorder *r, const char *topic, const char *epoch, uint64_t seq,
 		    json_t *object /* taken */)
 {
@@ -176,6 +192,7 @@ static void enqueue(struct recorder *r, const char *topic, const char *epoch, ui
 		tell_dropped(r);
 	if (!uv_is_active((uv_handle_t *)&r->timer))
 		arm(r, FLUSH_MS);
+	regulate(r);
 	if (r->queue.n >= BATCH_LINES)
 		advance(r);
 }
@@ -306,6 +323,7 @@ static void after(void *ctx)
 		else
 			purged(r);
 	}
+	regulate(r);
 	advance(r);
 }
 

@@ -25,6 +25,7 @@ static const struct backoff_policy retry_policy = {
 enum feed_state {
 	FEED_LIVE,
 	FEED_REPLAYING, /* asked, no answer yet, or waiting to ask again */
+	FEED_PAUSED,    /* whatever comes, the cursor stays */
 };
 
 struct held {
@@ -96,7 +97,8 @@ static void hand_over_frame(struct feed *f, const struct frame *frame, uint64_t 
 	const char *line;
 
 	memcpy(f->cursor.epoch, frame->epoch, sizeof(f->cursor.epoch));
-	for (; !f->is_closing && frame_line(frame, &cursor, &line, &len); seq++) {
+	for (; !f->is_closing && f->state != FEED_PAUSED && frame_line(frame, &cursor, &line, &len);
+	     seq++) {
 		if (seq < frame->first_seq + skip)
 			continue;
 		f->cursor.seq = seq;
@@ -181,7 +183,7 @@ static void on_frame(void *ctx, const struct frame *frame)
 
 	if (strcmp(frame->topic, TOPIC_SYNC) == 0)
 		hand_over_sync(f, frame);
-	if (f->is_closing)
+	if (f->is_closing || f->state == FEED_PAUSED)
 		return;
 	if (f->state == FEED_LIVE)
 		take_live(f, frame);
@@ -247,7 +249,7 @@ static void take_snapshot(struct feed *f, const json_t *snapshot, const char *ep
 	f->wants_snapshot = false;
 	set_cursor(f, epoch, head);
 	f->ops.on_snapshot(f->ctx, snapshot);
-	if (!f->is_closing)
+	if (!f->is_closing && f->state != FEED_PAUSED)
 		go_live(f);
 }
 
@@ -270,7 +272,7 @@ static bool take_replayed(struct feed *f, const json_t *frames)
 		uint64_t skip;
 		int rc;
 
-		if (f->is_closing)
+		if (f->is_closing || f->state == FEED_PAUSED)
 			return true;
 		rc = json_is_string(text) ? frame_parse(json_string_value(text),
 							json_string_length(text), &frame)
@@ -300,7 +302,7 @@ static void take_frames(struct feed *f, const json_t *frames, bool has_more, con
 		retry_later(f);
 		return;
 	}
-	if (f->is_closing)
+	if (f->is_closing || f->state == FEED_PAUSED)
 		return;
 	if (!has_more && f->is_asked_again) {
 		ask_replay(f);
@@ -327,7 +329,7 @@ static void on_replay(void *ctx, const json_t *result, int code, const char *mes
 
 	(void)message;
 	(void)data;
-	if (f->is_closing)
+	if (f->is_closing || f->state == FEED_PAUSED)
 		return;
 	if (code != 0 || epoch == NULL || strlen(epoch) >= sizeof(f->cursor.epoch) ||
 	    !json_is_integer(head) || (snapshot == NULL && !json_is_array(frames))) {
@@ -364,7 +366,7 @@ static void on_connect(void *ctx)
 {
 	struct feed *f = ctx;
 
-	if (f->is_closing || !f->is_cursor_set)
+	if (f->is_closing || !f->is_cursor_set || f->state == FEED_PAUSED)
 		return;
 	if (f->state == FEED_REPLAYING) {
 		f->is_asked_again = true;
@@ -424,6 +426,16 @@ int feed_open(uv_loop_t *loop, const struct feed_plan *plan, const struct feed_o
 		ask_replay(f);
 	*feed_r = f;
 	return 0;
+}
+
+void feed_pause(struct feed *f, bool is_paused)
+{
+	if (f->is_closing || is_paused == (f->state == FEED_PAUSED))
+		return;
+	(void)uv_timer_stop(&f->retry);
+	f->state = is_paused ? FEED_PAUSED : FEED_REPLAYING;
+	if (!is_paused)
+		ask_replay(f);
 }
 
 const struct feed_stats *feed_stats_get(const struct feed *f)

@@ -78,6 +78,9 @@ struct feed_plan {
 
 int feed_open(uv_loop_t *loop, const struct feed_plan *plan, const struct feed_ops *ops, void *ctx,
 	      struct feed **feed_r, struct err *err);
+/* For who cannot keep up: while paused no line is handed over, and what comes is let go; afterwards
+ * it is asked for again, from haled's ring. Sync frames go on. May be called from a callback. */
+void feed_pause(struct feed *f, bool is_paused);
 const struct feed_stats *feed_stats_get(const struct feed *f);
 const struct feed_cursor *feed_cursor_get(const struct feed *f);
 /* Asynchronous; may be called from a callback, none but on_closed (may be NULL) comes after. */

@@ -88,6 +88,8 @@ void service_publish(struct service *s, const char *topic, json_t *object);
 /* Follows the bus; ops as in feed.h with ctx = ctx. Only if has_feed. */
 int service_feed_open(struct service *s, enum feed_start from, const struct feed_cursor *cursor,
 		      const struct feed_ops *ops, void *ctx, struct err *err);
+/* feed_pause() of it. */
+void service_feed_pause(struct service *s, bool is_paused);
 /* A command to another process: "haled", "reconciler", "check.http" … */
 void service_call(struct service *s, const char *process, const char *method, json_t *params,
 		  uint32_t timeout_ms, command_result_fn on_result, void *ctx);

@@ -99,6 +99,12 @@ int service_feed_open(struct service *s, enum feed_start from, const struct feed
 		&feed_relay, s, &s->feed, err);
 }
 
+void service_feed_pause(struct service *s, bool is_paused)
+{
+	if (s->feed != NULL)
+		feed_pause(s->feed, is_paused);
+}
+
 /* ---- Publishing and calling ---- */
 
 void service_publish(struct service *s, const char *topic, json_t *object)

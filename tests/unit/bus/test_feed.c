@@ -473,6 +473,28 @@ static void frames_of_a_later_version_are_counted_and_passed_over(void **state)
 	assert_int_equal(feed_cursor_get(f->feed)->seq, 10);
 }
 
+static void what_comes_during_a_pause_is_asked_for_afterwards(void **state)
+{
+	struct fixture *f = *state;
+
+	start_haled(f, "e1");
+	follow(f, FEED_FROM_CURSOR, NULL);
+	publish(f, 100);
+	until_lines(f, 100);
+	feed_pause(f->feed, true);
+	feed_pause(f->feed, true);
+	publish(f, 5000);
+	f->syncs = 0;
+	harness_until(&f->h, has_synced, f); /* behind them, and through all the same */
+	assert_int_equal(f->expected, 100);
+	feed_pause(f->feed, false);
+	until_lines(f, 5100);
+	publish(f, 10);
+	until_all_with_syncs(f);
+	assert_int_equal(feed_stats_get(f->feed)->lines, 5110);
+	assert_int_equal(feed_stats_get(f->feed)->lost, 0);
+}
+
 static void a_replay_that_fails_is_asked_for_again(void **state)
 {
 	struct fixture *f = *state;
@@ -525,6 +547,7 @@ int main(void)
 		T(a_new_haled_without_a_journal_sends_a_snapshot),
 		T(what_was_sent_before_a_connection_was_made_is_asked_for),
 		T(frames_of_a_later_version_are_counted_and_passed_over),
+		T(what_comes_during_a_pause_is_asked_for_afterwards),
 		T(a_replay_that_fails_is_asked_for_again),
 		T(a_feed_opened_before_haled_waits_for_it),
 		T(a_feed_may_be_closed_from_its_own_callback),

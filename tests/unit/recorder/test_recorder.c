@@ -30,7 +30,8 @@ struct service {
 	const struct feed_ops *feed;
 	void *feed_ctx;
 	struct feed_cursor opened_from;
-	bool is_feed_open, is_stopped;
+	bool is_feed_open, is_stopped, is_paused;
+	unsigned pauses;
 	int events;
 	int works;
 	char status[800];
@@ -81,6 +82,13 @@ int service_feed_open(struct service *s, enum feed_start from, const struct feed
 	s->feed = ops;
 	s->feed_ctx = ctx;
 	return 0;
+}
+
+void service_feed_pause(struct service *s, bool is_paused)
+{
+	assert_true(s->is_paused != is_paused);
+	s->is_paused = is_paused;
+	s->pauses += is_paused;
 }
 
 struct job {
@@ -447,6 +455,29 @@ static void what_does_not_fit_is_dropped_counted_and_told(void **state)
 	assert_int_equal(ask(f, "SELECT count(*) FROM transitions"), (int64_t)(1 + (seq - 1) / 10));
 }
 
+static bool has_room_again(struct fixture *f)
+{
+	return !f->service.is_paused;
+}
+
+/* The store works, only not as fast as they come: haled keeps them meanwhile. */
+static void a_burst_pauses_the_feed_and_drops_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seq = 0;
+
+	start(f);
+	until(f, is_following);
+	while (!f->service.is_paused)
+		line(f, ++seq, false);
+	assert_true(seq > 10000);
+	until(f, has_room_again);
+	assert_int_equal(f->service.pauses, 1);
+	line(f, ++seq, false);
+	stop(f);
+	assert_int_equal(f->service.events, 0);
+}
+
 static void a_snapshot_moves_the_cursor_and_tells_the_difference(void **state)
 {
 	struct fixture *f = *state;
@@ -551,6 +582,7 @@ int main(void)
 		TEST(a_store_that_cannot_be_opened_is_tried_again),
 		TEST(a_store_deleted_under_us_is_made_anew),
 		TEST(what_does_not_fit_is_dropped_counted_and_told),
+		TEST(a_burst_pauses_the_feed_and_drops_nothing),
 		TEST(a_snapshot_moves_the_cursor_and_tells_the_difference),
 		TEST(purge_deletes_in_steps_and_answers_once),
 		TEST(purge_of_an_unreachable_store_is_answered_with_the_error),
