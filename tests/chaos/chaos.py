@@ -43,7 +43,7 @@ class Chaos:
         self.worst_ready_s = self.worst_settle_s = 0.0
         self.world = World(options.components, options.http)
         self.meter = guards.Meter(self.world, self.problem)
-        self.stored_n = self.told_n = self.repeats = 0
+        self.stored_n = self.told_n = self.repeats = self.late = 0
         self.pause = threading.Event()  # never set: what waits on it waits for time to pass
 
     def say(self, text):
@@ -163,7 +163,7 @@ class Chaos:
             report(f"{len(wrong)} components are not what they were made: {list(wrong.items())[:3]}")
             return
         stored = self.world.stored()
-        guards.check_chains(self.world, stored, report)
+        self.late = guards.check_chains(self.world, stored, report)
         guards.check_reader(self.reader, stored, report)
         self.told_n, self.repeats = guards.check_notices(self.world, stored, report)
         self.stored_n = len(stored)
@@ -232,7 +232,8 @@ class Chaos:
               f"  acts            {dict(sorted(self.did.items()))}, haled started"
               f" {self.haled_starts} times again\n"
               f"  changes         {self.flipper.flips} made, {self.stored_n} stored,"
-              f" {self.told_n} told, {self.repeats} deliveries repeated under their key\n"
+              f" {self.told_n} told, {self.repeats} deliveries repeated under their key,"
+              f" {self.late} by a check's timeout\n"
               f"  bus             {len(self.reader.transitions)} changes read by a stranger,"
               f" {self.reader.gaps} gaps replayed, {self.reader.lost} snapshots\n"
               f"  ready, settled  {self.worst_ready_s:.1f} s, {self.worst_settle_s:.1f} s at worst\n"

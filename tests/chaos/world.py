@@ -53,7 +53,7 @@ class World:
 
     def configure(self):
         components = {n: {"null": {"file": f"{self.hale.dir}/{n}"}, "interval": "1s",
-                          "timeout": "500ms", "group": f"g{i % NULL_GROUPS}"}
+                          "timeout": "900ms", "group": f"g{i % NULL_GROUPS}"}
                       for i, n in enumerate(self.files)}
         components.update({n: {"http": {"url": f"{self.nginx.url}/{n}"}, "interval": "1s",
                                "timeout": "900ms"} for n in self.pages})
@@ -85,15 +85,16 @@ class World:
         return {c["id"]: c["status"] for c in self.status()["components"] if c["id"] in self.wanted}
 
     def stored(self):
-        """[((epoch, seq), (component, from, to))] of what is watched, in order."""
+        """[((epoch, seq), (component, from, to), reason)] of what is watched, in order."""
         db = sqlite3.connect(f"file:{self.hale.state_dir}/history.db?mode=ro", uri=True,
                              timeout=DEADLINE)
         try:
-            rows = db.execute("SELECT epoch, seq, component, from_status, to_status FROM"
-                              " v_transitions ORDER BY epoch, seq").fetchall()
+            rows = db.execute("SELECT epoch, seq, component, from_status, to_status, reason"
+                              " FROM v_transitions ORDER BY epoch, seq").fetchall()
         finally:
             db.close()
-        return [((r[0], r[1]), (r[2], r[3], r[4])) for r in rows if r[2] in self.wanted]
+        return [((r[0], r[1]), (r[2], r[3], r[4]), r[5] or "") for r in rows
+                if r[2] in self.wanted]
 
     def notices(self):
         """{idempotency key: [bodies]} of all that the sink was sent."""
