@@ -291,21 +291,12 @@ void child_reaped(struct child *c, int wait_status)
 
 /* ---- life ---- */
 
-static bool is_same_list(const struct strlist *a, const struct strlist *b)
-{
-	size_t i = 0;
-
-	while (i < a->n && i < b->n && str_eq(a->v[i], b->v[i]))
-		i++;
-	return i == a->n && i == b->n;
-}
-
 /* The log file is haled's: it changes without the process. */
 static void set_spec(struct child *c, const struct process_spec *spec)
 {
 	const struct strlist *checked = &spec->on_check_failure.components;
 
-	if (!is_same_list(&c->spec.on_check_failure.components, checked))
+	if (!strlist_equal(&c->spec.on_check_failure.components, checked))
 		check_watch_init(&c->care.check, checked->n);
 	process_spec_done(&c->spec);
 	process_spec_copy(&c->spec, spec);

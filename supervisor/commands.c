@@ -27,22 +27,6 @@ static void call_status(void *ctx, struct command_request *rq, const json_t *par
 	command_reply(rq, haled_status(ctx));
 }
 
-/* Of a component or process; borrowed from them. */
-static const char *nearest_name(const struct haled *d, const char *name)
-{
-	size_t n = 0, parts = health_size(d->health);
-	const char **names = mem_array(parts + d->children_n + 1, sizeof(*names));
-	const char *near;
-
-	for (size_t i = 0; i < parts; i++)
-		names[n++] = health_id(d->health, i);
-	for (size_t i = 0; i < d->children_n; i++)
-		names[n++] = child_name(d->children[i]);
-	near = suggest_nearest(name, names);
-	free(names);
-	return near;
-}
-
 /* By its name or that of its component: "notifier", "hale.notifier", "program.trader". */
 static struct child *find_process(const struct haled *d, const char *name)
 {
@@ -69,7 +53,7 @@ static void call_show(void *ctx, struct command_request *rq, const json_t *param
 	child = find_process(d, name);
 	component = health_component(d->health, name);
 	if (component == NULL && child == NULL) {
-		const char *near = nearest_name(d, name);
+		const char *near = roster_nearest(d, name, true);
 
 		if (near != NULL)
 			command_fail(rq, COMMAND_E_NOT_FOUND, NULL,

@@ -2,15 +2,12 @@
 #include "haled.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,8 +17,11 @@
 #include "base/str.h"
 #include "bus/finish.h"
 #include "proc/init.h"
+#include "proc/lock.h"
 #include "model/frame.h"
 #include "service/child_proto.h"
+
+#define LOCK_FILE "haled.lock"
 
 /* Counters and times that are not transitions may be this old after a crash of haled. */
 #define STATE_SAVE_MS 5000
@@ -298,48 +298,28 @@ void haled_stop(struct haled *d)
 
 /* ---- life ---- */
 
-static int open_lock(const char *dir, int *fd, struct err *err)
-{
-	HALE_CLEANUP(cleanup_free) char *path = path_join(dir, "haled.lock");
-
-	*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return *fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
-}
-
-static bool is_same_file(int a, int b)
-{
-	struct stat of_a, of_b;
-
-	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-	       of_a.st_ino == of_b.st_ino;
-}
-
 /* Two that shared sockets, or wrote the same journal and databases, would spoil each other's. */
 static int take_locks(struct haled *d, struct err *err)
 {
-	int rc;
-
 	if (takeover_locks(&d->takeover, &d->lock_fd, &d->state_lock_fd))
 		return 0;
-	rc = open_lock(d->options.run_dir, &d->lock_fd, err);
-	if (rc < 0)
-		return rc;
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	d->lock_fd = lock_dir(d->options.run_dir, LOCK_FILE, -1, err);
+	if (d->lock_fd == -EBUSY)
 		return err_set(err, -EBUSY, "another haled runs with the run directory %s",
 			       d->options.run_dir);
-	rc = open_lock(d->options.state_dir, &d->state_lock_fd, err);
-	if (rc < 0 || is_same_file(d->lock_fd, d->state_lock_fd))
-		return rc;
-	if (flock(d->state_lock_fd, LOCK_EX | LOCK_NB) < 0)
+	if (d->lock_fd < 0)
+		return d->lock_fd;
+	d->state_lock_fd = lock_dir(d->options.state_dir, LOCK_FILE, d->lock_fd, err);
+	if (d->state_lock_fd == -EBUSY)
 		return err_set(err, -EBUSY, "another haled runs with the state directory %s",
 			       d->options.state_dir);
-	return 0;
+	return d->state_lock_fd == LOCK_IS_HELD || d->state_lock_fd >= 0 ? 0 : d->state_lock_fd;
 }
 
 /* haled's own, which it writes itself. */
 static bool is_kept(const char *name)
 {
-	return str_starts(name, "haled.lock") || str_starts(name, STATEFILE_NAME) ||
+	return str_starts(name, LOCK_FILE) || str_starts(name, STATEFILE_NAME) ||
 	       str_starts(name, "journal.") || str_starts(name, "config.ok");
 }
 

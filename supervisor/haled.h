@@ -96,6 +96,8 @@ void haled_tell_init(struct haled *d); /* how things are, in a line, if that is 
 /* roster.c */
 int roster_boot(struct haled *d, struct err *err);
 struct child *roster_find(const struct haled *d, const char *name);
+/* The process's (or component's) name that is nearest to this; borrowed, NULL: none is near. */
+const char *roster_nearest(const struct haled *d, const char *name, bool with_components);
 /* Names and globs to children; -ENOENT with the name that matches nothing. */
 int roster_match(const struct haled *d, const json_t *names, struct child **out, size_t *n_r,
 		 struct err *err);

@@ -173,22 +173,6 @@ static int parse(int argc, char **argv, struct haled_options *o)
 	return -1;
 }
 
-static void print_report(const struct report *report, bool is_json)
-{
-	HALE_CLEANUP(str_done) struct str text = {0};
-	json_t *json;
-
-	if (!is_json) {
-		report_format(report, isatty(STDERR_FILENO) == 1, &text);
-		(void)fputs(str_text(&text), stderr);
-		return;
-	}
-	json = report_encode(report);
-	(void)json_dumpf(json, stdout, JSON_COMPACT);
-	(void)putchar('\n');
-	json_decref(json);
-}
-
 static void options_free(struct haled_options *o)
 {
 	free(o->config_path);
@@ -234,7 +218,7 @@ static int check_only(struct haled_options *o, struct config *config, struct rep
 	if (config != NULL)
 		check_paths(o, config, report);
 	if (config == NULL || report->n > 0 || o->is_json)
-		print_report(report, o->is_json);
+		report_print(report, o->is_json);
 	if (config == NULL || report->errors > 0)
 		return EXIT_BAD_CONFIG;
 	if (config != NULL && !o->is_json)

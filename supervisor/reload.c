@@ -199,25 +199,6 @@ static void try_again(struct reload *r)
 	r->is_asked_again = true;
 }
 
-/* "hale.yaml:3:5: what is wrong (and more)" */
-static char *first_error(const json_t *errors)
-{
-	const json_t *first = json_array_get(errors, 0);
-	const char *file = json_string_value(json_object_get(first, "file"));
-	const char *message = json_string_value(json_object_get(first, "message"));
-	const char *more = json_array_size(errors) > 1 ? " (and more)" : "";
-
-	if (message == NULL)
-		message = "not accepted";
-	/* Some errors are about no place in particular. */
-	if (file == NULL || file[0] == '\0')
-		return mem_printf("%s%s", message, more);
-	return mem_printf("%s:%lld:%lld: %s%s", file,
-			  (long long)json_integer_value(json_object_get(first, "line")),
-			  (long long)json_integer_value(json_object_get(first, "column")), message,
-			  more);
-}
-
 /* The report is one line, and after it comes the stamp of what was found good. */
 static const char *stamp_of(const char *text)
 {
@@ -232,7 +213,7 @@ static void refuse_with(struct reload *r, const char *text, bool is_late)
 	HALE_CLEANUP(cleanup_free) char *message = NULL;
 
 	if (json_array_size(errors) > 0) {
-		message = first_error(errors);
+		message = report_headline(errors);
 		refuse(r->d, &r->order, errors, message);
 		return;
 	}

@@ -368,28 +368,29 @@ struct child *roster_find(const struct haled *d, const char *name)
 	return NULL;
 }
 
-static int no_match(const struct haled *d, const char *name, struct err *err)
+const char *roster_nearest(const struct haled *d, const char *name, bool with_components)
 {
-	const char **names = mem_array(d->children_n + 1, sizeof(*names));
+	size_t n = 0, parts = with_components ? health_size(d->health) : 0;
+	const char **names = mem_array(parts + d->children_n + 1, sizeof(*names));
 	const char *near;
 
+	for (size_t i = 0; i < parts; i++)
+		names[n++] = health_id(d->health, i);
 	for (size_t i = 0; i < d->children_n; i++)
-		names[i] = child_name(d->children[i]);
+		names[n++] = child_name(d->children[i]);
 	near = suggest_nearest(name, names);
 	free(names);
+	return near;
+}
+
+static int no_match(const struct haled *d, const char *name, struct err *err)
+{
+	const char *near = roster_nearest(d, name, false);
+
 	if (near != NULL)
 		return err_set(err, -ENOENT, "no process is named '%s' (did you mean '%s'?)", name,
 			       near);
 	return err_set(err, -ENOENT, "no process is named '%s' (see: hale status)", name);
-}
-
-static const struct process_spec *spec_of(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->processes_n; i++) {
-		if (str_eq(config->processes[i].name, name))
-			return &config->processes[i];
-	}
-	return NULL;
 }
 
 static bool is_in(struct child *const *list, size_t n, const struct child *c)
@@ -414,7 +415,7 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 		for (size_t j = 0; glob != NULL && j < d->children_n; j++) {
 			/* What has left the configuration is on its way out and stays so. */
 			if (fnmatch(glob, child_name(d->children[j]), 0) != 0 ||
-			    spec_of(d->config, child_name(d->children[j])) == NULL)
+			    config_process(d->config, child_name(d->children[j])) == NULL)
 				continue;
 			has_match = true;
 			if (!is_in(out, n, d->children[j]))
@@ -454,7 +455,7 @@ json_t *roster_plan(const struct haled *d, const struct config *config)
 
 	for (size_t i = 0; i < d->children_n; i++) {
 		const struct child *c = d->children[i];
-		const struct process_spec *spec = spec_of(config, child_name(c));
+		const struct process_spec *spec = config_process(config, child_name(c));
 		enum child_wish wish = change_of(d, c, spec);
 		json_t *list = wish == WISH_START ? started : wish == WISH_STOP ? stopped : changed;
 
@@ -481,7 +482,7 @@ static void retire_gone(struct haled *d)
 	for (size_t i = 0; i < d->children_n; i++) {
 		struct child *c = d->children[i];
 
-		if (d->stop_stage < 0 && spec_of(d->config, child_name(c)) == NULL &&
+		if (d->stop_stage < 0 && config_process(d->config, child_name(c)) == NULL &&
 		    child_state_of(c) == PROCESS_STOPPED && child_pid(c) == 0) {
 			/* Should it come back, its generations begin at 1 again. */
 			hub_forget(d->hub, child_name(c), UINT64_MAX);
@@ -516,7 +517,7 @@ void roster_apply(struct haled *d, size_t before)
 {
 	for (size_t i = 0; i < before; i++) {
 		struct child *c = d->children[i];
-		const struct process_spec *spec = spec_of(d->config, child_name(c));
+		const struct process_spec *spec = config_process(d->config, child_name(c));
 		enum child_wish wish = change_of(d, c, spec);
 
 		if (spec == NULL)

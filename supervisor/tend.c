@@ -158,14 +158,6 @@ static int64_t tend_failing(struct haled *d, struct child *c, int64_t now)
 
 /* ---- on_check_failure ---- */
 
-static struct check_watch_rule rule_of(const struct child *c)
-{
-	const struct check_restart *r = &child_spec(c)->on_check_failure;
-
-	return (struct check_watch_rule){
-		.after_ms = r->after_ms, .limit = r->limit, .window_ms = r->window_ms};
-}
-
 /* "api: took_ms 9000 > 5000" */
 static char *what_fails(struct haled *d, const char *component)
 {
@@ -193,7 +185,7 @@ static void restart_for_check(struct haled *d, struct child *c, const char *comp
 
 static void leave_alone(struct haled *d, struct child *c, const char *component)
 {
-	const struct check_restart *r = &child_spec(c)->on_check_failure;
+	const struct check_watch_rule *r = &child_spec(c)->on_check_failure.rule;
 	HALE_CLEANUP(cleanup_free) char *what = what_fails(d, component);
 	char window[UNITS_TEXT_MAX];
 	HALE_CLEANUP(cleanup_free) char *text = NULL;
@@ -212,7 +204,7 @@ static int64_t tend_checks(struct haled *d, struct child *c, int64_t now)
 {
 	const struct strlist *components = &child_spec(c)->on_check_failure.components;
 	struct check_watch *w = &child_care(c)->check;
-	struct check_watch_rule rule = rule_of(c);
+	const struct check_watch_rule *rule = &child_spec(c)->on_check_failure.rule;
 	size_t which = 0;
 
 	/* What is frozen says nothing about now. */
@@ -220,7 +212,7 @@ static int64_t tend_checks(struct haled *d, struct child *c, int64_t now)
 		(void)check_watch_feed(w, i, false, now);
 	if (components->n == 0)
 		return INT64_MAX;
-	switch (check_watch_step(w, &rule, child_ready_since(c), now, &which)) {
+	switch (check_watch_step(w, rule, child_ready_since(c), now, &which)) {
 	case CHECK_WATCH_NOTHING:
 		break;
 	case CHECK_WATCH_RESTART:
@@ -230,7 +222,7 @@ static int64_t tend_checks(struct haled *d, struct child *c, int64_t now)
 		leave_alone(d, c, components->v[which]);
 		break;
 	}
-	return check_watch_due(w, &rule, child_ready_since(c));
+	return check_watch_due(w, rule, child_ready_since(c));
 }
 
 void tend_health(struct haled *d, const char *component, const json_t *state)

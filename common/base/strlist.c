@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 /* Longer words are not misspelt options; they bound the table on the stack. */
 #define SUGGEST_WORD_MAX 63
@@ -92,4 +93,13 @@ const char *suggest_nearest(const char *word, const char *const *candidates)
 		}
 	}
 	return found;
+}
+
+bool strlist_equal(const struct strlist *a, const struct strlist *b)
+{
+	size_t i = 0;
+
+	while (i < a->n && i < b->n && str_eq(a->v[i], b->v[i]))
+		i++;
+	return i == a->n && i == b->n;
 }

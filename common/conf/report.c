@@ -2,8 +2,10 @@
 #include "conf/report.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -293,4 +295,38 @@ json_t *report_encode(const struct report *r)
 		json_array_append_new(list, o);
 	}
 	return list;
+}
+
+void report_print(const struct report *report, bool is_json)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+	json_t *json;
+
+	if (!is_json) {
+		report_format(report, isatty(STDERR_FILENO) == 1, &text);
+		(void)fputs(str_text(&text), stderr);
+		return;
+	}
+	json = report_encode(report);
+	(void)json_dumpf(json, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(json);
+}
+
+char *report_headline(const json_t *errors)
+{
+	const json_t *first = json_array_get(errors, 0);
+	const char *file = json_string_value(json_object_get(first, "file"));
+	const char *message = json_string_value(json_object_get(first, "message"));
+	const char *more = json_array_size(errors) > 1 ? " (and more)" : "";
+
+	if (message == NULL)
+		message = "not accepted";
+	/* Some errors are about no place in particular. */
+	if (file == NULL || file[0] == '\0')
+		return mem_printf("%s%s", message, more);
+	return mem_printf("%s:%lld:%lld: %s%s", file,
+			  (long long)json_integer_value(json_object_get(first, "line")),
+			  (long long)json_integer_value(json_object_get(first, "column")), message,
+			  more);
 }

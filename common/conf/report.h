@@ -55,5 +55,10 @@ void report_warn(struct report *r, const struct conf_mark *mark, const char *sou
 void report_format(const struct report *r, bool colour, struct str *out);
 /* [{"file","line","column","length","message","hint","source","warning"}] */
 json_t *report_encode(const struct report *r);
+/* Of what report_encode said, in one line: "hale.yaml:3:5: what is wrong (and more)". Caller frees.
+ */
+char *report_headline(const json_t *entries);
+/* To stderr for people, with colour on a terminal; or as one line of JSON to stdout. */
+void report_print(const struct report *r, bool is_json);
 
 #endif

@@ -47,6 +47,15 @@ void config_free(struct config *c)
 	free(c);
 }
 
+const struct process_spec *config_process(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->processes_n; i++) {
+		if (str_eq(config->processes[i].name, name))
+			return &config->processes[i];
+	}
+	return NULL;
+}
+
 static void add_nowhere(struct report *report, const char *text)
 {
 	report_add(report, &(struct conf_mark){0}, NULL, NULL, "%s", text);

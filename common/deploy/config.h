@@ -60,5 +60,7 @@ struct config_dirs {
 struct config *config_load(const char *path, const struct config_dirs *dirs, bool is_deep,
 			   struct report *report);
 void config_free(struct config *c);
+/* NULL: there is none of that name. */
+const struct process_spec *config_process(const struct config *c, const char *name);
 
 #endif

@@ -8,6 +8,7 @@
 #define HALE_DEPLOY_PROCESS_SPEC_H
 
 #include "base/strlist.h"
+#include "model/check_watch.h"
 #include "model/process.h"
 #include "model/status.h"
 #include "proc/logfile.h"
@@ -19,11 +20,9 @@
 
 /* A checked component that fails has its program restarted. */
 struct check_restart {
-	struct strlist components; /* any of them; empty: never */
-	enum status from;          /* this status or a worse one: degraded, critical, down */
-	int64_t after_ms;          /* without a break so long */
-	uint32_t limit;            /* restarts within window_ms; then it is told and left alone */
-	int64_t window_ms;
+	struct strlist components;    /* any of them; empty: never */
+	enum status from;             /* this status or a worse one: degraded, critical, down */
+	struct check_watch_rule rule; /* after how long, and how often in what time */
 };
 
 struct process_spec {

@@ -420,9 +420,9 @@ static void read_check_failure(struct reading *r)
 		return;
 	*to = (struct check_restart){.components = o->components,
 				     .from = STATUS_DOWN,
-				     .after_ms = o->after_ms,
-				     .limit = (uint32_t)o->limit,
-				     .window_ms = o->window_ms};
+				     .rule = {.after_ms = o->after_ms,
+					      .limit = (uint32_t)o->limit,
+					      .window_ms = o->window_ms}};
 	o->components = (struct strlist){0};
 	(void)status_from_name(o->status, &to->from);
 	if (strlist_has(&to->components, r->p->component)) {

@@ -142,9 +142,9 @@ static void every_option_arrives(void **state)
 	assert_int_equal(p->failing_after_ms, 120000);
 	assert_string_equal(p->on_check_failure.components.v[0], "api");
 	assert_int_equal(p->on_check_failure.from, STATUS_CRITICAL);
-	assert_int_equal(p->on_check_failure.after_ms, 10000);
-	assert_int_equal(p->on_check_failure.limit, 2);
-	assert_int_equal(p->on_check_failure.window_ms, 1800000);
+	assert_int_equal(p->on_check_failure.rule.after_ms, 10000);
+	assert_int_equal(p->on_check_failure.rule.limit, 2);
+	assert_int_equal(p->on_check_failure.rule.window_ms, 1800000);
 	assert_false(p->is_enabled);
 	deployment_done(&d);
 }
