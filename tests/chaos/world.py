@@ -6,14 +6,16 @@ import sqlite3
 import threading
 
 from conftest import DEADLINE, Hale, Nginx, Rpc, Sink
+from guards import SLOW
 
 # Components of kind null are dealt to this many processes.
 NULL_GROUPS = 3
 FILE_ANSWERS = {"healthy": "pass", "critical": "fail broken", "degraded": "warn slow",
                 "down": "down gone"}
 
-# A process that is killed every few seconds is no crash loop here: back within a second or so.
-PROCESS = {"watchdog": "2s", "start_timeout": "20s",
+# A process that is killed every few seconds is no crash loop here: back within a second or so. One
+# that is frozen while it starts is found by its start_timeout alone.
+PROCESS = {"watchdog": "2s", "start_timeout": f"{5 * SLOW}s",
            "restart": {"base": "50ms", "cap": "400ms", "stable_after": "1s", "burst": 31,
                        "window": "1s"}}
 # Users' programs, with nobody to notice when they hang: one alone, one that needs it, one after.
