@@ -427,7 +427,8 @@ bool child_is_crash_looping(const struct child *c)
 	enum process_state state = c->machine.state;
 
 	/* What is not tried any more does not go on crashing. */
-	return c->machine.is_crash_looping && state != PROCESS_STOPPED && state != PROCESS_HELD;
+	return c->machine.is_crash_looping && state != PROCESS_STOPPED && state != PROCESS_HELD &&
+	       state != PROCESS_WAITING;
 }
 
 bool child_is_enabled(const struct child *c)

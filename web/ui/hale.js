@@ -6,7 +6,7 @@ const RECONNECT_MAX_MS = 15000;
 const EVENTS_SHOWN = 40;
 const ASK_TOKEN_AFTER_MS = 1500; // a server that needs no token has sent its snapshot by then
 const ORDER = { down: 0, critical: 1, degraded: 2, unknown: 3, healthy: 4 };
-const PROCESS_TONE = { ready: "healthy", starting: "degraded", stopping: "degraded", backoff: "down", held: "down", stopped: "unknown" };
+const PROCESS_TONE = { ready: "healthy", starting: "degraded", stopping: "degraded", backoff: "down", held: "down", stopped: "unknown", waiting: "degraded" };
 
 const $ = (id) => document.getElementById(id);
 const state = { doc: null, components: new Map(), processes: new Map(), events: [], staleSince: null, connected: false, seen: null };
@@ -87,6 +87,11 @@ const handlers = {
 		if (data.removed && data.state) state.processes.delete(data.state.name);
 		else if (data.state) state.processes.set(data.state.name, data.state);
 		note("process:update", data);
+	},
+	"event:new"(data) {
+		// A pause changes the total without any component having changed.
+		if (state.doc && data.details && "monitoring_active" in data.details) Object.assign(state.doc, data.details);
+		note("event:new", data);
 	},
 	stale(data) {
 		state.staleSince = data.stale ? state.staleSince || Date.now() : null;
@@ -206,6 +211,12 @@ function paintLink() {
 	const since = !state.connected && state.doc ? state.seen : state.staleSince;
 	banner.hidden = !since;
 	document.body.classList.toggle("is-old", Boolean(since));
+	const pause = state.doc && state.doc.monitoring_active === false;
+	if (pause && !since) {
+		const m = state.doc.monitoring || {};
+		banner.hidden = false;
+		setText(banner, `Monitoring is paused${m.since ? ` since ${localTime(m.since)}` : ""}${m.until ? ` until ${localTime(m.until)}` : ""}${m.reason ? `: ${m.reason}` : ""}. Everything is shown as it was then.`);
+	}
 	if (since) {
 		const who = state.connected ? "haled does not answer" : "No connection to hale";
 		setText(banner, `${who}: stale since ${new Date(since).toLocaleTimeString()} (${span(Date.now() - since)} ago). Trying again.`);
@@ -217,7 +228,7 @@ function paintHero() {
 	if (!doc) return;
 	const status = state.staleSince ? "unknown" : doc.status;
 	setStatus($("hero"), status);
-	setText($("overall"), status === "healthy" ? "All healthy" : status);
+	setText($("overall"), doc.monitoring_active === false && !state.staleSince ? "Paused" : status === "healthy" ? "All healthy" : status);
 	setText($("overall-since"), doc.since ? `for ${ago(doc.since)}` : "");
 	setText($("where"), doc.node || "");
 	setText($("version"), doc.version ? `hale ${doc.version}` : "");
@@ -286,14 +297,19 @@ function processFacts(p) {
 	return { facts, tail: lines && lines.length ? lines.join("\n") : "" };
 }
 
+// What haled itself judges: processes, programs, its configuration. There is nothing to disable or to time.
+function isOwn(c) {
+	return c.process === "haled";
+}
+
 function fillComponent(r, c) {
 	setStatus(r.row, c.status);
 	setText(r.word, c.status);
 	setText(r.name, c.label || c.id);
 	setText(r.sub, c.label && c.label !== c.id ? c.id : "");
 	r.cells[2].className = "message";
-	setText(r.cells[2], c.enabled === false ? "disabled" : c.message || "");
-	const times = [c.kind === "process" ? "–" : took(c.took_ms), c.since ? ago(c.since) : "–", c.last_check ? `${ago(c.last_check)} ago` : "never"];
+	setText(r.cells[2], c.enabled === false && !isOwn(c) ? "disabled" : c.message || "");
+	const times = [isOwn(c) ? "–" : took(c.took_ms), c.since ? ago(c.since) : "–", c.last_check ? `${ago(c.last_check)} ago` : "never"];
 	times.forEach((text, i) => {
 		const cell = r.cells[3 + i];
 		cell.className = "num";
@@ -305,8 +321,8 @@ function fillComponent(r, c) {
 }
 
 function fillProcess(r, p) {
-	setStatus(r.row, PROCESS_TONE[p.state] || "unknown");
-	setText(r.word, p.crash_looping ? "crash loop" : p.state);
+	setStatus(r.row, p.finished ? "healthy" : PROCESS_TONE[p.state] || "unknown");
+	setText(r.word, p.crash_looping ? "crash loop" : p.finished ? "finished" : p.state);
 	setText(r.name, p.name);
 	setText(r.sub, p.state === "ready" || !p.last_exit ? p.status_text || "" : exitText(p.last_exit));
 	r.cells[2].className = r.cells[3].className = "num";
@@ -346,7 +362,7 @@ function paintTable(which, prefix, items, columns, fill) {
 function shownComponents() {
 	const want = $("filter").value.trim().toLowerCase();
 	// hale's own processes have their own table; here only when something is wrong, or asked for.
-	const isShown = (c) => want || c.kind !== "process" || c.status !== "healthy";
+	const isShown = (c) => want || !c.id.startsWith("hale.") || c.status !== "healthy";
 	const items = [...state.components].filter(([id, c]) => isShown(c) && (!want || `${id} ${c.label} ${c.status} ${c.kind}`.toLowerCase().includes(want)));
 	return items.map((item, i) => [item, i])
 		.sort(([[, a], i], [[, b], j]) => (ORDER[a.status] ?? 3) - (ORDER[b.status] ?? 3) || i - j)
