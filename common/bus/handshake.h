@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handshake - asks whether anyone listens at a socket, without doing harm (internal)
  *
- * nng 1.5.2 goes deaf for ever when a peer leaves before both have said their eight bytes (nng
- * issue 1518, mended in 1.6), so that a bare connect and close is an attack. Here the eight bytes
- * are said and awaited. They name a protocol (PAIR) that no socket of the bus speaks: nng counts
- * such a connection and closes it, and no protocol ever sees it. It is nng that must close it: its
- * answer comes before it has read ours, and leaving then is leaving too early.
+ * nng 1.5.2 goes deaf for ever when a peer has left before it could be sent its eight bytes (nng
+ * issue 1518, mended in 1.6): EPIPE ends the listener's, or the dialer's, chain of tries. Linking
+ * this file puts a sendmsg() before the C library's which calls that a reset, for these eight bytes
+ * only; so a process of ours does not go deaf. A stranger's may, to whom a bare connect and close
+ * is an attack. Here the eight bytes are said and awaited. They name a protocol (PAIR) that no
+ * socket of the bus speaks: nng counts such a connection and closes it, and no protocol ever sees
+ * it. It is nng that must close it: its answer comes before it has read ours, and leaving then is
+ * leaving too early.
  *
  * See also: the SP protocol's header, nanomsg rfcs sp-tcp-mapping-01, section 3.
  */

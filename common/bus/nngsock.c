@@ -51,8 +51,8 @@
 #endif
 #ifdef HAS_LSAN
 /* nng 1.5.2 never frees an endpoint that is closed while one of its connections has finished the
- * handshake and was not taken yet: some 3 kB each time a dialer is closed that early or a deaf
- * listener is replaced. The library has no symbols to be more precise about. */
+ * handshake and was not taken yet: some 3 kB and an fd each time a dialer is closed that early or a
+ * deaf listener is replaced. The library has no symbols to be more precise about. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
@@ -355,6 +355,9 @@ static void declare_deaf(struct nngsock *ns)
 {
 	ns->is_deaf = true;
 	ns->hang_ups = 0;
+	/* They would come back at once, to wait at a listener that takes nobody; and nng never
+	 * frees who waits, neither memory nor fd, when a listener is closed. */
+	(void)unlink(path_of(ns));
 	hang_up(ns);
 	(void)uv_timer_start(&ns->timer, on_guard, HANG_UP_MS, HANG_UP_MS);
 }

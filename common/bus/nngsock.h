@@ -5,13 +5,14 @@
  * socket file), refuses peers of another user, and turns readiness and connection changes into loop
  * callbacks. nng's own callbacks run on its threads and touch nothing but atomics here.
  *
- * A listener is guarded: nng 1.5.2 stops taking connections for ever when one peer breaks off in
- * the handshake (handshake.h); a kill -9 or a stopped process at the wrong moment is enough. When
- * nng's counters show that any connection has failed or ended, the guard connects to the listener
- * itself; if that is not counted as accepted, the listener is closed and opened anew. All peers
- * then reconnect, and what was under way is repeated by outbox and feed. A dialer falls silent in
- * the same way when its listener breaks off; while not connected it is watched and, if need be,
- * made anew.
+ * A listener is guarded: nng 1.5.2 stops taking connections for ever when its accepting fails with
+ * what it takes for its own closing. The one cause known, a peer that breaks off in the handshake,
+ * is mended in handshake.c; this is for those unknown. When nng's counters show that any connection
+ * has failed or ended, the guard connects to the listener itself; if that is not counted as
+ * accepted, the listener is closed and opened anew. All peers then reconnect, and what was under
+ * way is repeated by outbox and feed. nng keeps for ever those connections that nobody had taken,
+ * so this must stay rare. A dialer that is not connected is watched in the same way and, if it has
+ * ceased to try, made anew.
  *
  * Closing is as careful: nng 1.5.2 waits for ever in nng_close() when a message is coming in at
  * that moment (measured: within 30 tries on a busy SUB). So the connections are hung up first,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
@@ -186,8 +187,57 @@ static void break_off(const char *path, const char *said)
 	(void)close(fd);
 }
 
-/* nng issue 1518: without the guard this listener is deaf from then on. It is not the first of its
- * process, because nng_stat_find_listener() only ever finds that one. */
+static unsigned open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+static bool has_no_more_fds(void *ctx)
+{
+	return open_fds() <= *(const unsigned *)ctx;
+}
+
+static void publish_once(struct fixture *f)
+{
+	struct pub *pub;
+
+	f->frames = 0;
+	assert_int_equal(pub_dial(&f->h.loop, f->h.path, "a:1", 1 << 20, &pub, NULL), 0);
+	(void)pub_line(pub, "observation", "{}", 2);
+	harness_until(&f->h, has_frame, f);
+	f->h.closing++;
+	pub_close(pub, harness_closed, &f->h);
+	harness_until_closed(&f->h);
+}
+
+/* nng issue 1518: each was a listener deaf for ever, mended only by the guard, and with it went the
+ * fds of all who had come meanwhile. */
+static void who_breaks_off_makes_nobody_deaf_and_leaves_no_fd(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before;
+
+	assert_int_equal(sub_listen(&f->h.loop, f->h.path, NULL, on_frame, f, &f->sub, NULL), 0);
+	publish_once(f);
+	before = open_fds();
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < 20; i++)
+			break_off(f->h.path, "");
+		publish_once(f);
+	}
+	harness_until(&f->h, has_no_more_fds, &before);
+	assert_int_equal(sub_stats_get(f->sub)->reopened, 0);
+}
+
+/* Nor does garbage. The listener is not the first of its process, because the guard's
+ * nng_stat_find_listener() would only ever find that one. */
 static void peers_that_break_off_in_the_handshake_do_not_make_it_deaf(void **state)
 {
 	struct fixture *f = *state;
@@ -311,6 +361,7 @@ int main(void)
 		T(a_group_may_be_let_in),
 		T(a_path_too_long_is_refused_with_advice),
 		T(a_file_in_the_way_is_not_deleted),
+		T(who_breaks_off_makes_nobody_deaf_and_leaves_no_fd),
 		T(peers_that_break_off_in_the_handshake_do_not_make_it_deaf),
 		T(asking_whether_anyone_listens_is_no_breaking_off),
 		T(a_dialer_survives_a_listener_that_breaks_off),
