@@ -566,7 +566,7 @@ static bool is_ours(void *ctx, pid_t pid)
 static void end_orphans(struct haled *d, const struct child *c)
 {
 	HALE_CLEANUP(cleanup_free) char *mark = mem_printf("HALE_PROGRAM=%s", child_name(c));
-	size_t n = child_spec(c)->is_user ? orphans_kill(mark, is_ours, d) : 0;
+	size_t n = child_spec(c)->is_user ? orphans_kill(mark, child_pid(c), is_ours, d) : 0;
 
 	if (n > 0)
 		log_warn("program left processes behind, killed", KV_S("process", child_name(c)),
@@ -586,10 +586,10 @@ void roster_reap(struct haled *d)
 		c = by_pid(d, info.si_pid);
 		/* What it left behind in its session has nobody to answer to. Told so while it is
 		 * a zombie: until then the number cannot be anybody else's. */
-		if (c != NULL)
+		if (c != NULL) {
 			(void)kill(-info.si_pid, SIGKILL);
-		if (c != NULL)
 			end_orphans(d, c);
+		}
 		(void)waitpid(info.si_pid, &status, 0);
 		if (c != NULL)
 			child_reaped(c, status);

@@ -311,8 +311,10 @@ static int read_components(struct config *c, struct err *err)
 			return rc;
 		c->components_n++;
 	}
-	c->components[c->components_n++] =
+	c->components[c->components_n] =
 		own_component(c, &CONFIG_COMPONENT[strlen("hale.")], "config", true);
+	/* A file with a mistake in it makes nothing worse: the old one is in force. */
+	c->components[c->components_n++].impact = IMPACT_NONE;
 	return 0;
 }
 

@@ -80,7 +80,7 @@ static size_t kill_family(pid_t pid, int depth)
 	return kill(pid, SIGKILL) == 0 ? n + 1 : n;
 }
 
-size_t orphans_kill(const char *variable, orphans_own_fn is_own, void *ctx)
+size_t orphans_kill(const char *variable, pid_t group, orphans_own_fn is_own, void *ctx)
 {
 	HALE_CLEANUP(str_done) struct str children = {0};
 	const char *next;
@@ -91,7 +91,7 @@ size_t orphans_kill(const char *variable, orphans_own_fn is_own, void *ctx)
 	next = str_text(&children);
 	for (pid_t pid = next_pid(&next); pid != 0; pid = next_pid(&next)) {
 		/* A child's number is not given to another before we have reaped it. */
-		if (!is_own(ctx, pid) && has_variable(pid, variable))
+		if (!is_own(ctx, pid) && getpgid(pid) != group && has_variable(pid, variable))
 			n += kill_family(pid, 0);
 	}
 	return n;

@@ -21,7 +21,8 @@
 typedef bool (*orphans_own_fn)(void *ctx, pid_t pid);
 
 /* Kills every child of this process that is not its own and has `variable` ("NAME=value") in its
- * environment, with all that descends from it. How many. */
-size_t orphans_kill(const char *variable, orphans_own_fn is_own, void *ctx);
+ * environment, with all that descends from it. How many. Those of the process group `group`, which
+ * has been killed as a whole, are left to die. */
+size_t orphans_kill(const char *variable, pid_t group, orphans_own_fn is_own, void *ctx);
 
 #endif

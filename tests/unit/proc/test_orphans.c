@@ -101,7 +101,7 @@ static void what_a_program_left_behind_is_killed_with_all_below_it(void **state)
 	end(&f);
 	assert_int_equal(kill(f.daemon, 0), 0);
 	assert_int_equal(kill(f.below, 0), 0);
-	assert_int_equal(orphans_kill("HALE_PROGRAM=x", is_main, &f), 2);
+	assert_int_equal(orphans_kill("HALE_PROGRAM=x", 0, is_main, &f), 2);
 	assert_all_gone(&f);
 }
 
@@ -112,12 +112,12 @@ static void what_belongs_to_others_is_left_alone(void **state)
 	(void)state;
 	start(&f, "HALE_PROGRAM=xy");
 	/* The program itself is no orphan. */
-	assert_int_equal(orphans_kill("HALE_PROGRAM=xy", is_main, &f), 0);
+	assert_int_equal(orphans_kill("HALE_PROGRAM=xy", 0, is_main, &f), 0);
 	end(&f);
-	assert_int_equal(orphans_kill("HALE_PROGRAM=x", is_main, &f), 0);
-	assert_int_equal(orphans_kill("HALE_PROGRAM=xyz", is_main, &f), 0);
+	assert_int_equal(orphans_kill("HALE_PROGRAM=x", 0, is_main, &f), 0);
+	assert_int_equal(orphans_kill("HALE_PROGRAM=xyz", 0, is_main, &f), 0);
 	assert_int_equal(kill(f.daemon, 0), 0);
-	assert_int_equal(orphans_kill("HALE_PROGRAM=xy", is_main, &f), 2);
+	assert_int_equal(orphans_kill("HALE_PROGRAM=xy", 0, is_main, &f), 2);
 	assert_all_gone(&f);
 }
 
