@@ -28,12 +28,17 @@ target_link_libraries(hale_dep_wslay INTERFACE ${WSLAY_LIB})
 add_library(hale_dep_jq INTERFACE)
 target_include_directories(hale_dep_jq INTERFACE ${JQ_INCLUDE})
 target_link_libraries(hale_dep_jq INTERFACE ${JQ_LIB})
+# libpq's types alone: common/store/pq.c loads the library when a PostgreSQL database is used. Linked
+# with it are only tests, which start a server of their own.
+add_library(hale_dep_pq_types INTERFACE)
+target_include_directories(hale_dep_pq_types INTERFACE ${PQ_INCLUDE_DIRS})
 
 set(HALE_DEP_uv PkgConfig::UV)
 set(HALE_DEP_yaml PkgConfig::YAML)
 set(HALE_DEP_jansson PkgConfig::JANSSON)
 set(HALE_DEP_curl PkgConfig::CURL)
 set(HALE_DEP_pq PkgConfig::PQ)
+set(HALE_DEP_pq_types hale_dep_pq_types)
 set(HALE_DEP_sqlite PkgConfig::SQLITE)
 set(HALE_DEP_mhd PkgConfig::MHD)
 set(HALE_DEP_wslay hale_dep_wslay)

@@ -44,19 +44,19 @@ static int fail_connection(struct postgres_db *p, struct err *err)
 	char text[512];
 
 	p->is_broken = true;
-	pg_clean(&p->target, PQerrorMessage(p->conn), text, sizeof(text));
+	pg_clean(&p->target, pq.PQerrorMessage(p->conn), text, sizeof(text));
 	return err_set(err, -EIO, "%s: %s", p->db.name, text[0] != '\0' ? text : "connection lost");
 }
 
 static int fail_result(struct postgres_db *p, const PGresult *result, struct err *err)
 {
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *state = pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *primary = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	char text[512], more[256] = "";
 	int code = pg_errno(state);
 
-	if (state == NULL || PQstatus(p->conn) == CONNECTION_BAD)
+	if (state == NULL || pq.PQstatus(p->conn) == CONNECTION_BAD)
 		return fail_connection(p, err);
 	if (code == -EIO)
 		p->is_broken = true;
@@ -80,7 +80,7 @@ static void drain_wakeups(struct postgres_db *p)
 /* Until the connection is ready for `events`. 0, -EINTR (interrupted) or -ETIMEDOUT. */
 static int wait_for(struct postgres_db *p, short events, int64_t deadline_ms)
 {
-	struct pollfd fds[2] = {{.fd = PQsocket(p->conn), .events = events},
+	struct pollfd fds[2] = {{.fd = pq.PQsocket(p->conn), .events = events},
 				{.fd = p->wake_fd, .events = POLLIN}};
 
 	for (;;) {
@@ -107,16 +107,16 @@ static int await(struct postgres_db *p, int64_t deadline_ms)
 	int rc;
 
 	for (;;) {
-		int unsent = PQflush(p->conn);
+		int unsent = pq.PQflush(p->conn);
 
 		if (unsent < 0)
 			return -EIO;
-		if (unsent == 0 && PQisBusy(p->conn) == 0)
+		if (unsent == 0 && pq.PQisBusy(p->conn) == 0)
 			return 0;
 		rc = wait_for(p, (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN), deadline_ms);
 		if (rc != 0)
 			return rc;
-		if (PQconsumeInput(p->conn) == 0)
+		if (pq.PQconsumeInput(p->conn) == 0)
 			return -EIO;
 	}
 }
@@ -151,11 +151,11 @@ static struct db_value value_of(const PGresult *result, int row, int column)
 {
 	struct db_value v = {.type = DB_TEXT};
 
-	if (PQgetisnull(result, row, column) != 0)
+	if (pq.PQgetisnull(result, row, column) != 0)
 		return DB_V_NULL;
-	v.text = PQgetvalue(result, row, column);
-	v.len = (size_t)PQgetlength(result, row, column);
-	switch (PQftype(result, column)) {
+	v.text = pq.PQgetvalue(result, row, column);
+	v.len = (size_t)pq.PQgetlength(result, row, column);
+	switch (pq.PQftype(result, column)) {
 	case PG_INT2:
 	case PG_INT4:
 	case PG_INT8:
@@ -179,13 +179,13 @@ static bool give_rows(const PGresult *result, const struct db_call *call, struct
 	bool wants_more = true;
 
 	if (b->values == NULL) {
-		b->columns = (size_t)PQnfields(result);
+		b->columns = (size_t)pq.PQnfields(result);
 		b->names = mem_array(b->columns + 1, sizeof(*b->names));
 		b->values = mem_array(b->columns + 1, sizeof(*b->values));
 	}
-	for (int row = 0; wants_more && row < PQntuples(result); row++) {
+	for (int row = 0; wants_more && row < pq.PQntuples(result); row++) {
 		for (size_t i = 0; i < b->columns; i++) {
-			b->names[i] = PQfname(result, (int)i);
+			b->names[i] = pq.PQfname(result, (int)i);
 			b->values[i] = value_of(result, row, (int)i);
 		}
 		wants_more = call->on_row(call->ctx, &(struct db_row){.columns = b->columns,
@@ -197,12 +197,12 @@ static bool give_rows(const PGresult *result, const struct db_call *call, struct
 
 static int64_t changed_of(PGresult *result)
 {
-	const char *tag = PQcmdStatus(result);
+	const char *tag = pq.PQcmdStatus(result);
 
 	/* SELECT and FETCH count rows in their tag too; they changed none. */
 	if (str_starts(tag, "SELECT") || str_starts(tag, "FETCH"))
 		return 0;
-	return strtoll(PQcmdTuples(result), NULL, 10);
+	return strtoll(pq.PQcmdTuples(result), NULL, 10);
 }
 
 static bool is_good(ExecStatusType status)
@@ -227,8 +227,9 @@ static int read_results(struct postgres_db *p, const struct db_call *call, struc
 	PGresult *result;
 	int rc = 0, waited;
 
-	while ((waited = await(p, deadline_ms)) == 0 && (result = PQgetResult(p->conn)) != NULL) {
-		ExecStatusType status = PQresultStatus(result);
+	while ((waited = await(p, deadline_ms)) == 0 &&
+	       (result = pq.PQgetResult(p->conn)) != NULL) {
+		ExecStatusType status = pq.PQresultStatus(result);
 
 		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
 		    status == PGRES_COPY_BOTH)
@@ -241,7 +242,7 @@ static int read_results(struct postgres_db *p, const struct db_call *call, struc
 			*call->changed_r = changed_of(result);
 		if (status == PGRES_TUPLES_OK && rc == 0 && call->changed_r != NULL)
 			*call->changed_r = changed_of(result);
-		PQclear(result);
+		pq.PQclear(result);
 		if (p->is_broken)
 			break;
 	}
@@ -255,7 +256,7 @@ static int run_text(struct postgres_db *p, const char *sql, struct err *err)
 {
 	struct db_call call = {.sql = sql};
 
-	if (PQsendQuery(p->conn, sql) == 0)
+	if (pq.PQsendQuery(p->conn, sql) == 0)
 		return fail_connection(p, err);
 	return read_results(p, &call, err);
 }
@@ -290,7 +291,7 @@ static int prepare(struct postgres_db *p, const char *sql, const char **name_r, 
 		return 0;
 	}
 	name = mem_printf("hale_%llu", (unsigned long long)++p->statements);
-	if (PQsendPrepare(p->conn, name, sql, 0, NULL) == 0)
+	if (pq.PQsendPrepare(p->conn, name, sql, 0, NULL) == 0)
 		rc = fail_connection(p, err);
 	else
 		rc = read_results(p, &call, err);
@@ -339,7 +340,7 @@ static int encode_args(struct postgres_db *p, const struct db_call *call, struct
 static void forget_stale(struct postgres_db *p, const char *sql, int rc)
 {
 	if (rc != 0 && rc != -EEXIST && rc != -EBUSY && rc != -EINTR && !p->is_broken &&
-	    PQtransactionStatus(p->conn) == PQTRANS_IDLE)
+	    pq.PQtransactionStatus(p->conn) == PQTRANS_IDLE)
 		deallocate(p, db_cache_take(&p->db.cache, sql));
 }
 
@@ -350,7 +351,8 @@ static int send_prepared(struct postgres_db *p, const char *name, const struct d
 	const char **texts = mem_array(call->n + 1, sizeof(*texts));
 	int rc = encode_args(p, call, &arena, texts, err);
 
-	if (rc == 0 && PQsendQueryPrepared(p->conn, name, (int)call->n, texts, NULL, NULL, 0) == 0)
+	if (rc == 0 &&
+	    pq.PQsendQueryPrepared(p->conn, name, (int)call->n, texts, NULL, NULL, 0) == 0)
 		rc = fail_connection(p, err);
 	free(texts);
 	return rc;
@@ -371,7 +373,7 @@ static int postgres_exec(struct db *db, const struct db_call *call, struct err *
 		return rc;
 	/* Large answers arrive row by row instead of filling memory. */
 	if (call->on_row != NULL)
-		(void)PQsetSingleRowMode(p->conn);
+		(void)pq.PQsetSingleRowMode(p->conn);
 	rc = read_results(p, call, err);
 	forget_stale(p, call->sql, rc);
 	return rc;
@@ -396,7 +398,7 @@ static int postgres_commit(struct db *db, struct err *err)
 	struct postgres_db *p = postgres_of(db);
 
 	/* COMMIT of a failed transaction succeeds, and rolls back. */
-	if (PQtransactionStatus(p->conn) == PQTRANS_INERROR) {
+	if (pq.PQtransactionStatus(p->conn) == PQTRANS_INERROR) {
 		(void)postgres_script(db, "ROLLBACK", NULL);
 		return err_set(err, -EINVAL, "%s: the transaction had failed and was rolled back",
 			       db->name);
@@ -406,7 +408,7 @@ static int postgres_commit(struct db *db, struct err *err)
 
 static bool postgres_in_transaction(const struct db *db)
 {
-	PGTransactionStatusType status = PQtransactionStatus(postgres_of_const(db)->conn);
+	PGTransactionStatusType status = pq.PQtransactionStatus(postgres_of_const(db)->conn);
 
 	return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
@@ -415,7 +417,7 @@ static bool postgres_is_broken(const struct db *db)
 {
 	const struct postgres_db *p = postgres_of_const(db);
 
-	return p->is_broken || PQstatus(p->conn) == CONNECTION_BAD;
+	return p->is_broken || pq.PQstatus(p->conn) == CONNECTION_BAD;
 }
 
 static void postgres_interrupt(struct db *db)
@@ -431,7 +433,8 @@ static void postgres_close(struct db *db)
 	struct postgres_db *p = postgres_of(db);
 
 	db_cache_done(&db->cache, statement_drop);
-	PQfinish(p->conn);
+	if (p->conn != NULL)
+		pq.PQfinish(p->conn);
 	cleanup_fd(&p->wake_fd);
 	pg_target_done(&p->target);
 	free(db->name);
@@ -476,7 +479,7 @@ static int connect_poll(struct postgres_db *p, struct err *err)
 		if (rc != 0)
 			return err_set(err, -ECONNREFUSED, "%s: no connection within %lld ms",
 				       p->db.name, (long long)p->db.timeout_ms);
-		state = PQconnectPoll(p->conn);
+		state = pq.PQconnectPoll(p->conn);
 	}
 	return 0;
 }
@@ -492,21 +495,21 @@ static int connect_start(struct postgres_db *p, struct err *err)
 	struct pg_params params;
 
 	pg_params_init(&params, &p->target);
-	p->conn = PQconnectStartParams(params.keys, params.values, 0);
+	p->conn = pq.PQconnectStartParams(params.keys, params.values, 0);
 	if (p->conn == NULL)
 		return err_set(err, -ENOMEM, "%s: out of memory", p->db.name);
 	/* Verbose texts carry the SQLSTATE, which libpq keeps to itself for a refused login. */
-	(void)PQsetErrorVerbosity(p->conn, PQERRORS_VERBOSE);
-	(void)PQsetNoticeReceiver(p->conn, ignore_notice, NULL);
-	return PQstatus(p->conn) == CONNECTION_BAD ? fail_open(p, err) : 0;
+	(void)pq.PQsetErrorVerbosity(p->conn, PQERRORS_VERBOSE);
+	(void)pq.PQsetNoticeReceiver(p->conn, ignore_notice, NULL);
+	return pq.PQstatus(p->conn) == CONNECTION_BAD ? fail_open(p, err) : 0;
 }
 
 static int session_setup(struct postgres_db *p, struct err *err)
 {
 	char sql[160];
 
-	(void)PQsetErrorVerbosity(p->conn, PQERRORS_DEFAULT);
-	if (PQsetnonblocking(p->conn, 1) != 0)
+	(void)pq.PQsetErrorVerbosity(p->conn, PQERRORS_DEFAULT);
+	if (pq.PQsetnonblocking(p->conn, 1) != 0)
 		return fail_connection(p, err);
 	(void)snprintf(sql, sizeof(sql), "SET statement_timeout = %lld%s",
 		       (long long)p->db.timeout_ms,

@@ -42,9 +42,12 @@ static char *target_name(const struct pg_target *t)
 int pg_target_parse(const char *conninfo, struct pg_target *t, struct err *err)
 {
 	char *why = NULL;
+	int rc = pq_load(err);
 
-	t->options = PQconninfoParse(conninfo, &why);
-	PQfreemem(why);
+	if (rc != 0)
+		return rc;
+	t->options = pq.PQconninfoParse(conninfo, &why);
+	pq.PQfreemem(why);
 	if (t->options == NULL)
 		return err_set(err, -EINVAL,
 			       "postgresql: the connection string is neither key=value pairs nor a "
@@ -55,7 +58,8 @@ int pg_target_parse(const char *conninfo, struct pg_target *t, struct err *err)
 
 void pg_target_done(struct pg_target *t)
 {
-	PQconninfoFree(t->options);
+	if (t->options != NULL) /* without any libpq may not be here */
+		pq.PQconninfoFree(t->options);
 	free(t->name);
 	*t = (struct pg_target){0};
 }
@@ -142,7 +146,7 @@ void pg_connect_error(const struct pg_target *t, const PGconn *conn, char code_r
 		      size_t size)
 {
 	HALE_CLEANUP(str_done) struct str s = {0};
-	const char *text = PQerrorMessage(conn);
+	const char *text = pq.PQerrorMessage(conn);
 	const char *code = find_code(text);
 	const char *location;
 
@@ -229,15 +233,15 @@ static void *cancel_thread(void *arg)
 	char why[256];
 
 	/* If it does not work there is nothing to be done: statement_timeout remains. */
-	(void)PQcancel(arg, why, sizeof(why));
-	PQfreeCancel(arg);
+	(void)pq.PQcancel(arg, why, sizeof(why));
+	pq.PQfreeCancel(arg);
 	atomic_fetch_sub(&cancels_running, 1);
 	return NULL;
 }
 
 void pg_cancel_detached(PGconn *conn)
 {
-	PGcancel *cancel = PQgetCancel(conn);
+	PGcancel *cancel = pq.PQgetCancel(conn);
 	pthread_attr_t attr;
 	pthread_t thread;
 	bool is_started = false;
@@ -252,6 +256,6 @@ void pg_cancel_detached(PGconn *conn)
 	}
 	if (!is_started) {
 		atomic_fetch_sub(&cancels_running, 1);
-		PQfreeCancel(cancel);
+		pq.PQfreeCancel(cancel);
 	}
 }

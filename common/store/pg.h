@@ -11,8 +11,8 @@
 
 #include "base/err.h"
 #include "model/reason.h"
+#include "pq.h"
 
-#include <libpq-fe.h>
 #include <stdint.h>
 
 /* Keywords libpq 15 knows: 45; plus our own. */
@@ -44,7 +44,8 @@ struct pg_params {
 	size_t n;
 };
 
-/* -EINVAL if it is no conninfo; the text does not repeat it, for it may hold a password. */
+/* -EINVAL if it is no conninfo; the text does not repeat it, for it may hold a password. -ENOSYS if
+ * libpq is not installed (pq.h): whoever has a target may call it. */
 int pg_target_parse(const char *conninfo, struct pg_target *t, struct err *err);
 void pg_target_done(struct pg_target *t);
 const char *pg_target_get(const struct pg_target *t, const char *key); /* NULL if not given */

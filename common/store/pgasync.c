@@ -64,7 +64,8 @@ int pg_conninfo_check(const char *conninfo, struct err *err)
 
 static void call_free(struct pg_call *call)
 {
-	PQclear(call->first);
+	if (call->first != NULL)
+		pq.PQclear(call->first);
 	pg_target_done(&call->target);
 	strlist_done(&call->hosts);
 	strlist_done(&call->ports);
@@ -106,11 +107,11 @@ static struct db_value value_of(const PGresult *result, int column)
 {
 	struct db_value v = {.type = DB_TEXT};
 
-	if (PQgetisnull(result, 0, column) != 0)
+	if (pq.PQgetisnull(result, 0, column) != 0)
 		return DB_V_NULL;
-	v.text = PQgetvalue(result, 0, column);
-	v.len = (size_t)PQgetlength(result, 0, column);
-	switch (PQftype(result, column)) {
+	v.text = pq.PQgetvalue(result, 0, column);
+	v.len = (size_t)pq.PQgetlength(result, 0, column);
+	switch (pq.PQftype(result, column)) {
 	case PG_INT2:
 	case PG_INT4:
 	case PG_INT8:
@@ -133,12 +134,12 @@ static struct db_value value_of(const PGresult *result, int column)
 /* Calls back with the first row laid out. */
 static void tell(struct pg_call *call)
 {
-	size_t columns = call->first != NULL ? (size_t)PQnfields(call->first) : 0;
+	size_t columns = call->first != NULL ? (size_t)pq.PQnfields(call->first) : 0;
 	const char **names = mem_array(columns + 1, sizeof(*names));
 	struct db_value *values = mem_array(columns + 1, sizeof(*values));
 
 	for (size_t i = 0; i < columns; i++) {
-		names[i] = PQfname(call->first, (int)i);
+		names[i] = pq.PQfname(call->first, (int)i);
 		values[i] = value_of(call->first, (int)i);
 	}
 	call->result.first = (struct db_row){.columns = columns, .names = names, .values = values};
@@ -160,9 +161,10 @@ static void finish(struct pg_call *call, enum reason reason, const char *text)
 	/* If it is too late for that, the answer is thrown away when it comes. */
 	if (call->is_resolving)
 		(void)uv_cancel((uv_req_t *)&call->resolver);
-	if (is_running && PQtransactionStatus(call->conn) == PQTRANS_ACTIVE)
+	if (is_running && pq.PQtransactionStatus(call->conn) == PQTRANS_ACTIVE)
 		pg_cancel_detached(call->conn);
-	PQfinish(TAKE_PTR(call->conn));
+	if (call->conn != NULL)
+		pq.PQfinish(TAKE_PTR(call->conn));
 	tell(call);
 }
 
@@ -176,7 +178,7 @@ static void fail_connect(struct pg_call *call)
 
 static void fail_lost(struct pg_call *call)
 {
-	const char *text = PQerrorMessage(call->conn);
+	const char *text = pq.PQerrorMessage(call->conn);
 
 	finish(call, strstr(text, "reset") != NULL ? REASON_CONN_RESET : REASON_CONN_CLOSED,
 	       text[0] != '\0' ? text : "connection lost");
@@ -201,7 +203,7 @@ static void on_timeout(uv_timer_t *timer)
  * is made anew for every step. */
 static void poll_open(struct pg_call *call, int events)
 {
-	int fd = PQsocket(call->conn);
+	int fd = pq.PQsocket(call->conn);
 
 	poll_close(call);
 	call->poll = mem_alloc(sizeof(*call->poll));
@@ -217,7 +219,7 @@ static void poll_open(struct pg_call *call, int events)
 
 static void watch_query(struct pg_call *call)
 {
-	int unsent = PQflush(call->conn);
+	int unsent = pq.PQflush(call->conn);
 
 	if (unsent < 0)
 		fail_lost(call);
@@ -236,7 +238,7 @@ static void send_begin(struct pg_call *call)
 	(void)snprintf(sql, sizeof(sql), "BEGIN READ ONLY; SET LOCAL statement_timeout = %lld",
 		       (long long)left_ms);
 	call->stage = STAGE_BEGIN;
-	if (PQsendQuery(call->conn, sql) == 0)
+	if (pq.PQsendQuery(call->conn, sql) == 0)
 		fail_lost(call);
 	else
 		watch_query(call);
@@ -248,34 +250,35 @@ static void send_query(struct pg_call *call)
 	call->query_us = clock_mono_us();
 	/* The extended protocol takes one statement only: nothing behind a ";" leaves the read-only
 	 * transaction. */
-	if (PQsendQueryParams(call->conn, call->sql, 0, NULL, NULL, NULL, NULL, 0) == 0) {
+	if (pq.PQsendQueryParams(call->conn, call->sql, 0, NULL, NULL, NULL, NULL, 0) == 0) {
 		fail_lost(call);
 		return;
 	}
-	(void)PQsetSingleRowMode(call->conn);
+	(void)pq.PQsetSingleRowMode(call->conn);
 	watch_query(call);
 }
 
 static void take_error(struct pg_call *call, const PGresult *result)
 {
-	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *code = pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
 	if (call->failure != REASON_OK)
 		return;
 	call->failure = REASON_SQL_ERROR;
-	if (code == NULL || PQstatus(call->conn) == CONNECTION_BAD || strncmp(code, "57P", 3) == 0)
+	if (code == NULL || pq.PQstatus(call->conn) == CONNECTION_BAD ||
+	    strncmp(code, "57P", 3) == 0)
 		call->failure = REASON_CONN_CLOSED;
 	else if (strcmp(code, "57014") == 0)
 		call->failure = REASON_TIMEOUT_READ;
-	pg_clean(&call->target, text != NULL ? text : PQerrorMessage(call->conn),
+	pg_clean(&call->target, text != NULL ? text : pq.PQerrorMessage(call->conn),
 		 call->result.error, sizeof(call->result.error));
 }
 
 /* True if the result was kept. */
 static bool take_result(struct pg_call *call, PGresult *result)
 {
-	switch (PQresultStatus(result)) {
+	switch (pq.PQresultStatus(result)) {
 	case PGRES_SINGLE_TUPLE:
 		if (call->result.rows++ > 0)
 			return false;
@@ -310,12 +313,12 @@ static void read_results(struct pg_call *call)
 {
 	PGresult *result;
 
-	if (PQconsumeInput(call->conn) == 0) {
+	if (pq.PQconsumeInput(call->conn) == 0) {
 		fail_lost(call);
 		return;
 	}
-	while (!call->is_over && PQisBusy(call->conn) == 0) {
-		result = PQgetResult(call->conn);
+	while (!call->is_over && pq.PQisBusy(call->conn) == 0) {
+		result = pq.PQgetResult(call->conn);
 		if (call->stage == STAGE_QUERY)
 			call->result.query_ms = (double)(clock_mono_us() - call->query_us) / 1000.0;
 		if (result == NULL) {
@@ -323,7 +326,7 @@ static void read_results(struct pg_call *call)
 			return;
 		}
 		if (!take_result(call, result))
-			PQclear(result);
+			pq.PQclear(result);
 	}
 	if (!call->is_over)
 		watch_query(call);
@@ -340,8 +343,8 @@ static void ignore_notice(void *arg, const PGresult *result)
 static void connected(struct pg_call *call)
 {
 	call->result.connect_ms = (double)(clock_mono_us() - call->begin_us) / 1000.0;
-	(void)PQsetErrorVerbosity(call->conn, PQERRORS_DEFAULT);
-	if (PQsetnonblocking(call->conn, 1) != 0) {
+	(void)pq.PQsetErrorVerbosity(call->conn, PQERRORS_DEFAULT);
+	if (pq.PQsetnonblocking(call->conn, 1) != 0) {
 		fail_lost(call);
 		return;
 	}
@@ -354,7 +357,7 @@ static void connect_step(struct pg_call *call)
 {
 	/* The socket may be closed within: nobody may watch it then. */
 	poll_close(call);
-	switch (PQconnectPoll(call->conn)) {
+	switch (pq.PQconnectPoll(call->conn)) {
 	case PGRES_POLLING_OK:
 		connected(call);
 		break;
@@ -392,15 +395,15 @@ static void connect_start(struct pg_call *call)
 		pg_params_set(&params, "hostaddr", str_text(&call->out_addresses));
 		pg_params_set(&params, "port", str_text(&call->out_ports));
 	}
-	call->conn = PQconnectStartParams(params.keys, params.values, 0);
+	call->conn = pq.PQconnectStartParams(params.keys, params.values, 0);
 	if (call->conn == NULL) {
 		finish(call, REASON_INTERNAL, "out of memory");
 		return;
 	}
 	/* Verbose texts carry the SQLSTATE of a refused login (pg_connect_error). */
-	(void)PQsetErrorVerbosity(call->conn, PQERRORS_VERBOSE);
-	(void)PQsetNoticeReceiver(call->conn, ignore_notice, NULL);
-	if (PQstatus(call->conn) == CONNECTION_BAD)
+	(void)pq.PQsetErrorVerbosity(call->conn, PQERRORS_VERBOSE);
+	(void)pq.PQsetNoticeReceiver(call->conn, ignore_notice, NULL);
+	if (pq.PQstatus(call->conn) == CONNECTION_BAD)
 		fail_connect(call);
 	else
 		poll_open(call, UV_WRITABLE);

@@ -15,7 +15,8 @@
 
 struct pg_call;
 
-/* 0, or -EINVAL if this can never be a connection string; the text does not repeat it. */
+/* 0, or -EINVAL if this can never be a connection string; the text does not repeat it. -ENOSYS if
+ * libpq is not installed. */
 int pg_conninfo_check(const char *conninfo, struct err *err);
 
 struct pg_result {

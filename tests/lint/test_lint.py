@@ -128,6 +128,15 @@ def test_haled_links_only_what_it_should():
                          "gcc_s"}, libraries
 
 
+def test_no_program_is_linked_with_libpq():
+    """It would cost every start what only a PostgreSQL database needs: common/store/pq.h."""
+    names = [n for n in os.listdir(BIN) if n.startswith("hale")]
+    assert {"hale", "hale-recorder", "hale-notifier", "hale-check-sql"} <= set(names)
+    linked = [n for n in names if "[libpq" in subprocess.run(
+        ["readelf", "-d", f"{BIN}/{n}"], capture_output=True, text=True, check=True).stdout]
+    assert not linked, linked
+
+
 def test_format():
     sources = files(".c", ".h")
     r = subprocess.run(["clang-format", "--dry-run", "-Werror", *sources], cwd=ROOT,
