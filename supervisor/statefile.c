@@ -2,7 +2,7 @@
 /* statefile - what judging had come to, kept over a restart of haled */
 #include "haled.h"
 
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -73,16 +73,16 @@ void statefile_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 void statefile_save(struct haled *d)
 {
 	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.state_dir, STATE_FILE);
-	HALE_CLEANUP(cleanup_free) char *text = NULL;
-	json_t *state = json_pack("{s:i, s:s, s:I, s:o}", "version", STATE_VERSION, "epoch",
-				  hub_epoch(d->hub), "head", (json_int_t)hub_head(d->hub), "health",
-				  health_save(d->health));
+	HALE_CLEANUP(str_done) struct str text = {0};
 	struct err err;
 	int rc;
 
-	text = json_dumps(state, JSON_WIRE_FLAGS);
-	json_decref(state);
-	rc = file_write_atomic(path, text, strlen(text), 0600, &err);
+	str_addf(&text,
+		 "{\"version\":%d,\"epoch\":\"%s\",\"head\":%" PRIu64 ",\"health\":", STATE_VERSION,
+		 hub_epoch(d->hub), hub_head(d->hub));
+	health_save(d->health, &text);
+	str_addc(&text, '}');
+	rc = file_write_atomic(path, str_text(&text), text.len, 0600, &err);
 	if (rc < 0 && !d->has_saved_error)
 		log_error("state file cannot be written; a restart would forget counters",
 			  KV_S("error", err.text));

@@ -50,17 +50,37 @@ void str_addc(struct str *s, char c)
 	str_addn(s, &c, 1);
 }
 
+void str_add_quoted(struct str *s, const char *text)
+{
+	const char *from = text, *p;
+
+	str_addc(s, '"');
+	for (p = text; *p != '\0'; p++) {
+		if ((unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
+			continue;
+		str_addn(s, from, (size_t)(p - from));
+		str_addf(s, "\\u%04x", (unsigned)(unsigned char)*p);
+		from = p + 1;
+	}
+	str_addn(s, from, (size_t)(p - from));
+	str_addc(s, '"');
+}
+
 void str_vaddf(struct str *s, const char *fmt, va_list args)
 {
 	va_list again;
 	int need;
 
+	/* What is there suffices, mostly. */
+	str_reserve(s, 0);
 	va_copy(again, args);
-	need = vsnprintf(NULL, 0, fmt, again);
+	need = vsnprintf(s->data + s->len, s->cap - s->len, fmt, again);
 	va_end(again);
 	HALE_ASSERT(need >= 0);
-	str_reserve(s, (size_t)need);
-	(void)vsnprintf(s->data + s->len, s->cap - s->len, fmt, args);
+	if ((size_t)need >= s->cap - s->len) {
+		str_reserve(s, (size_t)need);
+		(void)vsnprintf(s->data + s->len, s->cap - s->len, fmt, args);
+	}
 	s->len += (size_t)need;
 }
 

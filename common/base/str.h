@@ -27,6 +27,8 @@ void str_addn(struct str *s, const char *text, size_t len);
 void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) HALE_PRINTF(2, 3);
 void str_vaddf(struct str *s, const char *fmt, va_list args) HALE_PRINTF(2, 0);
+/* As a JSON string, in quotes; text is UTF-8. */
+void str_add_quoted(struct str *s, const char *text);
 void str_drop_front(struct str *s, size_t len);
 void str_truncate(struct str *s, size_t len);
 const char *str_text(const struct str *s); /* never NULL */

@@ -2,6 +2,7 @@
 #include "model/component.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,16 +105,44 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 	return o;
 }
 
+/* `key` with what stands around it. */
+static void write_time(struct str *out, const char *key, int64_t ms)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	str_add(out, key);
+	if (ms == 0) {
+		str_add(out, "null");
+		return;
+	}
+	str_addc(out, '"');
+	str_add(out, clock_format(ms, text));
+	str_addc(out, '"');
+}
+
+void component_state_write(struct str *out, const struct component_state *state)
+{
+	str_addf(out, "{\"status\":\"%s\",\"verdict\":\"%s\"", status_name(state->status),
+		 status_name(state->verdict));
+	write_time(out, ",\"since\":", state->since_ms);
+	str_addf(out, ",\"failures\":%" PRIu32 ",\"passes\":%" PRIu32, state->failures,
+		 state->passes);
+	write_time(out, ",\"last_check\":", state->last_check_ms);
+	write_time(out, ",\"last_success\":", state->last_success_ms);
+	str_add(out, ",\"message\":");
+	str_add_quoted(out, state->message);
+	str_add(out, ",\"reason\":");
+	str_add_quoted(out, state->reason);
+	str_addc(out, '}');
+}
+
 json_t *component_state_save(const struct component_state *state)
 {
-	json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:s, s:s}", "status",
-			      status_name(state->status), "verdict", status_name(state->verdict),
-			      "since", time_or_null(state->since_ms), "failures",
-			      (json_int_t)state->failures, "passes", (json_int_t)state->passes,
-			      "last_check", time_or_null(state->last_check_ms), "last_success",
-			      time_or_null(state->last_success_ms), "message", state->message,
-			      "reason", state->reason);
+	HALE_CLEANUP(str_done) struct str text = {0};
+	json_t *o;
 
+	component_state_write(&text, state);
+	o = json_loadb(str_text(&text), text.len, 0, NULL);
 	HALE_ASSERT(o != NULL);
 	return o;
 }

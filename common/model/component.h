@@ -8,6 +8,7 @@
 #ifndef HALE_MODEL_COMPONENT_H
 #define HALE_MODEL_COMPONENT_H
 
+#include "base/str.h"
 #include "base/strlist.h"
 #include "model/observation.h"
 #include "model/status.h"
@@ -83,6 +84,8 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 /* For the state file: everything judging needs; restore fills status, since, counters, message,
  * reason, last check and success. -EINVAL leaves the state as it was. */
 json_t *component_state_save(const struct component_state *state);
+/* The same as JSON text, for all of them at a time: a tenth of the time of a tree. */
+void component_state_write(struct str *out, const struct component_state *state);
 int component_state_restore(struct component_state *state, const json_t *saved);
 
 #endif

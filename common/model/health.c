@@ -2,6 +2,7 @@
 #include "model/health.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -481,23 +482,34 @@ double health_score(const struct health *h)
 
 /* ---- over a restart of haled ---- */
 
-json_t *health_save(const struct health *h)
+static void write_entry(struct str *out, const struct entry *e, bool *is_first)
 {
-	json_t *components = json_object();
+	if (!*is_first)
+		str_addc(out, ',');
+	*is_first = false;
+	str_add_quoted(out, e->spec.id);
+	str_addc(out, ':');
+	component_state_write(out, &e->state);
+}
 
-	/* One that came back under the same name is what counts. */
-	for (size_t i = 0; i < h->gone_n; i++)
-		json_object_set_new(components, h->gone[i]->spec.id,
-				    component_state_save(&h->gone[i]->state));
-	for (size_t i = 0; i < h->n; i++) {
-		const struct entry *e = h->v[i];
+void health_save(const struct health *h, struct str *out)
+{
+	bool is_first = true;
 
-		if (!e->is_pending)
-			json_object_set_new(components, e->spec.id,
-					    component_state_save(&e->state));
+	str_addf(out, "{\"overall\":\"%s\",\"overall_since\":%" PRId64 ",\"components\":{",
+		 status_name(h->total.status), h->total_since_ms);
+	for (size_t i = 0; i < h->gone_n; i++) {
+		const struct entry *again = map_get(&h->by_id, h->gone[i]->spec.id);
+
+		/* One that came back under the same name is what counts. */
+		if (again == NULL || again->is_pending)
+			write_entry(out, h->gone[i], &is_first);
 	}
-	return json_pack("{s:s, s:I, s:o}", "overall", status_name(h->total.status),
-			 "overall_since", (json_int_t)h->total_since_ms, "components", components);
+	for (size_t i = 0; i < h->n; i++) {
+		if (!h->v[i]->is_pending)
+			write_entry(out, h->v[i], &is_first);
+	}
+	str_add(out, "}}");
 }
 
 static void restore_total(struct health *h, const char *status, int64_t since_ms)

@@ -68,7 +68,8 @@ enum status health_overall(const struct health *h);
 int64_t health_overall_since(const struct health *h);
 double health_score(const struct health *h); /* NAN: none */
 
-json_t *health_save(const struct health *h);
+/* Appends one JSON object. */
+void health_save(const struct health *h, struct str *out);
 /* From the state file; and one component from the journal (newer), as it was told at `at_ms`. Call
  * after configure. What is in neither the configuration nor told as removed vanished while haled
  * was down: health_tell_gone() tells it, once lines can be told. */

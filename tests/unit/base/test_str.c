@@ -140,6 +140,17 @@ static void cleaning_twice_changes_nothing(void **state)
 	}
 }
 
+static void quoting_is_json(void **state)
+{
+	struct str s = {0};
+
+	(void)state;
+	str_add_quoted(&s, "");
+	str_add_quoted(&s, "a\"b\\c\nd/\xc3\xa4");
+	assert_string_equal(str_text(&s), "\"\"\"a\\u0022b\\u005cc\\u000ad/\xc3\xa4\"");
+	str_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +158,7 @@ int main(void)
 		cmocka_unit_test(appending_grows_and_terminates),
 		cmocka_unit_test(front_and_end_can_be_dropped),
 		cmocka_unit_test(taking_empties),
+		cmocka_unit_test(quoting_is_json),
 		cmocka_unit_test(null_equals_only_null),
 		cmocka_unit_test(cleaning_cuts_between_characters),
 		cmocka_unit_test(cleaning_leaves_one_line_of_utf8),

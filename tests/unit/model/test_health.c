@@ -96,6 +96,18 @@ static int teardown(void **state)
 	return 0;
 }
 
+static json_t *saved_state(const struct fixture *f)
+{
+	struct str text = {0};
+	json_t *saved;
+
+	health_save(f->health, &text);
+	saved = json_loads(str_text(&text), JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(saved);
+	str_done(&text);
+	return saved;
+}
+
 static void observe(struct fixture *f, const char *id, const char *outcome, int64_t now)
 {
 	json_t *line =
@@ -220,7 +232,7 @@ static void state_survives_a_restart_and_is_not_announced_again(void **state)
 
 	observe(f, "a", "down", 1100);
 	observe(f, "b", "pass", 1100);
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	health_free(f->health);
 	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
 	configure(f, (const char *const[]){"a", "b"}, 2, 5000);
@@ -287,14 +299,14 @@ static void what_vanished_while_haled_was_down_is_told_once(void **state)
 
 	observe(f, "a", "pass", 1100);
 	observe(f, "b", "fail", 1100);
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	health_free(f->health);
 	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
 	configure(f, (const char *const[]){"a"}, 1, 5000);
 	health_restore(f->health, saved, 5000);
 	json_decref(saved);
 	/* Until it is told it is remembered, whatever happens to haled. */
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	assert_non_null(json_object_get(json_object_get(saved, "components"), "b"));
 	json_decref(saved);
 	f->lines = 0;
@@ -305,7 +317,7 @@ static void what_vanished_while_haled_was_down_is_told_once(void **state)
 	assert_string_equal(json_string_value(json_object_get(f->last, "previous")), "critical");
 	health_tell_gone(f->health, 5001);
 	assert_int_equal(f->lines, 1);
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	assert_null(json_object_get(json_object_get(saved, "components"), "b"));
 	json_decref(saved);
 }
@@ -317,7 +329,7 @@ static void what_the_journal_told_as_removed_is_not_told_again(void **state)
 
 	observe(f, "a", "pass", 1100);
 	observe(f, "b", "fail", 1100);
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	configure(f, (const char *const[]){"a"}, 1, 5000);
 	health_restore(f->health, saved, 5000);
 	health_restore_one(f->health, "b", NULL, NULL, 5000, 5000);
@@ -374,7 +386,7 @@ static void what_is_removed_during_a_pause_is_told_after_it(void **state)
 	configure(f, (const char *const[]){"a"}, 1, 2000);
 	assert_int_equal(f->lines, 0);
 	/* A restart of haled during the pause does not forget it. */
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	health_free(f->health);
 	f->health = health_new(&(struct health_hooks){.on_health = on_health, .ctx = f});
 	configure(f, (const char *const[]){"a"}, 1, 5000);
@@ -452,7 +464,7 @@ static void what_a_removed_component_did_to_the_total_is_not_told_again(void **s
 
 	observe(f, "b", "down", 1100);
 	observe(f, "a", "pass", 1100);
-	saved = health_save(f->health);
+	saved = saved_state(f);
 	configure(f, (const char *const[]){"a"}, 1, 2000);
 	overall = json_incref(json_object_get(f->last, "overall"));
 	health_free(f->health);
