@@ -182,12 +182,13 @@ def check_reader(reader, stored, report):
     if reader.conflicts:
         report(f"one number, two messages: {reader.conflicts[:3]}")
     there = {key: change for key, change, _ in stored}
-    missing = [k for k, v in reader.transitions.items()
+    read = dict(reader.transitions)  # it goes on reading
+    missing = [k for k, v in read.items()
                if there.get(k) != v and v[0] in reader.hale_names]
     if missing:
         report(f"seen on the bus and not stored: {len(missing)}:"
-               f" {[(k, reader.transitions[k]) for k in missing[:3]]}")
-    unseen = [k for k in there if k not in reader.transitions]
+               f" {[(k, read[k]) for k in missing[:3]]}")
+    unseen = [k for k in there if k not in read]
     if unseen and not reader.lost:
         report(f"stored and not on the bus: {len(unseen)}: {[(k, there[k]) for k in unseen[:3]]}")
 
