@@ -222,7 +222,7 @@ static void step(struct child *c, enum child_event ev)
 	if (c->machine.state == PROCESS_READY && before.state != PROCESS_READY)
 		c->ready_ms = clock_mono_ms();
 	c->last_exit.is_expected = c->last_exit.is_expected || d.has_finished;
-	if (d.crash_loop_began || d.crash_loop_ended)
+	if (c->hooks.on_crash_loop != NULL && (d.crash_loop_began || d.crash_loop_ended))
 		c->hooks.on_crash_loop(c->hooks.ctx, c, d.crash_loop_began);
 	event = event_of(c, ev, &before, &d);
 	if (event != NULL)

@@ -48,7 +48,7 @@ struct child_hooks {
 	 * "stop", "wait", "held", "watchdog", "start_timeout". */
 	void (*on_event)(void *ctx, struct child *c, const char *event);
 	void (*on_line)(void *ctx, struct child *c, int priority, const char *text);
-	void (*on_crash_loop)(void *ctx, struct child *c, bool began);
+	void (*on_crash_loop)(void *ctx, struct child *c, bool began); /* or NULL */
 	void *ctx;
 };
 

@@ -53,16 +53,10 @@ static void call_show(void *ctx, struct command_request *rq, const json_t *param
 	child = find_process(d, name);
 	component = health_component(d->health, name);
 	if (component == NULL && child == NULL) {
-		const char *near = roster_nearest(d, name, true);
+		HALE_CLEANUP(cleanup_free) char *hint = roster_hint(d, name, true);
 
-		if (near != NULL)
-			command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
-				     "no component or process is named '%s' (did you mean '%s'?)",
-				     name, near);
-		else
-			command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
-				     "no component or process is named '%s' (see: hale status)",
-				     name);
+		command_fail(rq, COMMAND_E_NOT_FOUND, NULL,
+			     "no component or process is named '%s' (%s)", name, hint);
 		return;
 	}
 	result = json_object();
@@ -153,6 +147,8 @@ static void process_event(struct haled *d, struct command_request *rq, const jso
 		bool is_down = child_state_of(matched[i]) == PROCESS_STOPPED;
 
 		json_array_append_new(out, json_string(child_name(matched[i])));
+		if (wish == WISH_STOP) /* and not again after the pause */
+			strlist_drop(&d->idle, child_name(matched[i]));
 		/* Asked to restart what is stopped, people mean: have it run. */
 		tend_ask(matched[i], wish == WISH_RESTART && is_down ? WISH_START : wish);
 	}

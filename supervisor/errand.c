@@ -34,13 +34,6 @@ static void on_line(void *ctx, struct child *c, int priority, const char *text)
 	log_foreign(child_name(c), priority, text);
 }
 
-static void on_crash_loop(void *ctx, struct child *c, bool began)
-{
-	(void)ctx;
-	(void)c;
-	(void)began;
-}
-
 static char **environment(const struct haled *d, struct child *c, const char *message)
 {
 	const char *state =
@@ -58,8 +51,7 @@ static char **environment(const struct haled *d, struct child *c, const char *me
 
 void errand_start(struct haled *d, struct child *c)
 {
-	struct child_hooks hooks = {
-		.on_event = on_event, .on_line = on_line, .on_crash_loop = on_crash_loop, .ctx = d};
+	struct child_hooks hooks = {.on_event = on_event, .on_line = on_line, .ctx = d};
 	HALE_CLEANUP(cleanup_free) char *message = roster_message(c);
 	HALE_CLEANUP(cleanup_free) char *name = mem_printf("%s" ERRAND_SUFFIX, child_name(c));
 	char log_level[] = "info";

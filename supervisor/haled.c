@@ -26,6 +26,9 @@
 /* Counters and times that are not transitions may be this old after a crash of haled. */
 #define STATE_SAVE_MS 5000
 
+/* What init is asked to wait on at each of those, while processes start or stop. */
+#define PATIENCE_MS (6 * STATE_SAVE_MS)
+
 /* Less is how clocks are kept right all the time; this is a clock being set. */
 #define CLOCK_STEP_MS 1000
 
@@ -130,13 +133,6 @@ static void on_loss(void *ctx, const char *process, const char *message, json_t 
 	haled_event(ctx, "bus_loss", "warning", process, message, details);
 }
 
-static json_t *time_or_null(int64_t wall_ms)
-{
-	char at[CLOCK_TEXT_MAX];
-
-	return wall_ms == 0 ? json_null() : json_string(clock_format(wall_ms, at));
-}
-
 json_t *haled_overall(struct haled *d)
 {
 	double score = health_score(d->health);
@@ -145,7 +141,7 @@ json_t *haled_overall(struct haled *d)
 	return json_pack("{s:s, s:o, s:o, s:b, s:o}", "status",
 			 status_name(health_overall(d->health)), "score",
 			 isnan(score) ? json_null() : json_real(score), "since",
-			 time_or_null(since_ms), "monitoring_active", !d->pause.is_active,
+			 component_time(since_ms), "monitoring_active", !d->pause.is_active,
 			 "monitoring", pause_encode(&d->pause));
 }
 
@@ -167,7 +163,7 @@ json_t *haled_status(struct haled *d)
 	for (size_t i = 0; i < d->children_n; i++)
 		json_array_append_new(processes, child_encode(d->children[i]));
 	config = json_pack("{s:s, s:o, s:b, s:o}", "path", d->config->path, "loaded_at",
-			   time_or_null(d->loaded_ms), "last_reload_ok", d->reload_error == NULL,
+			   component_time(d->loaded_ms), "last_reload_ok", d->reload_error == NULL,
 			   "last_reload_error",
 			   d->reload_error == NULL ? json_null() : json_string(d->reload_error));
 	json_object_update_new(
@@ -178,7 +174,7 @@ json_t *haled_status(struct haled *d)
 			  "processes", processes, "config", config, "bus", hub_stats(d->hub),
 			  "commands", command_stats_encode(d->commands), "epoch", hub_epoch(d->hub),
 			  "head", (json_int_t)hub_head(d->hub), "version", HALE_VERSION, "pid",
-			  (json_int_t)getpid(), "started", time_or_null(d->started_ms)));
+			  (json_int_t)getpid(), "started", component_time(d->started_ms)));
 	return out;
 }
 
@@ -217,6 +213,9 @@ static void on_save(uv_timer_t *timer)
 
 	follow_clock(d);
 	haled_tell_init(d);
+	/* A process has what it was given, be it an hour; that haled does not hang it shows so. */
+	if (!d->is_ready || d->stop_stage >= 0)
+		init_extend(PATIENCE_MS);
 	if (d->is_state_dirty)
 		statefile_save(d);
 }

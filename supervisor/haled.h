@@ -96,8 +96,8 @@ void haled_tell_init(struct haled *d); /* how things are, in a line, if that is 
 /* roster.c */
 int roster_boot(struct haled *d, struct err *err);
 struct child *roster_find(const struct haled *d, const char *name);
-/* The process's (or component's) name that is nearest to this; borrowed, NULL: none is near. */
-const char *roster_nearest(const struct haled *d, const char *name, bool with_components);
+/* For whom this name is unknown: the process's (or component's) that is nearest. Caller frees. */
+char *roster_hint(const struct haled *d, const char *name, bool with_components);
 /* Names and globs to children; -ENOENT with the name that matches nothing. */
 int roster_match(const struct haled *d, const json_t *names, struct child **out, size_t *n_r,
 		 struct err *err);
@@ -112,6 +112,8 @@ void roster_apply(struct haled *d, size_t before);
 void roster_idle(struct haled *d);
 void roster_wake(struct haled *d);
 void roster_reap(struct haled *d);
+/* Frees the children that left the configuration and are gone. */
+void roster_retire(struct haled *d);
 void roster_stop_next(struct haled *d); /* the next stage, or the end of the loop */
 void roster_close(struct haled *d);
 /* To the programs that ask for it (`forward_signals`); log files are opened anew. */

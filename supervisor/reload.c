@@ -159,11 +159,11 @@ static bool accept_new(struct reload *r, const char *stamp)
 		return false;
 	}
 	result = plan(d, fresh);
-	answer(&r->order, RELOAD_DRY, result);
 	if (r->order.is_wanted)
 		take_over(d, &r->order, fresh, result);
 	else
 		config_free(fresh);
+	answer(&r->order, RELOAD_DRY, result); /* unless all were refused */
 	json_decref(result);
 	return true;
 }

@@ -148,11 +148,10 @@ static bool is_seen(struct child *c)
 	case PROCESS_READY:
 	case PROCESS_BACKOFF:
 	case PROCESS_HELD:
+	case PROCESS_STOPPED:
 		return true;
 	case PROCESS_WAITING:
 		return child_care(c)->is_stuck;
-	case PROCESS_STOPPED: /* or is about to be told to start */
-		return child_generation(c) > 0 || !child_is_enabled(c);
 	case PROCESS_STARTING:
 	case PROCESS_STOPPING:
 	case PROCESS_STATE_MAX:
@@ -172,7 +171,7 @@ void roster_note_started(struct haled *d)
 	for (size_t i = 0; i < d->children_n; i++) {
 		struct child *c = d->children[i];
 
-		if (!is_seen(c) && !strlist_has(&d->idle, child_name(c)))
+		if (!is_seen(c))
 			return;
 		wanted += child_state_of(c) != PROCESS_STOPPED;
 		ready += child_state_of(c) == PROCESS_READY;
@@ -331,13 +330,18 @@ static void end_unknown(struct haled *d)
 	}
 }
 
+static bool is_told_to_stop(struct child *c)
+{
+	return child_is_leaving(c) || child_care(c)->wish == WISH_STOP;
+}
+
 static void start_or_keep(struct haled *d, struct child *c)
 {
 	bool is_former = takeover_child(&d->takeover, child_name(c)) != NULL;
 
 	if (child_is_enabled(c) && (!is_former || is_paused(d, child_spec(c))))
 		start(d, c);
-	else if (is_former && child_differs(c, child_spec(c)))
+	else if (is_former && child_differs(c, child_spec(c)) && !is_told_to_stop(c))
 		tend_ask(c, WISH_RESTART);
 }
 
@@ -368,7 +372,7 @@ struct child *roster_find(const struct haled *d, const char *name)
 	return NULL;
 }
 
-const char *roster_nearest(const struct haled *d, const char *name, bool with_components)
+char *roster_hint(const struct haled *d, const char *name, bool with_components)
 {
 	size_t n = 0, parts = with_components ? health_size(d->health) : 0;
 	const char **names = mem_array(parts + d->children_n + 1, sizeof(*names));
@@ -380,17 +384,14 @@ const char *roster_nearest(const struct haled *d, const char *name, bool with_co
 		names[n++] = child_name(d->children[i]);
 	near = suggest_nearest(name, names);
 	free(names);
-	return near;
+	return near == NULL ? mem_dup("see: hale status") : mem_printf("did you mean '%s'?", near);
 }
 
 static int no_match(const struct haled *d, const char *name, struct err *err)
 {
-	const char *near = roster_nearest(d, name, false);
+	HALE_CLEANUP(cleanup_free) char *hint = roster_hint(d, name, false);
 
-	if (near != NULL)
-		return err_set(err, -ENOENT, "no process is named '%s' (did you mean '%s'?)", name,
-			       near);
-	return err_set(err, -ENOENT, "no process is named '%s' (see: hale status)", name);
+	return err_set(err, -ENOENT, "no process is named '%s' (%s)", name, hint);
 }
 
 static bool is_in(struct child *const *list, size_t n, const struct child *c)
@@ -430,21 +431,25 @@ int roster_match(const struct haled *d, const json_t *names, struct child **out,
 
 /* ---- reload ---- */
 
-/* What is to become of a child under a new spec. */
-static enum child_wish change_of(const struct haled *d, const struct child *c,
+/* What is to become of a child under a new spec. What an operator is stopping is not brought back
+ * by a change; what was given up and is wanted again before it has gone, is. */
+static enum child_wish change_of(const struct haled *d, struct child *c,
 				 const struct process_spec *spec)
 {
 	enum process_state state = child_state_of(c);
 	bool is_down = state == PROCESS_STOPPED || state == PROCESS_STOPPING;
+	bool is_back = !child_is_enabled(c) && spec != NULL && spec->is_enabled;
 
 	if (spec == NULL)
-		return is_down ? WISH_NONE : WISH_STOP;
+		return state == PROCESS_STOPPED ? WISH_NONE : WISH_STOP;
 	if (child_is_enabled(c) && !spec->is_enabled)
 		return WISH_STOP;
 	if (strlist_has(&d->idle, child_name(c)))
 		return WISH_NONE;
-	if (!child_is_enabled(c) && spec->is_enabled && is_down)
+	if (is_back && is_down)
 		return WISH_START;
+	if (is_told_to_stop(c) && !is_back)
+		return WISH_NONE;
 	return child_differs(c, spec) || state == PROCESS_HELD ? WISH_RESTART : WISH_NONE;
 }
 
@@ -454,7 +459,7 @@ json_t *roster_plan(const struct haled *d, const struct config *config)
 	json_int_t unchanged = 0;
 
 	for (size_t i = 0; i < d->children_n; i++) {
-		const struct child *c = d->children[i];
+		struct child *c = d->children[i];
 		const struct process_spec *spec = config_process(config, child_name(c));
 		enum child_wish wish = change_of(d, c, spec);
 		json_t *list = wish == WISH_START ? started : wish == WISH_STOP ? stopped : changed;
@@ -474,8 +479,7 @@ json_t *roster_plan(const struct haled *d, const struct config *config)
 			 stopped, "unchanged", unchanged);
 }
 
-/* Children that left the configuration: stopped now, freed once they are gone. */
-static void retire_gone(struct haled *d)
+void roster_retire(struct haled *d)
 {
 	size_t kept = 0;
 
@@ -520,6 +524,9 @@ void roster_apply(struct haled *d, size_t before)
 		const struct process_spec *spec = config_process(d->config, child_name(c));
 		enum child_wish wish = change_of(d, c, spec);
 
+		/* It may still have waited to be stopped. */
+		if (spec != NULL && spec->is_enabled && !child_is_enabled(c))
+			tend_ask(c, WISH_NONE);
 		if (spec == NULL)
 			child_disable(c);
 		else
@@ -537,7 +544,6 @@ void roster_apply(struct haled *d, size_t before)
 	/* The new component specs know of no process that an operator has stopped. */
 	for (size_t i = 0; i < d->children_n; i++)
 		count_process(d, d->children[i]);
-	retire_gone(d);
 }
 
 /* ---- the end of processes ---- */
@@ -597,7 +603,6 @@ void roster_reap(struct haled *d)
 			(void)reload_reaped(d, info.si_pid, status);
 		/* Anybody else is an orphan that came to us as its reaper. */
 	}
-	retire_gone(d);
 	if (d->stop_stage >= 0)
 		roster_stop_next(d);
 }

@@ -284,6 +284,7 @@ void tend(struct haled *d)
 	int64_t due = INT64_MAX;
 
 	tend_order(d);
+	roster_retire(d);
 	errand_collect(d);
 	for (size_t i = 0; i < d->children_n && d->stop_stage < 0; i++) {
 		due = HALE_MIN(due, tend_checks(d, d->children[i], now));

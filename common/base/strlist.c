@@ -25,6 +25,19 @@ void strlist_add(struct strlist *l, const char *text)
 	l->v[l->n++] = mem_dup(text);
 }
 
+void strlist_drop(struct strlist *l, const char *text)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (strcmp(l->v[i], text) == 0)
+			free(l->v[i]);
+		else
+			l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+}
+
 bool strlist_has(const struct strlist *l, const char *text)
 {
 	for (size_t i = 0; i < l->n; i++) {

@@ -16,6 +16,8 @@ struct strlist {
 
 void strlist_done(struct strlist *l);
 void strlist_add(struct strlist *l, const char *text);
+/* Every such entry; the others keep their order. */
+void strlist_drop(struct strlist *l, const char *text);
 /* The same texts in the same order. */
 bool strlist_equal(const struct strlist *a, const struct strlist *b);
 bool strlist_has(const struct strlist *l, const char *text);

@@ -53,7 +53,7 @@ void component_state_init(struct component_state *state, const struct component_
 	(void)str_clean(state->reason, sizeof(state->reason), reason_code(REASON_NO_DATA));
 }
 
-static json_t *time_or_null(int64_t wall_ms)
+json_t *component_time(int64_t wall_ms)
 {
 	char text[CLOCK_TEXT_MAX];
 
@@ -90,11 +90,11 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 		" s:s, s:b, s:o, s:s?, s:o, s:o, s:o}",
 		"id", spec->id, "label", spec->label == NULL ? spec->id : spec->label, "kind",
 		spec->kind, "process", spec->process, "node", spec->node, "status",
-		status_name(state->status), "since", time_or_null(state->since_ms), "message",
+		status_name(state->status), "since", component_time(state->since_ms), "message",
 		state->message, "reason", state->reason, "outcome", outcome, "took_ms",
 		number_or_null(has, state->last.took_ms), "consecutive_failures",
-		(json_int_t)state->failures, "last_check", time_or_null(state->last_check_ms),
-		"last_success", time_or_null(state->last_success_ms), "interval_ms",
+		(json_int_t)state->failures, "last_check", component_time(state->last_check_ms),
+		"last_success", component_time(state->last_success_ms), "interval_ms",
 		(json_int_t)spec->interval_ms, "impact", impact_name(spec->impact), "enabled",
 		(int)spec->is_enabled, "depends_on", encode_list(&spec->depends_on), "blocked_by",
 		blocked_by, "labels", object_or_empty(spec->labels), "metrics",

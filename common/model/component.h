@@ -74,6 +74,8 @@ void component_state_init(struct component_state *state, const struct component_
 			  int64_t now_ms);
 /* The due_ms of a component seen (or started) now; 0 if disabled or without an interval. */
 int64_t component_next_due(const struct component_spec *spec, int64_t now_ms);
+/* A time as all of them tell it: RFC 3339, null for 0. New reference. */
+json_t *component_time(int64_t wall_ms);
 /* The first of depends_on chains that is down or critical, else NULL, is passed in by the caller
  * as blocked_by. Shape (all present, null where unknown):
  * {"id","label","kind","process","node","status","since","message","reason","outcome","took_ms",

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "model/component.h"
 
 void pause_begin(struct pause *p, int64_t for_ms, const char *reason, int64_t now_ms)
 {
@@ -36,18 +37,11 @@ enum pause_event pause_tick(struct pause *p, int64_t now_ms)
 	return PAUSE_REMIND;
 }
 
-static json_t *time_or_null(int64_t wall_ms)
-{
-	char at[CLOCK_TEXT_MAX];
-
-	return wall_ms == 0 ? json_null() : json_string(clock_format(wall_ms, at));
-}
-
 json_t *pause_encode(const struct pause *p)
 {
 	return json_pack("{s:b, s:o, s:o, s:o}", "active", !p->is_active, "since",
-			 time_or_null(p->since_ms), "until", time_or_null(p->until_ms), "reason",
-			 p->reason[0] == '\0' ? json_null() : json_string(p->reason));
+			 component_time(p->since_ms), "until", component_time(p->until_ms),
+			 "reason", p->reason[0] == '\0' ? json_null() : json_string(p->reason));
 }
 
 int pause_decode(struct pause *p, const json_t *saved)

@@ -39,6 +39,11 @@ void init_status(const char *text)
 	(void)sd_notifyf(0, "STATUS=%s", text);
 }
 
+void init_extend(int64_t by_ms)
+{
+	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%lld", (long long)by_ms * 1000);
+}
+
 void init_watchdog(void)
 {
 	(void)sd_notify(0, "WATCHDOG=1");

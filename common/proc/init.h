@@ -15,6 +15,8 @@ void init_ready(int *ready_fd);
 void init_reloading(void);
 void init_stopping(void);
 void init_status(const char *text);
+/* Starting or stopping goes on, for so long at least: init is not to lose its patience. */
+void init_extend(int64_t by_ms);
 void init_watchdog(void);
 /* How often init_watchdog must be called, ms; 0: not wanted. */
 int64_t init_watchdog_interval(void);

@@ -23,6 +23,11 @@ static void a_list_owns_what_it_was_given(void **state)
 	assert_int_equal(l.n, 2);
 	assert_true(strlist_has(&l, "alpha"));
 	assert_false(strlist_has(&l, "Alpha"));
+	strlist_add(&l, "alpha");
+	strlist_drop(&l, "alpha");
+	strlist_drop(&l, "gamma");
+	assert_int_equal(l.n, 1);
+	assert_string_equal(l.v[0], "beta");
 	strlist_done(&l);
 	assert_int_equal(l.n, 0);
 	assert_false(strlist_has(&l, "beta"));
