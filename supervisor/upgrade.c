@@ -77,20 +77,10 @@ static void become(struct haled *d, int state_fd)
 		  KV_S("error", strerror(errno)));
 }
 
-void upgrade_exec(struct haled *d)
+static void become_with_all(struct haled *d, int fd)
 {
-	HALE_CLEANUP(cleanup_fd) int fd = -1;
 	sigset_t all, before;
-	struct err err = {0};
 
-	log_info("becoming the new program");
-	init_reloading();
-	statefile_save(d);
-	fd = write_state(d, &err);
-	if (fd < 0) {
-		log_error("cannot upgrade", KV_S("error", err.text));
-		return;
-	}
 	/* A SIGTERM between the two programs waits for the second, which opens its mask once its
 	 * handlers stand. */
 	(void)sigfillset(&all);
@@ -99,8 +89,27 @@ void upgrade_exec(struct haled *d)
 	become(d, fd);
 	keep_open(d, fd, false);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void upgrade_exec(struct haled *d)
+{
+	HALE_CLEANUP(cleanup_fd) int fd = -1;
+	struct err err = {0};
+
+	log_info("becoming the new program");
+	init_reloading();
+	statefile_save(d);
+	/* The new program believes the state file: an old one would have health forgotten. */
+	fd = d->has_saved_error ? err_set(&err, -EIO, "the state file cannot be written")
+				: write_state(d, &err);
+	if (fd >= 0)
+		become_with_all(d, fd);
+	else
+		log_error("cannot upgrade", KV_S("error", err.text));
+	if (d->is_ready)
+		init_ready(&d->options.ready_fd); /* else it would be reloading for ever */
 	haled_event(d, "upgrade_failed", "critical", "haled",
-		    "the new program could not be executed; the old one goes on", NULL);
+		    "the new program could not take over; the old one goes on", NULL);
 }
 
 /* ---- taking ---- */

@@ -100,12 +100,12 @@ static int follow_parent(pid_t parent)
 
 static int take_rights(const struct spawn_rights *r, pid_t parent, volatile struct attempt *a)
 {
+	reset_oom_score(); /* needs a file descriptor, which a limit may not leave */
 	a->step = STEP_LIMIT;
 	if (set_limits(r, a) < 0)
 		return -1;
 	if (r->has_umask)
 		(void)umask(r->umask);
-	reset_oom_score();
 	a->step = STEP_USER;
 	if (change_user(r) < 0 || follow_parent(parent) < 0)
 		return -1;

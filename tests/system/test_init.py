@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import BIN, DEADLINE, is_alive, wait_for
+from conftest import BIN, DEADLINE, Rpc, is_alive, wait_for
 
 TWO = """
 components:
@@ -158,6 +158,41 @@ def test_what_is_vital_is_said_in_the_configuration(hale, manager):
     wait_for(lambda: fed_after(manager, moment + 2), "fed without the recorder")
     kill_process(h, "web")
     wait_for(lambda: "watchdog is not fed" in h.logs() and "process=web" in h.logs(), "given up")
+
+
+def test_init_is_asked_for_patience_while_a_process_takes_its_time(hale, manager):
+    h = made(hale, TWO + """programs:
+  slow: {command: [python3, -c, "import signal, time; signal.signal(signal.SIGTERM, lambda *a: (time.sleep(6), exit(0))); signal.pause()"],
+         ready_after: 6s, stop_timeout: 1m}
+""")
+    h.env = {"NOTIFY_SOCKET": manager.path}
+    h.start(ready=False)
+    asked = manager.wait("EXTEND_TIMEOUT_USEC")
+    assert int(asked[0]) > 10e6 and "READY" not in manager.keys()
+    manager.wait("READY")
+    n = manager.keys().count("EXTEND_TIMEOUT_USEC")
+    assert h.stop() == 0
+    assert manager.keys().count("EXTEND_TIMEOUT_USEC") > n
+
+
+def test_an_upgrade_that_fails_leaves_nobody_reloading(hale, manager):
+    h = made(hale)
+    h.env = {"NOTIFY_SOCKET": manager.path}
+    h.allow("upgrade", "state file cannot be written")
+    h.start()
+    manager.wait("READY")
+    state = f"{h.state_dir}/health.state"
+    if os.path.exists(state):
+        os.rename(state, state + ".away")
+    os.mkdir(state)
+    # What it knows of health would not reach the new program.
+    assert h.cli("upgrade").returncode == 1
+    assert Rpc(h, "haled").call("ping")["generation"] == 1
+    keys = [k for k in manager.keys() if k in ("READY", "RELOADING")]
+    assert keys.count("RELOADING") == 2 and keys[-1] == "READY"
+    os.rmdir(state)
+    assert h.cli("upgrade").returncode == 0
+    assert Rpc(h, "haled").call("ping")["generation"] == 2
 
 
 def test_a_file_descriptor_is_told_when_ready_and_closed(hale):
