@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,10 @@
 
 #define EXIT_USAGE      2
 #define EXIT_BAD_CONFIG 78
+/* An upgrade has no way back: a file that was good before it and is being written now gets as long
+ * as init's watchdog has patience. */
+#define READ_AGAIN_MS   200
+#define READ_AGAIN_MAX  100
 
 static const char usage[] =
 	"Usage: haled [OPTIONS]\n"
@@ -275,7 +280,7 @@ int main(int argc, char **argv)
 	struct config_dirs dirs = {0};
 	struct report report = {0};
 	struct config *config;
-	int code;
+	int code, tries = 0;
 
 	prepare_process();
 	log_init("haled");
@@ -291,7 +296,11 @@ int main(int argc, char **argv)
 	(void)setenv(CHILD_ENV_STATE_DIR, o.state_dir, 1);
 	(void)setenv(CHILD_ENV_RUN_DIR, o.run_dir, 1);
 	dirs = (struct config_dirs){.state_dir = o.state_dir, .exe_dir = path_exe_dir()};
-	config = config_load(o.config_path, &dirs, true, &report);
+	do {
+		report_done(&report);
+		config = config_load(o.config_path, &dirs, true, &report);
+	} while (config == NULL && o.take_over_fd >= 0 && tries++ < READ_AGAIN_MAX &&
+		 poll(NULL, 0, READ_AGAIN_MS) == 0);
 	if (o.is_check || config == NULL) {
 		code = check_only(&o, config, &report);
 		config_free(config);

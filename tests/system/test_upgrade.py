@@ -218,3 +218,26 @@ exec {real} "${{args[@]}}"
     assert not [p for p in before.values() if is_alive(p)]
     tell(h, "flips", "fail broken")
     h.wait_status("flips", "critical")
+
+
+def test_a_file_that_is_being_written_during_the_exec_ends_nothing(own_bin, hale, sink):
+    h = hale(CONFIG % sink.url, start=False)
+    h.allow(*UPGRADE)
+    tell(h, "steady", "pass")
+    tell(h, "flips", "pass")
+    h.start()
+    before = pids(h)
+    shutil.copy(h.config_path, f"{h.dir}/good.yaml")
+    os.rename(own_bin / "haled", own_bin / "haled.real")
+    replace(own_bin / "haled", f"""#!/bin/sh
+case "$*" in *--take-over*)
+	: > {h.config_path}
+	(sleep 1; cat {h.dir}/good.yaml > {h.config_path}) & ;;
+esac
+exec {own_bin}/haled.real "$@"
+""")
+    r = h.cli("upgrade")
+    assert r.returncode == 0, r.stdout + r.stderr
+    assert pids(h) == before and Rpc(h, "haled").call("ping")["generation"] == 2
+    tell(h, "flips", "fail broken")
+    h.wait_status("flips", "critical")
