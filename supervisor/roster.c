@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -234,15 +235,10 @@ static void on_crash_loop(void *ctx, struct child *c, bool began)
 
 /* ---- the table ---- */
 
-static struct child_hooks hooks_of(struct haled *d)
-{
-	return (struct child_hooks){
-		.on_event = on_event, .on_line = on_line, .on_crash_loop = on_crash_loop, .ctx = d};
-}
-
 static int add_child(struct haled *d, const struct process_spec *spec, struct err *err)
 {
-	struct child_hooks hooks = hooks_of(d);
+	const struct child_hooks hooks = {
+		.on_event = on_event, .on_line = on_line, .on_crash_loop = on_crash_loop, .ctx = d};
 	struct child *c;
 	int rc = child_new(&d->loop, spec, &d->home, &hooks,
 			   takeover_child(&d->takeover, spec->name), &c, err);
@@ -565,7 +561,8 @@ static bool is_ours(void *ctx, pid_t pid)
 {
 	const struct haled *d = ctx;
 
-	return by_pid(d, pid) != NULL;
+	/* Or of its group, which has just been killed with it. */
+	return by_pid(d, pid) != NULL || by_pid(d, getpgid(pid)) != NULL;
 }
 
 /* What went into the background would otherwise be there twice after the next start. */
