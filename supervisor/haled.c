@@ -26,9 +26,6 @@
 /* Counters and times that are not transitions may be this old after a crash of haled. */
 #define STATE_SAVE_MS 5000
 
-/* What init is asked to wait on at each of those, while processes start or stop. */
-#define PATIENCE_MS (6 * STATE_SAVE_MS)
-
 /* Less is how clocks are kept right all the time; this is a clock being set. */
 #define CLOCK_STEP_MS 1000
 
@@ -215,7 +212,7 @@ static void on_save(uv_timer_t *timer)
 	haled_tell_init(d);
 	/* A process has what it was given, be it an hour; that haled does not hang it shows so. */
 	if (!d->is_ready || d->stop_stage >= 0)
-		init_extend(PATIENCE_MS);
+		init_extend(6 * STATE_SAVE_MS); /* some may come late */
 	if (d->is_state_dirty)
 		statefile_save(d);
 }
