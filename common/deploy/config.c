@@ -376,16 +376,18 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 	return 0;
 }
 
-/* Where a file leaves something open, haled says: history lives in the state directory. */
+/* Where a file leaves something open, haled says: history lives in the state directory, whatever
+ * directory haled was started in. The recorder may write where it lives. */
 static void fill_paths(json_t *json, const struct config_dirs *dirs)
 {
 	json_t *store = json_object_get(json, "store");
 	json_t *sqlite = json_object_get(store, "sqlite");
+	const char *given = json_string_value(json_object_get(sqlite, "path"));
 	HALE_CLEANUP(cleanup_free) char *path = NULL;
 
-	if (store == NULL || dirs->state_dir == NULL || json_object_get(sqlite, "path") != NULL)
+	if (store == NULL || dirs->state_dir == NULL)
 		return;
-	path = path_join(dirs->state_dir, "history.db");
+	path = path_join(dirs->state_dir, given != NULL ? given : "history.db");
 	if (sqlite == NULL) {
 		sqlite = json_object();
 		json_object_set_new(store, "sqlite", sqlite);

@@ -24,7 +24,8 @@ static const char writer_pragmas[] = "PRAGMA journal_mode = WAL;"
 
 static const struct conf_item sqlite_items[] = {
 	CONF_STR(OPTIONS_PART(sqlite), path, .flags = CONF_F_WRITE,
-		 .help = "database file; default history.db in the state directory"),
+		 .help = "database file; a relative one stands in the state directory; default "
+			 "history.db"),
 	CONF_END};
 
 /* A retention below an hour would purge what a check of that interval has just written. */

@@ -201,6 +201,12 @@ def test_a_deleted_database_is_made_anew(hale):
     assert h.component("c1")["status"] == "healthy"
 
 
+def test_a_relative_path_stands_in_the_state_directory(hale):
+    h = started(hale, 1, "store: {sqlite: {path: past/own.db}}\n")
+    wait_for(lambda: os.path.exists(f"{h.state_dir}/past/own.db"), "the store is made")
+    assert f'"{h.state_dir}/past/own.db"' in h.cli("config", "show", "store", "-o", "json").stdout
+
+
 def test_what_is_older_than_its_retention_is_deleted(hale):
     h = started(hale, 2, "store: {retention: {results: 1h, transitions: 3h, events: 3h}}\n")
     settle(h)
