@@ -278,8 +278,8 @@ void child_reaped(struct child *c, int wait_status)
 	output_finish(&c->output);
 	exit_report_set(&c->last_exit, wait_status, clock_wall_ms(),
 			clock_mono_ms() - c->started_ms, c->was_timed_out,
+			c->machine.state == PROCESS_STOPPING && !c->was_timed_out,
 			tail_texts(&c->output.tail, c->first_line, CHILD_REPORT_LINES));
-	c->last_exit.is_expected = c->machine.state == PROCESS_STOPPING && !c->was_timed_out;
 	c->pid = 0;
 	notify_socket_expect(c->notify, 0);
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHILD_EXIT_DONE)

@@ -82,7 +82,7 @@ enum process_state child_state_of(const struct child *c);
 int64_t child_ready_since(const struct child *c); /* mono ms; 0: it is not ready */
 /* It is being stopped to stay down, for good or until what it requires is back. */
 bool child_is_leaving(const struct child *c);
-/* What the last exit was, and the last line before it; "" if it never exited. Borrowed. */
+/* How it last failed, and the last line before that; "" if it never exited. Borrowed. */
 const char *child_report(const struct child *c);
 const char *child_status_text(const struct child *c); /* "" if it said nothing */
 /* Stopped because it ended well and is not to run again. */

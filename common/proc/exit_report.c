@@ -36,15 +36,17 @@ static void sum_up(struct exit_report *r)
 }
 
 void exit_report_set(struct exit_report *r, int wait_status, int64_t at_ms, int64_t uptime_ms,
-		     bool was_stuck, json_t *lines)
+		     bool was_stuck, bool is_expected, json_t *lines)
 {
 	char uptime[UNITS_TEXT_MAX], sig[24];
+	bool is_line_kept = is_expected && r->line[0] != '\0';
 
-	exit_report_done(r);
+	json_decref(r->lines);
 	r->at_ms = at_ms;
 	r->code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
 	r->signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
 	r->has_core = WIFSIGNALED(wait_status) && WCOREDUMP(wait_status);
+	r->is_expected = is_expected;
 	r->uptime_ms = uptime_ms;
 	r->lines = lines;
 	(void)duration_format_short(r->uptime_ms, uptime);
@@ -54,7 +56,8 @@ void exit_report_set(struct exit_report *r, int wait_status, int64_t at_ms, int6
 			       uptime, was_stuck ? ": it did not respond" : "");
 	else
 		(void)snprintf(r->text, sizeof(r->text), "exit code %d after %s", r->code, uptime);
-	sum_up(r);
+	if (!is_line_kept)
+		sum_up(r);
 }
 
 void exit_report_unstarted(struct exit_report *r, const char *why, int64_t at_ms, json_t *lines)

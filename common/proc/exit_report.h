@@ -22,14 +22,16 @@ struct exit_report {
 	bool is_expected; /* somebody had asked for it */
 	int64_t uptime_ms;
 	json_t *lines;
-	char text[256];             /* "killed by SIGKILL after 5.1s"; "" never ended */
-	char line[EXIT_REPORT_MAX]; /* the text, and the last line it wrote */
+	char text[256]; /* "killed by SIGKILL after 5.1s"; "" never ended */
+	/* The text and the last line it wrote. An end somebody asked for leaves that of a failure.
+	 */
+	char line[EXIT_REPORT_MAX];
 };
 
 /* Of waitpid(2)'s status. `lines` is an array of texts, taken. was_stuck: it was ended because it
- * did not respond. */
+ * did not respond; is_expected: because somebody had asked for it. */
 void exit_report_set(struct exit_report *r, int wait_status, int64_t at_ms, int64_t uptime_ms,
-		     bool was_stuck, json_t *lines);
+		     bool was_stuck, bool is_expected, json_t *lines);
 /* It could not even be started: exit code 127, as of a shell. */
 void exit_report_unstarted(struct exit_report *r, const char *why, int64_t at_ms, json_t *lines);
 void exit_report_done(struct exit_report *r);
