@@ -48,7 +48,7 @@ static const struct conf_item check_items[] = {
 	CONF_LIST(struct program_check_options, components, .ref = "components",
 		  .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
 		  .help = "components whose failure has this program restarted"),
-	CONF_ENUM(struct program_check_options, status, .def = "down",
+	CONF_ENUM(struct program_check_options, status, .def = "critical",
 		  .choices = "degraded|critical|down", .help = "this status, or a worse one"),
 	CONF_DURATION(struct program_check_options, after_ms, .name = "after", .def = "30s",
 		      .max = 86400000, .help = "without a break so long"),
