@@ -12,8 +12,9 @@
 
 #define CHECKERS "checkers"
 #define PROGRAMS "programs"
+#define OWN      "hale"
 
-const char *const process_groups[] = {CHECKERS, PROGRAMS, NULL};
+const char *const process_groups[] = {CHECKERS, PROGRAMS, OWN, NULL};
 
 /* The components that processes are, by whose they are. */
 static const char *const own_prefixes[] = {"hale.", "program."};
@@ -41,12 +42,14 @@ static bool is_member(const json_t *status, const char *word, const char *name)
 		return str_starts(name, "check.") && !process_is_program(status, name);
 	if (str_eq(word, PROGRAMS))
 		return process_is_program(status, name);
+	if (str_eq(word, OWN))
+		return !process_is_program(status, name);
 	return fnmatch(word, name, 0) == 0;
 }
 
 static bool is_group(const char *word)
 {
-	return str_eq(word, CHECKERS) || str_eq(word, PROGRAMS);
+	return str_eq(word, CHECKERS) || str_eq(word, PROGRAMS) || str_eq(word, OWN);
 }
 
 static void add_once(json_t *names, const char *name)

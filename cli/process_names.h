@@ -2,9 +2,10 @@
 /* process_names - which processes an operator means, and in which order they are taken
  *
  * A word is a name, a glob, a group ("checkers": all check.*, "programs": all that are the user's
- * own), or the component of a process ("hale.web", "program.bot"). A process that is named like a
- * group comes first. What is no process at all is passed on as it is, for haled to refuse with a
- * suggestion; only a component that is checked is refused here, with the name of its process.
+ * own, "hale": all that are not), or the component of a process ("hale.web", "program.bot"). A
+ * process that is named like a group comes first. What is no process at all is passed on as it is,
+ * for haled to refuse with a suggestion; only a component that is checked is refused here, with the
+ * name of its process.
  *
  * Pure; works on haled's status, of which any member may be missing.
  */

@@ -84,7 +84,8 @@ static const struct flag top_flags[] = {
 };
 
 #define WHICH                                                                                      \
-	"PROCESS may be a glob ('check.*') or a group: checkers (all check.*), programs (your own).\n"
+	"PROCESS may be a glob ('check.*') or a group: checkers (all check.*), programs (your own),\n"   \
+	"hale (all but those).\n"
 
 /* In the order people need them. */
 const struct verb verbs[] = {
@@ -148,7 +149,7 @@ const struct verb verbs[] = {
 		.name = "upgrade", .words = "", .run = verb_upgrade,
 		.help = "Become the haled on disk; every process runs on",
 		.details = "Reads the configuration with the new program first; what is wrong changes nothing.\n"
-			   "The other processes are restarted with: hale restart --all\n",
+			   "hale's other processes are restarted with: hale restart --in-turn hale\n",
 	},
 	{
 		.name = "check", .words = "COMPONENT", .words_min = 1, .words_max = 1,

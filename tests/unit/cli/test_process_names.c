@@ -45,6 +45,7 @@ static void words_mean_processes(void **state)
 		{{"check.*"}, "[\"check.http\",\"check.sql\"]", NULL},
 		{{"checkers"}, "[\"check.http\",\"check.sql\"]", NULL},
 		{{"programs"}, "[\"bot\"]", NULL},
+		{{"hale"}, "[\"check.http\",\"check.sql\",\"recorder\",\"off\",\"web\"]", NULL},
 		{{"hale.web"}, "[\"web\"]", NULL},
 		{{"program.bot"}, "[\"bot\"]", NULL},
 		{{"check.sql", "checkers", "web"}, "[\"check.sql\",\"check.http\",\"web\"]", NULL},
