@@ -227,7 +227,7 @@ static int check_only(struct haled_options *o, struct config *config, struct rep
 	if (config == NULL || report->errors > 0)
 		return EXIT_BAD_CONFIG;
 	if (config != NULL && !o->is_json)
-		(void)printf("%s: good: %zu components, %zu processes\n", o->config_path,
+		(void)printf("%s: good (components: %zu, processes: %zu)\n", o->config_path,
 			     json_object_size(json_object_get(config->json, "components")),
 			     config->processes_n);
 	if (o->has_stamp)
