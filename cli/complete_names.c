@@ -53,7 +53,7 @@ static void add_processes_and_groups(struct cli *cli, const struct complete *c, 
 {
 	add_processes(cli, c, out);
 	for (size_t i = 0; process_groups[i] != NULL; i++)
-		complete_add(out, c, process_groups[i], "all of them");
+		complete_add(out, c, process_groups[i], "group of processes");
 }
 
 static void add_components(struct cli *cli, const struct complete *c, struct str *out)
