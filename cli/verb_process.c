@@ -76,6 +76,7 @@ static const struct goal stop_goal = {"process.stop", "stopped", judge_stop};
 struct wait {
 	struct cli *cli;
 	const struct goal *goal;
+	json_t *first;      /* status before the first of several in turn; NULL: all at once */
 	json_t *before;     /* status, from just before it was asked */
 	json_t *names;      /* still waited for */
 	size_t name_width;  /* of the widest, where several are told of */
@@ -301,6 +302,13 @@ static void say_turn(struct wait *w, const char *name)
 	(void)fflush(w->cli->out);
 }
 
+/* What requires another is restarted with it: once is enough. */
+static bool was_taken_along(const struct wait *w, const char *name)
+{
+	return w->goal == &restart_goal &&
+	       is_younger(process_of(w->first, name), process_of(w->before, name));
+}
+
 static int tell_one(struct wait *w, const char *name)
 {
 	json_t *one = json_pack("[s]", name), *answer = NULL;
@@ -308,12 +316,15 @@ static int tell_one(struct wait *w, const char *name)
 
 	json_decref(w->before);
 	w->before = NULL;
-	/* What came before may have restarted this one, too: it is younger than what runs now. */
 	code = cli_ask(w->cli, "haled", "status", NULL, CLI_TIMEOUT_MS, &w->before);
 	if (code == 0)
 		say_turn(w, name);
-	if (code == 0)
+	if (code == 0 && was_taken_along(w, name)) {
+		json_decref(w->before);
+		w->before = json_incref(w->first);
+	} else if (code == 0) {
 		code = ask(w, one, &answer);
+	}
 	if (code == 0) {
 		w->names = one;
 		code = wait_all(w);
@@ -347,6 +358,7 @@ static void say_left(struct wait *w, const json_t *names, size_t first)
 /* The next only when the former is there: the first failure ends it. */
 static int tell_in_turn(struct wait *w, const json_t *names)
 {
+	w->first = json_incref(w->before);
 	measure(w, names);
 	for (size_t i = 0; i < json_array_size(names); i++) {
 		int code = tell_one(w, json_string_value(json_array_get(names, i)));
@@ -425,6 +437,7 @@ static int tell(struct cli *cli, const struct args *args, const struct goal *goa
 		code = in_turn && is_waiting ? tell_in_turn(&w, names)
 					     : tell_together(&w, names, is_waiting);
 	json_decref(names);
+	json_decref(w.first);
 	json_decref(w.before);
 	return code;
 }

@@ -273,6 +273,17 @@ def test_signals_are_handed_on_to_those_who_ask(hale):
     assert h.logs().index("got SIGHUP") > reload_line
 
 
+def test_restarting_all_in_turn_restarts_each_once(hale):
+    h = hale(programs(
+        db="{command: [sleep, '1000'], ready_after: 50ms}",
+        app="{command: [sleep, '1000'], requires: [db], ready_after: 50ms}",
+        far="{command: [sleep, '1000'], requires: [app], ready_after: 50ms}"))
+    r = h.cli("restart", "--all", check=True)
+    assert [n for n in ("db", "app", "far") if f"{n} " not in r.stdout] == [], r.stdout
+    assert {p["name"]: p["restarts"] for p in h.status()["processes"]
+            if p["name"] in ("db", "app", "far")} == {"db": 1, "app": 1, "far": 1}
+
+
 def test_logs_are_opened_anew_after_logrotate(hale):
     h = hale(programs(
         talks="{command: [sh, -c, 'while :; do echo tick; sleep 0.05; done'], ready_after: 50ms,"
