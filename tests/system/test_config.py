@@ -56,7 +56,7 @@ def test_a_good_file_is_good(hale):
     h = hale(GOOD, start=False)
     r = check(h)
     assert r.returncode == 0, r.stderr
-    assert "2 components" in r.stdout
+    assert "good (components: 2, processes: " in r.stdout
 
 
 @pytest.mark.parametrize("name", BROKEN)
