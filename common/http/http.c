@@ -184,7 +184,9 @@ static void on_socket_event(uv_poll_t *poll, int status, int events)
 {
 	struct http_socket *s = container_of(poll, struct http_socket, poll);
 	struct http_client *c = s->client;
-	int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+	/* An error is for curl to read from the socket: told of it as one it gives up at once,
+	 * where a reset of a connection that was used before has it try a new one. */
+	int flags = status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : 0;
 	int running;
 
 	if ((events & UV_READABLE) != 0)

@@ -23,7 +23,8 @@
 
 /* ---- a server on the same loop, as good or bad as the test wants ---- */
 
-enum manner { ANSWER, ANSWER_KEEP, ANSWER_AT_ONCE, SILENT, CLOSE, RESET };
+/* RESET_USED: the first connection; others are answered and kept. */
+enum manner { ANSWER, ANSWER_KEEP, ANSWER_AT_ONCE, SILENT, CLOSE, RESET, RESET_USED };
 
 struct server {
 	uv_tcp_t tcp;
@@ -103,7 +104,8 @@ static void on_read(uv_stream_t *peer, ssize_t n, const uv_buf_t *buf)
 		return;
 	if (server.manner == CLOSE)
 		close_peer(peer);
-	else if (server.manner == RESET)
+	else if (server.manner == RESET ||
+		 (server.manner == RESET_USED && peer == (uv_stream_t *)&server.peers[0]))
 		uv_tcp_close_reset((uv_tcp_t *)peer, NULL);
 	else if (server.manner != SILENT)
 		give_answer(peer);
@@ -559,6 +561,22 @@ static void test_connections_are_reused_unless_fresh_is_wanted(void **state)
 	assert_int_equal(server.connections, 2);
 }
 
+/* It lost a race with the server's own timeout: that is no failure of the server's. */
+static void test_a_used_connection_that_is_reset_is_replaced(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = OK_HELLO;
+	seen = fetch((struct http_request){0});
+	server.manner = RESET_USED;
+	str_clear(&server.request);
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_OK);
+	assert_int_equal(server.connections, 2);
+}
+
 static void test_cancelling_calls_back_before_it_returns(void **state)
 {
 	struct seen seen = {0};
@@ -775,6 +793,7 @@ int main(void)
 		TEST(retry_after_reads_seconds),
 		TEST(retry_after_reads_a_date),
 		TEST(connections_are_reused_unless_fresh_is_wanted),
+		TEST(a_used_connection_that_is_reset_is_replaced),
 		TEST(cancelling_calls_back_before_it_returns),
 		TEST(closing_the_client_ends_every_call_once),
 		TEST(a_callback_may_close_the_client),
