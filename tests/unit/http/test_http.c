@@ -544,7 +544,7 @@ static void test_retry_after_reads_a_date(void **state)
 	assert_true(seen.r.retry_after_ms > (int64_t)10 * 365 * 24 * 3600 * 1000);
 }
 
-static void test_connections_are_reused_unless_fresh_is_wanted(void **state)
+static void test_connections_are_reused_while_they_last_unless_fresh_is_wanted(void **state)
 {
 	struct seen seen;
 
@@ -556,25 +556,13 @@ static void test_connections_are_reused_unless_fresh_is_wanted(void **state)
 	seen = fetch((struct http_request){0});
 	assert_true(seen.r.is_reused);
 	assert_int_equal(server.connections, 1);
-	seen = fetch((struct http_request){.fresh_connection = true});
-	assert_false(seen.r.is_reused);
-	assert_int_equal(server.connections, 2);
-}
-
-/* It lost a race with the server's own timeout: that is no failure of the server's. */
-static void test_a_used_connection_that_is_reset_is_replaced(void **state)
-{
-	struct seen seen;
-
-	(void)state;
-	server.manner = ANSWER_KEEP;
-	server.answer = OK_HELLO;
-	seen = fetch((struct http_request){0});
 	server.manner = RESET_USED;
-	str_clear(&server.request);
 	seen = fetch((struct http_request){0});
 	assert_reason(&seen, REASON_OK);
 	assert_int_equal(server.connections, 2);
+	seen = fetch((struct http_request){.fresh_connection = true});
+	assert_false(seen.r.is_reused);
+	assert_int_equal(server.connections, 3);
 }
 
 static void test_cancelling_calls_back_before_it_returns(void **state)
@@ -792,8 +780,7 @@ int main(void)
 		TEST(a_header_cannot_smuggle_another),
 		TEST(retry_after_reads_seconds),
 		TEST(retry_after_reads_a_date),
-		TEST(connections_are_reused_unless_fresh_is_wanted),
-		TEST(a_used_connection_that_is_reset_is_replaced),
+		TEST(connections_are_reused_while_they_last_unless_fresh_is_wanted),
 		TEST(cancelling_calls_back_before_it_returns),
 		TEST(closing_the_client_ends_every_call_once),
 		TEST(a_callback_may_close_the_client),
