@@ -4,21 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/lines.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
-#include "base/units.h"
-#include "deploy/process_env.h"
 #include "child_private.h"
+#include "deploy/process_env.h"
 #include "deploy/process_spec.h"
 #include "proc/logfile.h"
 #include "proc/notify_socket.h"

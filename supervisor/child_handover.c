@@ -6,12 +6,10 @@
  */
 #include "child_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "deploy/process_spec.h"
 #include "proc/reexec.h"
 

@@ -233,9 +233,12 @@ def cmdline(pid):
 
 
 @pytest.fixture
-def hale():
+def hale(request):
     """A factory: hale(config) gives a started one; all are stopped and checked at the end."""
     made = []
+    # Whom it tells must be there until it is gone: what is made first is closed last.
+    if "sink" in request.fixturenames:
+        request.getfixturevalue("sink")
 
     def make(config, start=True):
         h = Hale(config)

@@ -48,7 +48,7 @@ def own_bin(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def flipping(hale, sink):
+def flipping(sink, hale):  # the first one made is the last one closed
     h = hale(CONFIG % sink.url, start=False)
     h.allow(*UPGRADE)
     tell(h, "steady", "pass")
@@ -175,7 +175,7 @@ def test_a_wrong_configuration_keeps_the_old_program(flipping):
     assert Rpc(h, "haled").call("ping")["generation"] == 1
 
 
-def test_a_new_binary_that_cannot_take_over_is_refused(own_bin, hale, sink):
+def test_a_new_binary_that_cannot_take_over_is_refused(own_bin, sink, hale):
     h = hale(CONFIG % sink.url, start=False)
     h.allow(*UPGRADE)
     tell(h, "steady", "pass")
@@ -192,7 +192,7 @@ def test_a_new_binary_that_cannot_take_over_is_refused(own_bin, hale, sink):
     h.wait_status("flips", "critical")
 
 
-def test_a_new_binary_that_forgets_what_it_was_handed_starts_all_anew(own_bin, hale, sink):
+def test_a_new_binary_that_forgets_what_it_was_handed_starts_all_anew(own_bin, sink, hale):
     """It said it could take over, and then cannot: nothing is left running that nobody looks after."""
     h = hale(CONFIG % sink.url, start=False)
     h.allow(*UPGRADE, r"not understood")
@@ -220,7 +220,7 @@ exec {real} "${{args[@]}}"
     h.wait_status("flips", "critical")
 
 
-def test_a_file_that_is_being_written_during_the_exec_ends_nothing(own_bin, hale, sink):
+def test_a_file_that_is_being_written_during_the_exec_ends_nothing(own_bin, sink, hale):
     h = hale(CONFIG % sink.url, start=False)
     h.allow(*UPGRADE)
     tell(h, "steady", "pass")
