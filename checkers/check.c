@@ -41,6 +41,11 @@ struct service *check_service(const struct check *c)
 	return c->runner->host.service;
 }
 
+struct threads *check_threads(const struct check *c)
+{
+	return c->runner->threads;
+}
+
 void check_stage(struct check *c, enum reason timeout_reason)
 {
 	c->stage = timeout_reason;
@@ -60,6 +65,32 @@ void check_detail(struct check *c, const char *name, json_t *value)
 	if (c->details == NULL)
 		c->details = json_object();
 	json_object_set_new(c->details, name, value);
+}
+
+bool check_is_watched(const struct check *c)
+{
+	return c->is_watched;
+}
+
+void check_saw(struct check *c, const char *name, json_t *value)
+{
+	json_t *before, *list;
+
+	if (!c->is_watched) {
+		json_decref(value);
+		return;
+	}
+	if (c->saw == NULL)
+		c->saw = json_object();
+	before = json_object_get(c->saw, name);
+	if (before == NULL) {
+		json_object_set_new(c->saw, name, value);
+	} else if (json_is_array(before)) {
+		json_array_append_new(before, value);
+	} else {
+		list = json_pack("[O, o]", before, value);
+		json_object_set_new(c->saw, name, list);
+	}
 }
 
 static void done(struct check *c, enum outcome outcome, enum reason reason, const char *fmt,

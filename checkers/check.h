@@ -19,18 +19,26 @@
 #include "service/service.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
 struct check; /* one component being checked by this process */
+struct threads;
 
 struct check_ops {
 	const char *kind;
 	const char *summary;           /* one sentence: what it looks at */
+	const char *about;             /* Markdown for docs/checks.md, or NULL */
 	const struct conf_item *items; /* options under components.<id>.<kind> */
 	size_t opts_size;              /* sizeof the struct the items decode into */
 	size_t run_size; /* bytes of check_run_data(), zeroed before each start; may be 0 */
-	const struct metric_doc *metrics; /* for docs; ends in NULL name */
+	const struct metric_doc *metrics; /* ends in NULL name; "*" stands for names of options */
+	const struct metric_doc *details; /* ends in NULL name; or NULL */
+	/* Each reason that the kind itself gives, ends in REASON_DOC_END. Those of the runner
+	 * (timeout, no_data, config_error, internal_error, cancelled) may be left out. */
+	const struct reason_doc *reasons;
+	const char *example; /* YAML of one or more components, for docs/checks.md */
 	/* Deeper validation of decoded options at --check and start (jq programs, paths); path is
 	 * relative to the options ("/expect/jq"). May be NULL. */
 	void (*validate)(const void *opts, service_problem_fn problem, void *ctx);
@@ -60,12 +68,20 @@ struct http_client *
 check_http(const struct check *c); /* shared by the process, made at first use */
 int64_t check_timeout_ms(const struct check *c);
 struct service *check_service(const struct check *c);
+/* For work that outlives the run (a resolver's thread): jobs with memory of their own. */
+struct threads *check_threads(const struct check *c);
 
 /* What a timeout now would mean: REASON_TIMEOUT_CONNECT, REASON_TIMEOUT_READ … */
 void check_stage(struct check *c, enum reason timeout_reason);
 /* Collected until check_done(). Names as documented; a non-finite value is left out. */
 void check_metric(struct check *c, const char *name, double value);
 void check_detail(struct check *c, const char *name, json_t *value /* taken */);
+/* Somebody asked for this run by hand and looks on (`hale check NAME`): only then is it worth
+ * collecting what the observation does not carry. */
+bool check_is_watched(const struct check *c);
+/* For who looks on: headers, rows, what an expression gave, lines of a dialogue, by name; said
+ * twice under one name it becomes a list. Dropped if nobody does. Never a secret. */
+void check_saw(struct check *c, const char *name, json_t *value /* taken */);
 /* Ends the run. The outcome is the reason's; text may be NULL for the reason's own. took_ms is
  * measured by the runner from start(). */
 void check_done(struct check *c, enum reason reason, const char *fmt, ...) HALE_PRINTF(3, 4);

@@ -38,6 +38,8 @@ struct check {
 	enum reason stage; /* what a timeout now would mean */
 	json_t *metrics;   /* NULL: none yet */
 	json_t *details;
+	bool is_watched; /* somebody waited for it when it began */
+	json_t *saw;     /* for who watches; NULL: nothing yet */
 	uv_timer_t deadline;
 	struct run_waiter *waiters;
 	struct check *next; /* in the queue */

@@ -64,7 +64,7 @@ static void answer_waiters(struct check *c, const json_t *observation)
 	while (waiter != NULL) {
 		struct run_waiter *next = waiter->next;
 
-		waiter->on_result(waiter->ctx, observation);
+		waiter->on_result(waiter->ctx, observation, c->saw);
 		free(waiter);
 		waiter = next;
 	}
@@ -117,8 +117,10 @@ static void end_run(struct check *c)
 	uv_timer_stop(&c->deadline);
 	json_decref(c->metrics);
 	json_decref(c->details);
+	json_decref(c->saw);
 	c->metrics = NULL;
 	c->details = NULL;
+	c->saw = NULL;
 	if (c->state == RUN_OVERDUE)
 		r->overdue--;
 	else if (c->state == RUN_RUNNING)
@@ -198,6 +200,7 @@ static void begin(struct check *c)
 	c->state = RUN_RUNNING;
 	c->stage = REASON_TIMEOUT;
 	c->has_respite = false;
+	c->is_watched = c->waiters != NULL;
 	c->started_us = clock_mono_us();
 	memset(c->run_data, 0, r->ops->run_size);
 	r->running++;
@@ -284,13 +287,13 @@ int runner_run(struct runner *r, const char *id, runner_result_fn on_result, voi
 	if (c == NULL)
 		return -ENOENT;
 	if (r->is_stopping) {
-		on_result(ctx, NULL);
+		on_result(ctx, NULL, NULL);
 		return 0;
 	}
 	if (c->state == RUN_OVERDUE) {
 		json_t *observation = observe_stuck(c);
 
-		on_result(ctx, observation);
+		on_result(ctx, observation, NULL);
 		json_decref(observation);
 		return 0;
 	}

@@ -61,8 +61,9 @@ int runner_add(struct runner *r, const char *id, int64_t interval_ms, int64_t ti
 	       const json_t *options, struct err *err);
 void runner_start(struct runner *r);
 
-/* observation is borrowed; NULL when the runner stops before there is one. */
-typedef void (*runner_result_fn)(void *ctx, const json_t *observation);
+/* observation is borrowed; NULL when the runner stops before there is one. saw (borrowed, or NULL)
+ * is what the kind showed to who looks on: {name: value}. */
+typedef void (*runner_result_fn)(void *ctx, const json_t *observation, const json_t *saw);
 /* Runs a component now, beside its schedule, unpublished; a run that is under way already is
  * shared. -ENOENT: there is no such component, on_result is then not called. */
 int runner_run(struct runner *r, const char *id, runner_result_fn on_result, void *ctx);

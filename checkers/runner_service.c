@@ -34,8 +34,18 @@ static json_t *describe(void)
 {
 	char program[RUNNER_PROGRAM_MAX];
 
-	return manifest_check(runner_program(&check_ops, program), check_ops.kind,
-			      check_ops.summary, check_ops.items, check_ops.metrics);
+	const struct manifest_kind kind = {
+		.kind = check_ops.kind,
+		.summary = check_ops.summary,
+		.about = check_ops.about,
+		.options = check_ops.items,
+		.metrics = check_ops.metrics,
+		.details = check_ops.details,
+		.reasons = check_ops.reasons,
+		.example = check_ops.example,
+	};
+
+	return manifest_check(runner_program(&check_ops, program), &kind);
 }
 
 /* ---- The slice ---- */
@@ -217,14 +227,14 @@ static bool is_alive(void *state)
 
 /* ---- Commands ---- */
 
-static void answer_run(void *ctx, const json_t *observation)
+static void answer_run(void *ctx, const json_t *observation, const json_t *saw)
 {
 	struct command_request *rq = ctx;
 
 	if (observation == NULL)
 		command_fail(rq, COMMAND_E_FAILED, NULL, "this checker is stopping");
 	else
-		command_reply(rq, json_pack("{s:O}", "observation", observation));
+		command_reply(rq, json_pack("{s:O, s:O*}", "observation", observation, "saw", saw));
 }
 
 static void call_run(void *ctx, struct command_request *rq, const json_t *params)
@@ -263,7 +273,8 @@ static void call_status(void *ctx, struct command_request *rq, const json_t *par
 }
 
 static const struct command_method methods[] = {
-	{"check.run", call_run, "{component} -> {observation}; once, now, beside the schedule"},
+	{"check.run", call_run,
+	 "{component} -> {observation, saw?}; once, now, beside the schedule"},
 	{"runner.status", call_status,
 	 "{} -> {components, running, queued, stuck, runs, skipped, timeouts, late_ms_max}"},
 	{0},

@@ -178,15 +178,42 @@ json_t *manifest_service(const char *program, const char *service, const char *s
 	return m;
 }
 
-json_t *manifest_check(const char *program, const char *kind, const char *summary,
-		       const struct conf_item *options, const struct metric_doc *metrics)
+static json_t *encode_details(const struct metric_doc *docs)
 {
-	HALE_CLEANUP(cleanup_free) char *service = mem_printf("check.%s", kind);
-	json_t *m = new_manifest(program, service, "check", summary, "when_configured");
+	json_t *out = json_array();
 
-	json_object_set_new(m, "kind", json_string(kind));
-	json_object_set_new(m, "options", manifest_options(options));
-	json_object_set_new(m, "metrics", encode_metrics(metrics));
+	for (; docs != NULL && docs->name != NULL; docs++)
+		json_array_append_new(
+			out, json_pack("{s:s, s:s}", "name", docs->name, "help", docs->help));
+	return out;
+}
+
+static json_t *encode_reasons(const struct reason_doc *docs)
+{
+	json_t *out = json_array();
+
+	for (; docs != NULL && docs->help != NULL; docs++)
+		json_array_append_new(out, json_pack("{s:s, s:s, s:s}", "code",
+						     reason_code(docs->reason), "outcome",
+						     outcome_name(reason_outcome(docs->reason)),
+						     "help", docs->help));
+	return out;
+}
+
+json_t *manifest_check(const char *program, const struct manifest_kind *kind)
+{
+	HALE_CLEANUP(cleanup_free) char *service = mem_printf("check.%s", kind->kind);
+	json_t *m = new_manifest(program, service, "check", kind->summary, "when_configured");
+
+	json_object_set_new(m, "kind", json_string(kind->kind));
+	json_object_set_new(m, "options", manifest_options(kind->options));
+	json_object_set_new(m, "metrics", encode_metrics(kind->metrics));
+	json_object_set_new(m, "details", encode_details(kind->details));
+	json_object_set_new(m, "reasons", encode_reasons(kind->reasons));
+	if (kind->about != NULL)
+		json_object_set_new(m, "about", json_string(kind->about));
+	if (kind->example != NULL)
+		json_object_set_new(m, "example", json_string(kind->example));
 	return m;
 }
 

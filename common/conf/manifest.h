@@ -8,7 +8,8 @@
  *                                       top-level YAML keys this program owns (services)
  *  "reads": ["store"],                   sections of others that its slice carries too
  *  "options": {options…},                role check: the mapping under components.<id>.<kind>
- *  "metrics": [{"name","unit","help"}], "details": [{"name","help"}] }
+ *  "metrics": [{"name","unit","help"}], "details": [{"name","help"}], (role check, as all below)
+ *  "reasons": [{"code","outcome","help"}], "about": "Markdown", "example": "YAML" }
  *
  * options: {"<name>": {"type": "string|int|number|bool|duration|size|port|enum|cron|jq|threshold|
  *  ref|list|json|strmap|map|dict|array", "help", "required", "secret", "nonempty", "default"
@@ -23,12 +24,38 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "conf/option.h"
+#include "model/reason.h"
 
 #include <jansson.h>
 
+/* A metric, or a detail, that a kind of check reports. */
 struct metric_doc {
 	const char *name; /* with unit as suffix; NULL ends a table */
 	const char *help;
+};
+
+/* A reason that a kind gives, and when. */
+struct reason_doc {
+	enum reason reason;
+	const char *help; /* NULL ends a table */
+};
+
+#define REASON_DOC_END                                                                             \
+	{                                                                                          \
+		REASON_MAX, NULL                                                                   \
+	}
+
+/* What a kind of check says of itself. All of it is documentation but for kind and options, which
+ * must be there. */
+struct manifest_kind {
+	const char *kind;
+	const char *summary;             /* one sentence: what it looks at */
+	const char *about;               /* Markdown: what there is to know before one uses it */
+	const struct conf_item *options; /* under components.<id>.<kind> */
+	const struct metric_doc *metrics;
+	const struct metric_doc *details;
+	const struct reason_doc *reasons; /* beside those that any kind may give */
+	const char *example;              /* YAML: one or more components with their ids */
 };
 
 /* One section of the YAML file that a service owns. */
@@ -47,8 +74,7 @@ json_t *manifest_section(const struct conf_section *section);
 json_t *manifest_service(const char *program, const char *service, const char *summary,
 			 const char *run, const struct conf_section *sections,
 			 const char *const *reads);
-json_t *manifest_check(const char *program, const char *kind, const char *summary,
-		       const struct conf_item *options, const struct metric_doc *metrics);
+json_t *manifest_check(const char *program, const struct manifest_kind *kind);
 
 /* The manifests haled knows: its own sections plus every *.json of the given directories. */
 struct manifest_set {

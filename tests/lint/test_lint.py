@@ -32,8 +32,10 @@ FOREIGN = {
     r"curl/": {"common/http"},
     r"jq\.h|jv\.h": {"common/expr"},
     r"sqlite3\.h|libpq-fe\.h": {"common/store"},
-    r"microhttpd\.h|wslay/": {"web"},
-    r"systemd/": {"common/proc"},
+    r"microhttpd\.h": {"web"},
+    r"wslay/": {"web", "checkers"},
+    r"openssl/|hiredis/|ares\.h": {"checkers"},
+    r"systemd/": {"common/proc", "checkers"},
     r"seccomp\.h": {"common/service"},
 }
 # Modules that decide: a function of state, input and time. No loop, no clock, no I/O.

@@ -58,7 +58,7 @@ static void on_status(void *ctx, const char *text)
 	(void)text;
 }
 
-static void on_result(void *ctx, const json_t *observation)
+static void on_result(void *ctx, const json_t *observation, const json_t *saw HALE_UNUSED)
 {
 	json_t **kept = ctx;
 

@@ -37,7 +37,7 @@ static void tell_status(void *ctx, const char *text)
 	(void)text;
 }
 
-static void take(void *ctx, const json_t *observation)
+static void take(void *ctx, const json_t *observation, const json_t *saw HALE_UNUSED)
 {
 	*(json_t **)ctx = json_deep_copy(observation);
 }

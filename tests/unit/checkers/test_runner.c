@@ -383,7 +383,7 @@ struct answers {
 	char message[128];
 };
 
-static void take_answer(void *ctx, const json_t *observation)
+static void take_answer(void *ctx, const json_t *observation, const json_t *saw HALE_UNUSED)
 {
 	struct answers *a = ctx;
 

@@ -130,10 +130,18 @@ void world_init(struct world *w)
 	*w = (struct world){.core = core_manifest()};
 	manifest_set_add(
 		&w->manifests,
-		manifest_check("hale-check-http", "http", "asks by HTTP", http_items, NULL), NULL);
-	manifest_set_add(&w->manifests,
-			 manifest_check("hale-check-tcp", "tcp", "connects", tcp_items, NULL),
-			 NULL);
+		manifest_check("hale-check-http", &(struct manifest_kind){.kind = "http",
+									  .summary = "asks by HTTP",
+									  .options = http_items,
+									  .metrics = NULL}),
+		NULL);
+	manifest_set_add(
+		&w->manifests,
+		manifest_check("hale-check-tcp", &(struct manifest_kind){.kind = "tcp",
+									 .summary = "connects",
+									 .options = tcp_items,
+									 .metrics = NULL}),
+		NULL);
 	manifest_set_add(&w->manifests,
 			 manifest_service("hale-notifier", "notifier", "tells people", "always",
 					  sections, NULL),

@@ -71,9 +71,17 @@ static void a_check_says_its_kind_and_metrics(void **state)
 {
 	static const struct metric_doc metrics[] = {
 		{"connect_ms", "time to connect"}, {"rows", "rows read"}, {0}};
+	static const struct metric_doc details[] = {{"ip", "who answered"}, {0}};
+	static const struct reason_doc reasons[] = {{REASON_SQL_NO_ROW, "empty"}, REASON_DOC_END};
 
 	(void)state;
-	is_json(manifest_check("hale-check-x", "x", "looks", sub_items, metrics),
+	is_json(manifest_check("hale-check-x", &(struct manifest_kind){.kind = "x",
+								       .summary = "looks",
+								       .options = sub_items,
+								       .metrics = metrics,
+								       .details = details,
+								       .reasons = reasons,
+								       .example = "x: {}"}),
 		"{\"manifest\":1,\"program\":\"hale-check-x\",\"service\":\"check.x\",\"role\":"
 		"\"check\","
 		"\"summary\":\"looks\",\"run\":\"when_configured\",\"kind\":\"x\",\"options\":{"
@@ -81,7 +89,10 @@ static void a_check_says_its_kind_and_metrics(void **state)
 		"{\"type\":\"duration\",\"default\":\"30s\",\"min\":1000,\"max\":60000}},"
 		"\"metrics\":["
 		"{\"name\":\"connect_ms\",\"unit\":\"ms\",\"help\":\"time to connect\"},"
-		"{\"name\":\"rows\",\"unit\":\"\",\"help\":\"rows read\"}]}");
+		"{\"name\":\"rows\",\"unit\":\"\",\"help\":\"rows read\"}],"
+		"\"details\":[{\"name\":\"ip\",\"help\":\"who answered\"}],\"reasons\":[{\"code\":"
+		"\"sql_no_row\",\"outcome\":\"fail\",\"help\":\"empty\"}],"
+		"\"example\":\"x: {}\"}");
 }
 
 static void a_service_says_its_sections_and_what_it_reads(void **state)
@@ -162,8 +173,16 @@ static void manifests_find_their_programs(void **state)
 	char *beside = path_join(folder, "hale-n");
 
 	(void)state;
-	put_json(folder, "a.json", manifest_check("hale-check-a", "a", "", items, NULL));
-	put_json(folder, "b.json", manifest_check("hale-check-b", "b", "", items, NULL));
+	put_json(folder, "a.json",
+		 manifest_check("hale-check-a", &(struct manifest_kind){.kind = "a",
+									.summary = "",
+									.options = items,
+									.metrics = NULL}));
+	put_json(folder, "b.json",
+		 manifest_check("hale-check-b", &(struct manifest_kind){.kind = "b",
+									.summary = "",
+									.options = items,
+									.metrics = NULL}));
 	put_json(folder, "n.json", manifest_service("hale-n", "n", "", "always", sections, NULL));
 	put(folder, "README", "not a manifest", 0644);
 	put(bin, "hale-check-a", "#!/bin/sh\n", 0755);
@@ -250,8 +269,16 @@ static void a_kind_or_section_belongs_to_one_program(void **state)
 	char *both = sub_dir("sections");
 
 	(void)state;
-	put_json(kinds, "1.json", manifest_check("hale-check-a", "a", "", items, NULL));
-	put_json(kinds, "2.json", manifest_check("other-a", "a", "", items, NULL));
+	put_json(kinds, "1.json",
+		 manifest_check("hale-check-a", &(struct manifest_kind){.kind = "a",
+									.summary = "",
+									.options = items,
+									.metrics = NULL}));
+	put_json(kinds, "2.json",
+		 manifest_check("other-a", &(struct manifest_kind){.kind = "a",
+								   .summary = "",
+								   .options = items,
+								   .metrics = NULL}));
 	loading_refuses(kinds, "/2.json: kind 'a' is already that of hale-check-a");
 	put_json(both, "1.json", manifest_service("one", "x", "", "always", sections, NULL));
 	put_json(both, "2.json", manifest_service("two", "y", "", "always", sections, NULL));

@@ -40,10 +40,13 @@ void deployment_init(struct deployment *d, const char *yaml)
 
 	*d = (struct deployment){0};
 	tree = tree_load_text("hale.yaml", yaml, &d->report);
-	manifest_set_add(
-		&manifests,
-		manifest_check("hale-check-null", "null", "says what it is told", no_items, NULL),
-		"/bin/true");
+	manifest_set_add(&manifests,
+			 manifest_check("hale-check-null",
+					&(struct manifest_kind){.kind = "null",
+								.summary = "says what it is told",
+								.options = no_items,
+								.metrics = NULL}),
+			 "/bin/true");
 	manifest_set_add(
 		&manifests,
 		manifest_service("hale-notifier", "notifier", "tells people", "always", NULL, NULL),
