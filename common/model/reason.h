@@ -40,37 +40,37 @@
 	X(SQL_AUTH, "sql_auth", OUTCOME_FAIL, "Database login refused")                            \
 	X(SQL_NO_ROW, "sql_no_row", OUTCOME_FAIL, "Query returned no row")                         \
 	X(SQL_MISMATCH, "sql_mismatch", OUTCOME_FAIL, "Value not as expected")                     \
-	X(NOT_CONFIGURED, "not_configured", OUTCOME_ERROR, "Not configured")                      \
-	X(OWN_NETWORK, "own_network", OUTCOME_ERROR, "This host itself has no network")           \
-	X(AUTH_FAILED, "auth_failed", OUTCOME_FAIL, "Login refused")                              \
-	X(UNEXPECTED_REPLY, "unexpected_reply", OUTCOME_FAIL, "Unexpected reply")                 \
-	X(VALUE_MISMATCH, "value_mismatch", OUTCOME_FAIL, "Value not as expected")                \
-	X(ENDPOINTS_FAIL, "endpoints_fail", OUTCOME_WARN, "Some endpoints fail")                  \
-	X(TLS_VERSION, "tls_version", OUTCOME_FAIL, "TLS version too old")                        \
-	X(DNS_RCODE, "dns_rcode", OUTCOME_FAIL, "Name server reports an error")                   \
-	X(DNS_ANSWER, "dns_answer", OUTCOME_FAIL, "DNS answer not as expected")                   \
-	X(PACKET_LOSS, "packet_loss", OUTCOME_WARN, "Some packets are lost")                      \
-	X(AGING, "aging", OUTCOME_WARN, "Data are getting old")                                   \
-	X(STALE, "stale", OUTCOME_FAIL, "Data are too old")                                       \
-	X(DIFFERENT, "different", OUTCOME_WARN, "Sources differ")                                 \
-	X(SOURCE_FAILED, "source_failed", OUTCOME_ERROR, "Source could not be read")              \
-	X(OUTSIDE_SCHEDULE, "outside_schedule", OUTCOME_PASS, "Outside schedule")                 \
-	X(MISSED_RUN, "missed_run", OUTCOME_WARN, "Missed last run")                              \
-	X(MISSED_RUNS, "missed_runs", OUTCOME_FAIL, "Multiple runs missed")                       \
-	X(JOB_FAILED, "job_failed", OUTCOME_FAIL, "Last run failed")                              \
-	X(NO_PING, "no_ping", OUTCOME_ERROR, "No ping has come yet")                              \
-	X(LATE, "late", OUTCOME_WARN, "Ping is late")                                             \
-	X(OVERDUE, "overdue", OUTCOME_FAIL, "Ping is overdue")                                    \
-	X(UNITS_DOWN, "units_down", OUTCOME_WARN, "Some units are not running")                   \
-	X(UNIT_DOWN, "unit_down", OUTCOME_FAIL, "Unit is not running")                            \
-	X(UNIT_CHANGING, "unit_changing", OUTCOME_WARN, "Unit is starting or stopping")           \
-	X(NO_BUS, "no_bus", OUTCOME_ERROR, "No system bus")                                       \
-	X(PROCESS_COUNT, "process_count", OUTCOME_FAIL, "Number of processes not as expected")    \
-	X(FILE_MISSING, "file_missing", OUTCOME_FAIL, "File is not there")                        \
-	X(FILE_MISMATCH, "file_mismatch", OUTCOME_FAIL, "File not as expected")                   \
-	X(FILE_UNREADABLE, "file_unreadable", OUTCOME_ERROR, "File could not be read")            \
-	X(IB_CONNECTING, "ib_connecting", OUTCOME_WARN, "CONNECTING")                             \
-	X(CLIENT_ID_IN_USE, "client_id_in_use", OUTCOME_FAIL, "Client id is already in use")      \
+	X(NOT_CONFIGURED, "not_configured", OUTCOME_ERROR, "Not configured")                       \
+	X(OWN_NETWORK, "own_network", OUTCOME_ERROR, "This host itself has no network")            \
+	X(AUTH_FAILED, "auth_failed", OUTCOME_FAIL, "Login refused")                               \
+	X(UNEXPECTED_REPLY, "unexpected_reply", OUTCOME_FAIL, "Unexpected reply")                  \
+	X(VALUE_MISMATCH, "value_mismatch", OUTCOME_FAIL, "Value not as expected")                 \
+	X(ENDPOINTS_FAIL, "endpoints_fail", OUTCOME_WARN, "Some endpoints fail")                   \
+	X(TLS_VERSION, "tls_version", OUTCOME_FAIL, "TLS version too old")                         \
+	X(DNS_RCODE, "dns_rcode", OUTCOME_FAIL, "Name server reports an error")                    \
+	X(DNS_ANSWER, "dns_answer", OUTCOME_FAIL, "DNS answer not as expected")                    \
+	X(PACKET_LOSS, "packet_loss", OUTCOME_WARN, "Some packets are lost")                       \
+	X(AGING, "aging", OUTCOME_WARN, "Data are getting old")                                    \
+	X(STALE, "stale", OUTCOME_FAIL, "Data are too old")                                        \
+	X(DIFFERENT, "different", OUTCOME_WARN, "Sources differ")                                  \
+	X(SOURCE_FAILED, "source_failed", OUTCOME_ERROR, "Source could not be read")               \
+	X(OUTSIDE_SCHEDULE, "outside_schedule", OUTCOME_PASS, "Outside schedule")                  \
+	X(MISSED_RUN, "missed_run", OUTCOME_WARN, "Missed last run")                               \
+	X(MISSED_RUNS, "missed_runs", OUTCOME_FAIL, "Multiple runs missed")                        \
+	X(JOB_FAILED, "job_failed", OUTCOME_FAIL, "Last run failed")                               \
+	X(NO_PING, "no_ping", OUTCOME_ERROR, "No ping has come yet")                               \
+	X(LATE, "late", OUTCOME_WARN, "Ping is late")                                              \
+	X(OVERDUE, "overdue", OUTCOME_FAIL, "Ping is overdue")                                     \
+	X(UNITS_DOWN, "units_down", OUTCOME_WARN, "Some units are not running")                    \
+	X(UNIT_DOWN, "unit_down", OUTCOME_FAIL, "Unit is not running")                             \
+	X(UNIT_CHANGING, "unit_changing", OUTCOME_WARN, "Unit is starting or stopping")            \
+	X(NO_BUS, "no_bus", OUTCOME_ERROR, "No system bus")                                        \
+	X(PROCESS_COUNT, "process_count", OUTCOME_FAIL, "Number of processes not as expected")     \
+	X(FILE_MISSING, "file_missing", OUTCOME_FAIL, "File is not there")                         \
+	X(FILE_MISMATCH, "file_mismatch", OUTCOME_FAIL, "File not as expected")                    \
+	X(FILE_UNREADABLE, "file_unreadable", OUTCOME_ERROR, "File could not be read")             \
+	X(IB_CONNECTING, "ib_connecting", OUTCOME_WARN, "CONNECTING")                              \
+	X(CLIENT_ID_IN_USE, "client_id_in_use", OUTCOME_FAIL, "Client id is already in use")       \
 	X(LIMIT_WARN, "limit_warn", OUTCOME_WARN, "Over the soft limit")                           \
 	X(LIMIT_FAIL, "limit_fail", OUTCOME_FAIL, "Over the hard limit")                           \
 	X(EXEC_WARN, "exec_warning", OUTCOME_WARN, "Plugin says warning")                          \
