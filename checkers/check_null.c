@@ -213,10 +213,29 @@ static void null_cancel(struct check *c)
 	uv_close((uv_handle_t *)&run->timer, on_cancelled);
 }
 
+static const struct metric_doc null_metrics[] = {
+	{"*", "those of the option metrics"},
+	{NULL, NULL},
+};
+
+static const struct reason_doc null_reasons[] = {
+	{REASON_TOLD, "the outcome that was told, unless the option reason says another"},
+	{REASON_CONFIG, "the file cannot be read, or does not begin with an outcome"},
+	REASON_DOC_END,
+};
+
 const struct check_ops check_ops = {
 	.kind = "null",
-	.summary = "answers what it is told, for tests and as a template for new kinds",
+	.summary = "answers what it is told",
+	.about = "For trying out rules and channels, for tests, and as the template of a new kind "
+		 "([extending.md](extending.md)).",
 	.items = null_items,
+	.metrics = null_metrics,
+	.reasons = null_reasons,
+	.example = "drill:\n"
+		   "  null: {file: /tmp/drill}      # echo \"fail fire drill\" > /tmp/drill\n"
+		   "  interval: 5s\n"
+		   "  impact: none\n",
 	.opts_size = sizeof(struct null_opts),
 	.run_size = sizeof(struct null_run),
 	.validate = null_validate,
