@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_call - one request: its easy handle set up, what arrives collected, its end named
  *
- * Private to common/http. http.c owns the list, the loop and the life of a call; here is what curl
- * must be told for one request and what its result means.
+ * Private to common/http. http.c owns the list, the loop and the life of a call; http_setup.c has
+ * what curl must be told for one request, http_call.c what curl tells on the way, http_result.c
+ * what its result means.
  */
 #ifndef HALE_HTTP_HTTP_CALL_H
 #define HALE_HTTP_HTTP_CALL_H
 
 #include "base/str.h"
 #include "http/http.h"
+#include "http_tls.h"
 
 #include <curl/curl.h>
 
-/* All header lines of an answer together, redirects included: more is an attack, not an answer. */
-#define HTTP_HEADERS_MAX_BYTES (256u << 10)
+/* The option's type is right by construction: curl's own typecheck macros see each call. What can
+ * fail is memory, which is fatal everywhere. */
+#define SET(easy, option, value) HALE_ASSERT(curl_easy_setopt(easy, option, value) == CURLE_OK)
 
 struct http_call {
 	struct http_client *client;
@@ -25,6 +28,7 @@ struct http_call {
 	CURL *easy;
 	bool is_added; /* curl has it; not so when it was refused at once */
 	struct curl_slist *header_list;
+	struct curl_slist *connect_list;
 	char curl_error[CURL_ERROR_SIZE];
 
 	enum reason stage;      /* what a timeout would mean now */
@@ -34,11 +38,20 @@ struct http_call {
 	size_t header_bytes;
 	struct str body;
 	json_t *headers;
+	json_t *redirects; /* NULL: none yet */
+	struct http_tls_info tls;
 };
 
 /* Everything curl must know; the request may be gone afterwards. A request that cannot be sent is
  * left with `refused` set. */
 void http_call_setup(struct http_call *call, const struct http_request *rq);
+/* Has curl report to the call: body, headers, and the steps on the way. */
+void http_call_listen(struct http_call *call);
+/* What a timeout means from now on. */
+void http_call_enter(struct http_call *call, enum reason stage);
+/* Says why it is not taken; the first word holds. */
+void http_call_refuse(struct http_call *call, enum reason reason, const char *fmt, ...)
+	HALE_PRINTF(3, 4);
 /* Frees what the request needed and what arrived, not the easy handle. */
 void http_call_clear(struct http_call *call);
 

@@ -34,7 +34,8 @@ FOREIGN = {
     r"sqlite3\.h|libpq-fe\.h": {"common/store"},
     r"microhttpd\.h": {"web"},
     r"wslay/": {"web", "checkers"},
-    r"openssl/|hiredis/|ares\.h": {"checkers"},
+    r"openssl/": {"checkers", "common/http"},
+    r"hiredis/|ares\.h": {"checkers"},
     r"systemd/": {"common/proc", "checkers"},
     r"seccomp\.h": {"common/service"},
 }
