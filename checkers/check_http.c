@@ -68,7 +68,7 @@ static const struct conf_item tls_items[] = {
 };
 
 static const struct conf_item http_items[] = {
-	CONF_STR(struct http_opts, url, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
+	CONF_STR(struct http_opts, url, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_TARGET,
 		 .help = "What to ask, http://… or https://…"),
 	CONF_STR(struct http_opts, method, .def = "GET", .flags = CONF_F_NONEMPTY,
 		 .help = "Request method"),

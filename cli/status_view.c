@@ -253,8 +253,10 @@ static void message_cell(struct table *t, const json_t *component)
 	const char *blocker = field_text(component, "blocked_by");
 
 	/* What haled itself judges says why it does not count: it is stopped. */
-	if (json_is_false(json_object_get(component, "enabled")) &&
-	    !str_eq(field_text(component, "process"), "haled"))
+	if (json_is_false(json_object_get(component, "configured")))
+		table_cell(t, TONE_DIM, message);
+	else if (json_is_false(json_object_get(component, "enabled")) &&
+		 !str_eq(field_text(component, "process"), "haled"))
 		table_cell(t, TONE_DIM, "disabled");
 	else if (blocker != NULL)
 		table_cellf(t, TONE_PLAIN, "behind %s: %s", blocker, message);

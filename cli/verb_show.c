@@ -28,7 +28,9 @@ static void add_watched(struct facts *f, const json_t *c)
 		str_addf(&text, " on %s", field_text(c, "node"));
 	if (interval_ms > 0)
 		str_addf(&text, ", every %s", duration_format_short(interval_ms, every));
-	if (json_is_false(json_object_get(c, "enabled")))
+	if (json_is_false(json_object_get(c, "configured")))
+		str_add(&text, ", not configured");
+	else if (json_is_false(json_object_get(c, "enabled")))
 		str_add(&text, ", disabled");
 	facts_add(f, "checked", str_text(&text));
 }

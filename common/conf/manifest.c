@@ -62,6 +62,8 @@ static json_t *encode_item(const struct conf_item *item)
 		json_object_set_new(o, "secret", json_true());
 	if ((item->flags & CONF_F_NONEMPTY) != 0)
 		json_object_set_new(o, "nonempty", json_true());
+	if ((item->flags & CONF_F_TARGET) != 0)
+		json_object_set_new(o, "target", json_true());
 	if ((item->flags & CONF_F_NAMED_SECRETS) != 0)
 		json_object_set_new(o, "named_secrets", json_true());
 	if (item->bare != NULL)

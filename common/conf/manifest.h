@@ -15,7 +15,7 @@
  *  ref|list|json|strmap|map|dict|array", "help", "required", "secret", "nonempty", "default"
  *  (YAML text), "min", "max", "choices": [], "ref": "alerts.channels", "options": {…nested…},
  *  "bare": "when" (map: "x: always" is short for "x: {when: always}"), "named_secrets" (strmap),
- *  "path": "read|read beside|write", "connects": true}}
+ *  "path": "read|read beside|write", "connects": true, "target": true (option.h, CONF_F_TARGET)}}
  * The order of options is kept (it is the order of the documentation).
  */
 #ifndef HALE_CONF_MANIFEST_H

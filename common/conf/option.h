@@ -67,6 +67,9 @@ enum {
 	CONF_F_READ_BESIDE = 32, /* a path: also what is beside it (journals, replaced files) */
 	CONF_F_WRITE = 64,       /* a path: it and files beside it are made and written */
 	CONF_F_CONNECT = 128,    /* names a target: the network must be reachable */
+	/* STR of a kind of check: says what is checked. Left empty by a variable ("${URL:-}") the
+	 * component is not configured: shown so, neither checked nor counted. */
+	CONF_F_TARGET = 256,
 };
 
 struct conf_vec {

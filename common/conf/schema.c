@@ -155,6 +155,21 @@ static void check_timeout(struct schema *s, const struct node *node, const json_
 	}
 }
 
+/* A target that a variable left empty, anywhere in the options. */
+static bool lacks_target(const struct spec_table *table, const json_t *options)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct spec_option *o = &table->v[i];
+		const json_t *value = json_object_get(options, o->name);
+
+		if (o->is_target && json_is_string(value) && json_string_length(value) == 0)
+			return true;
+		if (o->type == CONF_T_MAP && value != NULL && lacks_target(o->table, value))
+			return true;
+	}
+	return false;
+}
+
 static json_t *apply_component(struct schema *s, const struct node_pair *pair)
 {
 	struct component c = {.schema = s, .pair = pair};
@@ -180,8 +195,11 @@ static json_t *apply_component(struct schema *s, const struct node_pair *pair)
 	kind = map_get(&s->spec->kinds_by_name, c.kind->key);
 	options = schema_value(s, kind, c.kind->value, &c.kind->key_mark);
 	json_object_set_new(out, "kind", json_string(c.kind->key));
-	if (options != NULL)
-		json_object_set_new(out, c.kind->key, options);
+	if (options == NULL)
+		return out;
+	json_object_set_new(out, c.kind->key, options);
+	if (lacks_target(kind->table, options))
+		json_object_set_new(out, "configured", json_false());
 	return out;
 }
 

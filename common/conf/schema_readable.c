@@ -58,6 +58,7 @@ json_t *schema_readable(const json_t *normalised, const struct manifest_set *man
 			read_option(component, &spec->kinds[i]);
 		/* The mapping of that name says it, and in a file it would be an unknown key. */
 		(void)json_object_del(component, "kind");
+		(void)json_object_del(component, "configured");
 	}
 	spec_free(spec);
 	return out;

@@ -244,6 +244,9 @@ static json_t *read_text(struct schema *s, const struct spec_option *o, const st
 {
 	bool must_hold = o->is_nonempty || o->type == CONF_T_JQ || o->type == CONF_T_REF;
 
+	/* Not configured; apply_component() looks for it. */
+	if (o->is_target && node->is_secret && *node->text == '\0')
+		return json_string("");
 	/* A list that must not be empty says nothing of its entries. */
 	if (must_hold && o->type != CONF_T_LIST && *node->text == '\0') {
 		schema_problem(s, &node->mark, NULL, "'%s' must not be empty", o->name);

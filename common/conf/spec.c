@@ -30,6 +30,7 @@ static void option_init(struct spec_option *o, const char *name, enum conf_type 
 	o->help = json_string_value(json_object_get(from, "help"));
 	o->is_required = json_is_true(json_object_get(from, "required"));
 	o->is_secret = json_is_true(json_object_get(from, "secret"));
+	o->is_target = json_is_true(json_object_get(from, "target"));
 	o->is_nonempty = json_is_true(json_object_get(from, "nonempty"));
 	o->has_named_secrets = json_is_true(json_object_get(from, "named_secrets"));
 	o->bare = json_string_value(json_object_get(from, "bare"));

@@ -20,7 +20,7 @@ struct spec_option {
 	const char *name;
 	const char *help; /* or NULL */
 	enum conf_type type;
-	bool is_required, is_secret, is_nonempty, has_named_secrets;
+	bool is_required, is_secret, is_nonempty, is_target, has_named_secrets;
 	bool has_min, has_max;
 	double min, max;
 	const char **choices; /* NULL-terminated, or NULL */

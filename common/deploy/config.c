@@ -13,6 +13,7 @@
 #include "conf/schema.h"
 #include "deploy/command.h"
 #include "deploy/account.h"
+#include "deploy/component_check.h"
 #include "deploy/core_options.h"
 #include "deploy/deepcheck.h"
 #include "deploy/manifests.h"
@@ -206,29 +207,6 @@ static void check_process_names(const struct config *c, struct tree *tree, struc
 	free(names);
 }
 
-/* `degraded_after: 3, critical_after: 1` has no meaning, so it must not be taken for one. */
-static void check_limits(const struct config *c, struct tree *tree, struct report *report)
-{
-	const char *id;
-	json_t *json;
-
-	json_object_foreach (json_object_get(c->json, "components"), id, json) {
-		json_int_t degraded = json_integer_value(json_object_get(json, "degraded_after"));
-		json_t *critical = json_object_get(json, "critical_after");
-		HALE_CLEANUP(cleanup_free) char *place = NULL;
-		const struct node *node;
-
-		if (critical == NULL || json_integer_value(critical) >= degraded)
-			continue;
-		place = mem_printf("/components/%s/critical_after", id);
-		node = node_at(tree_root(tree), place);
-		report_add(report, &node->mark, tree_source_line(tree, &node->mark),
-			   "make it as many or more",
-			   "critical_after is less than degraded_after (%lld)",
-			   (long long)degraded);
-	}
-}
-
 static void give_user(struct spawn_rights *to, const struct spawn_rights *service)
 {
 	to->has_user = true;
@@ -369,7 +347,7 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 	if (rc < 0)
 		return rc;
 	check_process_names(c, tree, report);
-	check_limits(c, tree, report);
+	component_check(json_object_get(c->json, "components"), manifests, &place);
 	make_stamp(c);
 	if (is_deep && report->errors == 0)
 		deep_check(c, dirs, tree, report);

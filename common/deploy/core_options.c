@@ -144,6 +144,7 @@ struct component_options {
 	struct conf_vec thresholds;
 	struct strlist depends_on;
 	json_t *labels;
+	json_t *messages;
 };
 
 static const struct conf_item threshold_items[] = {
@@ -184,6 +185,9 @@ const struct conf_item component_items[] = {
 		  .help = "components it cannot work without: while one is down, no alerts about "
 			  "this"),
 	CONF_STRMAP(struct component_options, labels, .help = "free names and values"),
+	CONF_STRMAP(struct component_options, messages,
+		    .help = "what is said in place of the check's own words, by reason, by outcome, "
+			    "or for every failure; {name} is a metric or a detail"),
 	CONF_END,
 };
 
@@ -244,6 +248,7 @@ static json_t *common_part(const json_t *normalised)
 int core_component(const char *id, const json_t *normalised, const char *kind, const char *process,
 		   const char *node, struct component_spec *spec_r, struct err *err)
 {
+	bool is_configured = !json_is_false(json_object_get(normalised, "configured"));
 	struct component_options o = {0};
 	json_t *part = common_part(normalised);
 	int rc = conf_decode(component_items, part, &o, err);
@@ -265,7 +270,9 @@ int core_component(const char *id, const json_t *normalised, const char *kind, c
 		.critical_after = (uint32_t)HALE_MAX(o.degraded_after, o.critical_after),
 		.recover_after = (uint32_t)o.recover_after,
 		.weight = o.weight,
-		.is_enabled = o.is_enabled,
+		.is_enabled = o.is_enabled && is_configured,
+		.is_unconfigured = !is_configured,
+		.messages = TAKE_PTR(o.messages),
 		.depends_on = o.depends_on,
 		.labels = TAKE_PTR(o.labels),
 	};

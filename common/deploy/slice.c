@@ -106,7 +106,8 @@ static int check_processes(struct config *c, const struct manifest_set *manifest
 	json_t *component, *slice;
 
 	json_object_foreach (json_object_get(c->json, "components"), id, component) {
-		if (json_is_true(json_object_get(component, "enabled")))
+		if (json_is_true(json_object_get(component, "enabled")) &&
+		    !json_is_false(json_object_get(component, "configured")))
 			add_component(c, slices, id, component);
 	}
 	json_object_foreach (slices, name, slice) {

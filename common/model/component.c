@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "model/phrase.h"
 #include "model/reason.h"
 
 void component_spec_done(struct component_spec *spec)
@@ -23,6 +24,7 @@ void component_spec_done(struct component_spec *spec)
 	free(spec->thresholds);
 	strlist_done(&spec->depends_on);
 	json_decref(spec->labels);
+	json_decref(spec->messages);
 	*spec = (struct component_spec){0};
 }
 
@@ -39,6 +41,16 @@ int64_t component_next_due(const struct component_spec *spec, int64_t now_ms)
 	return now_ms + COMPONENT_NO_DATA_INTERVALS * spec->interval_ms + spec->timeout_ms;
 }
 
+static void begin_with(struct component_state *state, const struct component_spec *spec,
+		       enum reason reason, const char *text)
+{
+	const char *phrase =
+		json_string_value(json_object_get(spec->messages, reason_code(reason)));
+
+	(void)str_clean(state->message, sizeof(state->message), phrase != NULL ? phrase : text);
+	(void)str_clean(state->reason, sizeof(state->reason), reason_code(reason));
+}
+
 void component_state_init(struct component_state *state, const struct component_spec *spec,
 			  int64_t now_ms)
 {
@@ -49,8 +61,8 @@ void component_state_init(struct component_state *state, const struct component_
 		.due_ms = component_next_due(spec, now_ms),
 		.why = REASON_OF_NO_DATA,
 	};
-	(void)str_clean(state->message, sizeof(state->message), "No data yet");
-	(void)str_clean(state->reason, sizeof(state->reason), reason_code(REASON_NO_DATA));
+	begin_with(state, spec, spec->is_unconfigured ? REASON_NOT_CONFIGURED : REASON_NO_DATA,
+		   spec->is_unconfigured ? reason_text(REASON_NOT_CONFIGURED) : "No data yet");
 }
 
 json_t *component_time(int64_t wall_ms)
@@ -87,7 +99,7 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 	const char *outcome = has ? outcome_name(state->last.outcome) : NULL;
 	json_t *o = json_pack(
 		"{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:o, s:s, s:s, s:s?, s:o, s:I, s:o, s:o, s:I,"
-		" s:s, s:b, s:o, s:s?, s:o, s:o, s:o}",
+		" s:s, s:b, s:b, s:o, s:s?, s:o, s:o, s:o}",
 		"id", spec->id, "label", spec->label == NULL ? spec->id : spec->label, "kind",
 		spec->kind, "process", spec->process, "node", spec->node, "status",
 		status_name(state->status), "since", component_time(state->since_ms), "message",
@@ -96,8 +108,9 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 		(json_int_t)state->failures, "last_check", component_time(state->last_check_ms),
 		"last_success", component_time(state->last_success_ms), "interval_ms",
 		(json_int_t)spec->interval_ms, "impact", impact_name(spec->impact), "enabled",
-		(int)spec->is_enabled, "depends_on", encode_list(&spec->depends_on), "blocked_by",
-		blocked_by, "labels", object_or_empty(spec->labels), "metrics",
+		(int)spec->is_enabled, "configured", (int)!spec->is_unconfigured, "depends_on",
+		encode_list(&spec->depends_on), "blocked_by", blocked_by, "labels",
+		object_or_empty(spec->labels), "metrics",
 		object_or_empty(has ? state->last.metrics : NULL), "details",
 		object_or_empty(has ? state->last.details : NULL));
 

@@ -45,10 +45,12 @@ struct component_spec {
 	enum status on_error; /* what outcome "error" is judged as; default unknown */
 	double weight;        /* in the score; default 1 */
 	bool is_enabled;      /* disabled: shown, never counted */
+	bool is_unconfigured; /* a variable left its target empty; then it is not enabled either */
 	struct metric_threshold *thresholds;
 	size_t thresholds_n;
 	struct strlist depends_on;
-	json_t *labels; /* object of strings or NULL */
+	json_t *labels;   /* object of strings or NULL */
+	json_t *messages; /* object of phrases (model/phrase.h) or NULL */
 };
 
 struct component_state {
@@ -79,7 +81,7 @@ json_t *component_time(int64_t wall_ms);
 /* The first of depends_on chains that is down or critical, else NULL, is passed in by the caller
  * as blocked_by. Shape (all present, null where unknown):
  * {"id","label","kind","process","node","status","since","message","reason","outcome","took_ms",
- *  "consecutive_failures","last_check","last_success","interval_ms","impact","enabled",
+ *  "consecutive_failures","last_check","last_success","interval_ms","impact","enabled","configured",
  *  "depends_on":[],"blocked_by","labels":{},"metrics":{},"details":{}} */
 json_t *component_encode(const struct component_spec *spec, const struct component_state *state,
 			 const char *blocked_by);

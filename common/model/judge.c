@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "base/units.h"
+#include "model/phrase.h"
 #include "model/reason.h"
 
 /* What one observation asks for (rule 1), and the threshold that made it ask for more. */
@@ -123,6 +124,29 @@ static const char *own_message(const struct observation *o)
 	return reason_from_code(o->reason, &r) ? reason_text(r) : o->reason;
 }
 
+/* The component's own words, if it has any for this; what they replace stays as a detail. */
+static void rephrase(const struct component_spec *spec, struct component_state *s,
+		     enum outcome outcome)
+{
+	const char *phrase = phrase_for(spec->messages, s->reason, outcome);
+	const char *kept = s->why == REASON_OF_THRESHOLD ? "threshold" : "error";
+	HALE_CLEANUP(str_done) struct str text = {0};
+	struct observation *o = &s->last;
+
+	if (phrase == NULL)
+		return;
+	phrase_fill(phrase, o, s->message, &text);
+	if (outcome != OUTCOME_PASS && json_object_get(o->details, kept) == NULL) {
+		/* The line that came has them too. */
+		json_t *details = o->details == NULL ? json_object() : json_copy(o->details);
+
+		json_decref(o->details);
+		o->details = details;
+		(void)json_object_set_new(details, kept, json_string(s->message));
+	}
+	(void)str_clean(s->message, sizeof(s->message), str_text(&text));
+}
+
 static void explain(struct component_state *s, const struct verdict *v)
 {
 	const struct observation *o = &s->last;
@@ -172,6 +196,10 @@ bool health_judge(const struct component_spec *spec, struct component_state *sta
 		state->last_success_ms = at_ms;
 	state->due_ms = component_next_due(spec, now_ms);
 	explain(state, &v);
+	/* A pass that a threshold raised is none. */
+	rephrase(spec, state,
+		 state->why == REASON_OF_THRESHOLD ? HALE_MAX(state->last.outcome, OUTCOME_WARN)
+						   : state->last.outcome);
 	return change_to(state, next_status(spec, state, v.asked), now_ms, from_r);
 }
 

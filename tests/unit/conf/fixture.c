@@ -25,7 +25,8 @@ struct none {
 	}
 
 static const struct conf_item http_items[] = {
-	OPTION(CONF_T_STR, "url", .flags = CONF_F_REQUIRED, .help = "address to ask"),
+	OPTION(CONF_T_STR, "url", .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_TARGET,
+	       .help = "address to ask"),
 	OPTION(CONF_T_ENUM, "method", .choices = "GET|POST|HEAD", .def = "GET"),
 	OPTION(CONF_T_STRMAP, "headers"),
 	OPTION(CONF_T_LIST, "status", .def = "[200]", .flags = CONF_F_NONEMPTY),

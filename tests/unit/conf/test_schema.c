@@ -67,6 +67,23 @@ static void a_component_is_laid_out_flat_with_its_defaults(void **state)
 		"\"max_body\":1048576}}}");
 }
 
+static void a_target_that_a_variable_left_empty_is_not_configured(void **state)
+{
+	(void)state;
+	(void)unsetenv("HALE_TEST_NO_URL");
+	expect_json("components: {api: {http: {url: \"${HALE_TEST_NO_URL:-}\"}}}",
+		    "components.api.configured", "false");
+	expect_json("components:\n  api:\n    http:\n      url: ${HALE_TEST_NO_URL:-}\n",
+		    "components.api.configured", "false");
+	expect_json("components: {api: {http: {url: '${HALE_TEST_NO_URL:-x}'}}}",
+		    "components.api.http.url", "\"x\"");
+	expect_report("components: {api: {http: {url: ''}}}",
+		      "hale.yaml:1:32: 'url' must not be empty\n"
+		      "    1 | components: {api: {http: {url: ''}}}\n"
+		      "      |                                ^^\n"
+		      "1 error\n");
+}
+
 static void absent_sections_come_with_their_defaults(void **state)
 {
 	(void)state;
@@ -723,6 +740,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_component_is_laid_out_flat_with_its_defaults),
+		cmocka_unit_test(a_target_that_a_variable_left_empty_is_not_configured),
 		cmocka_unit_test(absent_sections_come_with_their_defaults),
 		cmocka_unit_test(order_in_the_file_does_not_matter),
 		cmocka_unit_test(values_are_normalised),

@@ -70,7 +70,7 @@ static void before_the_first_check_the_rest_is_null(void **state)
 	(void)state;
 	component_state_init(&s, &spec, NOW);
 	o = component_encode(&spec, &s, NULL);
-	assert_int_equal(json_object_size(o), 22);
+	assert_int_equal(json_object_size(o), 23);
 	for (size_t i = 0; i < sizeof(nulls) / sizeof(nulls[0]); i++)
 		assert_true(json_is_null(json_object_get(o, nulls[i])));
 	assert_string_equal(text_of(o, "label"), "api");
