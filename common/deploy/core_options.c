@@ -185,9 +185,10 @@ const struct conf_item component_items[] = {
 		  .help = "components it cannot work without: while one is down, no alerts about "
 			  "this"),
 	CONF_STRMAP(struct component_options, labels, .help = "free names and values"),
-	CONF_STRMAP(struct component_options, messages,
-		    .help = "what is said in place of the check's own words, by reason, by outcome, "
-			    "or for every failure; {name} is a metric or a detail"),
+	CONF_STRMAP(
+		struct component_options, messages,
+		.help = "what is said in place of the check's own words, by reason, by outcome, "
+			"or for every failure; {name} is a metric or a detail"),
 	CONF_END,
 };
 
