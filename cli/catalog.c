@@ -23,6 +23,19 @@ int catalog_load(struct catalog *c, const struct cli *cli, const json_t *config,
 	return rc;
 }
 
+int catalog_load_known(struct catalog *c, struct cli *cli, struct err *err)
+{
+	json_t *config = NULL;
+	struct err no_hale = {0};
+	int rc;
+
+	(void)cli_try(cli, "haled", "config.show", json_pack("{s:b}", "masked", 1), CLI_TIMEOUT_MS,
+		      &config, NULL, &no_hale);
+	rc = catalog_load(c, cli, config, err);
+	json_decref(config);
+	return rc;
+}
+
 void catalog_done(struct catalog *c)
 {
 	manifest_set_done(&c->manifests);

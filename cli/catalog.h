@@ -19,6 +19,8 @@ struct catalog {
 
 /* `config` is what haled answered to config.show; NULL: none runs, or none is asked. */
 int catalog_load(struct catalog *c, const struct cli *cli, const json_t *config, struct err *err);
+/* The same with what a running haled knows of plugins, if one runs. */
+int catalog_load_known(struct catalog *c, struct cli *cli, struct err *err);
 void catalog_done(struct catalog *c);
 
 #endif

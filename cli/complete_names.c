@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "catalog.h"
 #include "field.h"
 #include "process_names.h"
 #include "topic.h"
@@ -54,6 +55,24 @@ static void add_processes_and_groups(struct cli *cli, const struct complete *c, 
 	add_processes(cli, c, out);
 	for (size_t i = 0; process_groups[i] != NULL; i++)
 		complete_add(out, c, process_groups[i], "group of processes");
+}
+
+/* Those that came with hale and with the plugins of the hale that runs. */
+static void add_kinds(struct cli *cli, const struct complete *c, struct str *out)
+{
+	struct catalog catalog = {0};
+	struct err err = {0};
+
+	if (catalog_load_known(&catalog, cli, &err) == 0) {
+		for (size_t i = 0; i < catalog.manifests.n; i++) {
+			const json_t *m = catalog.manifests.v[i];
+
+			if (field_text(m, "kind") != NULL)
+				complete_add(out, c, field_text(m, "kind"),
+					     field_text(m, "summary"));
+		}
+	}
+	catalog_done(&catalog);
 }
 
 static void add_components(struct cli *cli, const struct complete *c, struct str *out)
@@ -172,6 +191,7 @@ static const struct source sources[] = {
 	{"NAME", add_both},
 	{"ALERT", add_alerts},
 	{"JOB", add_jobs},
+	{"KIND", add_kinds},
 	{"ACTION", add_actions},
 	{"CHANNEL", add_channels},
 	{"SECTION", add_sections},

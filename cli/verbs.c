@@ -226,6 +226,11 @@ const struct verb verbs[] = {
 			   "force, 1 something is not, 3 no hale is running.\n",
 	},
 	{
+		.name = "kinds", .words = "[KIND]", .words_max = 1, .run = verb_kinds,
+		.help = "What can be checked, and what each kind takes and tells",
+		.details = "Those of this installation, and the plugins of the hale that runs.\n",
+	},
+	{
 		.name = "ping", .words = "[PROCESS]", .words_max = 1, .run = verb_ping,
 		.help = "Whether haled, or one of its processes, answers",
 	},

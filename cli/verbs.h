@@ -44,6 +44,7 @@ int verb_doctor(struct cli *cli, const struct args *args);
 int verb_events(struct cli *cli, const struct args *args);
 int verb_history(struct cli *cli, const struct args *args);
 int verb_logs(struct cli *cli, const struct args *args);
+int verb_kinds(struct cli *cli, const struct args *args);
 int verb_man(struct cli *cli, const struct args *args);
 int verb_notify_test(struct cli *cli, const struct args *args);
 int verb_pause(struct cli *cli, const struct args *args);
