@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "run.h"
 
@@ -44,6 +45,23 @@ struct service *check_service(const struct check *c)
 struct threads *check_threads(const struct check *c)
 {
 	return c->runner->threads;
+}
+
+void *check_shared(const struct check *c, void *(*make)(const struct check *c),
+		   void (*free_it)(void *thing))
+{
+	struct runner *r = c->runner;
+	struct shared *shared = r->shared;
+
+	while (shared != NULL && shared->make != make)
+		shared = shared->next;
+	if (shared == NULL) {
+		shared = mem_alloc(sizeof(*shared));
+		*shared = (struct shared){
+			.make = make, .free_it = free_it, .thing = make(c), .next = r->shared};
+		r->shared = shared;
+	}
+	return shared->thing;
 }
 
 void check_stage(struct check *c, enum reason timeout_reason)

@@ -70,6 +70,10 @@ int64_t check_timeout_ms(const struct check *c);
 struct service *check_service(const struct check *c);
 /* For work that outlives the run (a resolver's thread): jobs with memory of their own. */
 struct threads *check_threads(const struct check *c);
+/* What all runs of this process have in common (a cache): made by the first that asks, known by who
+ * makes it, freed with the runner, after the loop has ended. Holds no handles. */
+void *check_shared(const struct check *c, void *(*make)(const struct check *c),
+		   void (*free_it)(void *thing));
 
 /* What a timeout now would mean: REASON_TIMEOUT_CONNECT, REASON_TIMEOUT_READ … */
 void check_stage(struct check *c, enum reason timeout_reason);

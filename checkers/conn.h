@@ -3,9 +3,11 @@
  *
  * For kinds that speak a protocol of their own over TCP or a Unix socket. It does what all of them
  * would: tells the runner what a timeout would mean (check_stage: TIMEOUT_DNS, _CONNECT, _TLS, and
- * _READ once open), tries each address of a name in turn, shakes hands by TLS, and reports the
- * metrics dns_ms, connect_ms, tls_ms (only where there was such a step), cert_expires_seconds, and
- * the details ip, and for TLS tls_version.
+ * _READ once open), tries each address of a name, shakes hands by TLS, and reports the metrics
+ * dns_ms, connect_ms, tls_ms (only where there was such a step), cert_expires_seconds, and the
+ * details ip, and for TLS tls_version. The addresses are tried in turn, the next one as soon as one
+ * fails or is silent for CONN_NEXT_MS (RFC 8305, "happy eyeballs"), so that one dead of two is no
+ * timeout.
  *
  *   conn_open -> on_open -> on_data … -> conn_close by the kind, then check_done()
  *             -> on_failed                 never opened, or broken: already closed; check_done()
@@ -33,6 +35,8 @@
 
 /* A check asks a question or two. */
 #define CONN_WRITE_MAX (1u << 20)
+/* RFC 8305 section 5: "recommended value for a default delay is 250 milliseconds". */
+#define CONN_NEXT_MS   250
 
 struct conn;
 
@@ -59,14 +63,15 @@ struct conn_events {
 	void (*on_open)(struct check *c);
 	/* Bytes that came; valid during the call. */
 	void (*on_data)(struct check *c, const char *data, size_t len);
-	/* It could not be opened, broke, or the peer closed (CONN_CLOSED). The conn is gone
-	 * already. After bytes have come it is for the kind to say what the end means. */
+	/* It could not be opened, broke, or the peer closed (CONN_CLOSED). The conn is closed
+	 * already: of what takes one only conn_peer() may be asked once more, for a certificate
+	 * that is refused. After bytes have come it is for the kind to say what the end means. */
 	void (*on_failed)(struct check *c, enum reason reason, const char *text);
 };
 
 struct conn *conn_open(struct check *c, const struct conn_target *target,
 		       const struct conn_events *events);
-/* Queued and sent in order; copied. A failure comes to on_failed. */
+/* From on_open on. Queued and sent in order; copied. A failure comes to on_failed. */
 void conn_write(struct conn *conn, const void *data, size_t len);
 /* From plain to TLS in the middle of a dialogue (STARTTLS). on_open comes again. Bytes that came
  * before are not taken for TLS: the kind must have read the answer, and nothing may follow it. */
@@ -84,7 +89,8 @@ struct conn_peer {
 	const char *sha256;                  /* fingerprint, 64 hex digits in small letters */
 	int64_t not_before_ms, not_after_ms; /* wall clock */
 	int64_t chain_not_after_ms;          /* the earliest end in the chain as sent */
-	const char *verify_error; /* why it is not trusted, also if verify is off; or NULL */
+	const char *verify_error;  /* why it is not trusted, also if verify is off; or NULL */
+	enum reason verify_reason; /* the same as a reason; OK */
 };
 const struct conn_peer *conn_peer(const struct conn *conn);
 

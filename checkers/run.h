@@ -47,6 +47,14 @@ struct check {
 	void (*after)(struct check *c);
 };
 
+/* See check_shared(). */
+struct shared {
+	void *(*make)(const struct check *c);
+	void (*free_it)(void *thing);
+	void *thing;
+	struct shared *next;
+};
+
 struct runner {
 	const struct check_ops *ops;
 	struct runner_host host;
@@ -67,6 +75,7 @@ struct runner {
 	uv_timer_t tick;
 	uv_timer_t stop;
 	struct threads *threads;
+	struct shared *shared;
 	int64_t status_ms; /* when the status line was last told */
 	bool is_stopping;
 	bool is_stopped;

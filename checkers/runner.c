@@ -452,6 +452,17 @@ static void free_check(struct check *c)
 	free(c);
 }
 
+static void free_shared(struct runner *r)
+{
+	while (r->shared != NULL) {
+		struct shared *shared = r->shared;
+
+		r->shared = shared->next;
+		shared->free_it(shared->thing);
+		free(shared);
+	}
+}
+
 void runner_free(struct runner *r)
 {
 	if (r == NULL)
@@ -461,6 +472,7 @@ void runner_free(struct runner *r)
 		if (!r->checks[i]->job.is_out)
 			free_check(r->checks[i]);
 	}
+	free_shared(r);
 	threads_free(r->threads);
 	schedule_free(r->schedule);
 	map_done(&r->by_id);

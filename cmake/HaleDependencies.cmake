@@ -36,6 +36,10 @@ target_link_libraries(hale_dep_jq INTERFACE ${JQ_LIB})
 add_library(hale_dep_pq_types INTERFACE)
 target_include_directories(hale_dep_pq_types INTERFACE ${PQ_INCLUDE_DIRS})
 
+# The same for OpenSSL and checkers/openssl.c.
+add_library(hale_dep_openssl_types INTERFACE)
+target_include_directories(hale_dep_openssl_types INTERFACE ${OPENSSL_INCLUDE_DIRS})
+
 set(HALE_DEP_uv PkgConfig::UV)
 set(HALE_DEP_yaml PkgConfig::YAML)
 set(HALE_DEP_jansson PkgConfig::JANSSON)
@@ -49,6 +53,7 @@ set(HALE_DEP_sodium PkgConfig::SODIUM)
 set(HALE_DEP_systemd PkgConfig::SYSTEMD)
 set(HALE_DEP_seccomp PkgConfig::SECCOMP)
 set(HALE_DEP_openssl PkgConfig::OPENSSL)
+set(HALE_DEP_openssl_types hale_dep_openssl_types)
 set(HALE_DEP_cares PkgConfig::CARES)
 set(HALE_DEP_hiredis PkgConfig::HIREDIS)
 set(HALE_DEP_nng hale_dep_nng)
