@@ -37,6 +37,8 @@
 #define CONN_WRITE_MAX (1u << 20)
 /* RFC 8305 section 5: "recommended value for a default delay is 250 milliseconds". */
 #define CONN_NEXT_MS   250
+/* Its length is one byte (RFC 7301 section 3.1). */
+#define CONN_ALPN_MAX  255
 
 struct conn;
 

@@ -2,6 +2,7 @@
 #include "resolve.h"
 
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -24,6 +25,9 @@ struct lookup {
 	char *host;
 	struct job job;
 	struct resolve_wait *waits;
+	/* The resolver and the thread: the last to go frees it, if the thread comes back to nobody.
+	 */
+	atomic_int owners;
 	/* The thread's result. */
 	int rc;
 	size_t n;
@@ -176,6 +180,17 @@ static void on_looked_up(struct job *job)
 	free_lookup(l);
 }
 
+static void let_go(struct lookup *l)
+{
+	if (atomic_fetch_sub(&l->owners, 1) == 1)
+		free_lookup(l);
+}
+
+static void on_orphaned(struct job *job)
+{
+	let_go(container_of(job, struct lookup, job));
+}
+
 struct resolve_wait *resolve_start(struct resolver *r, const char *host, resolve_fn on_answer,
 				   void *ctx)
 {
@@ -186,7 +201,9 @@ struct resolve_wait *resolve_start(struct resolver *r, const char *host, resolve
 		l = mem_alloc(sizeof(*l));
 		l->resolver = r;
 		l->host = mem_dup(host);
-		l->job = (struct job){.work = look_up, .after = on_looked_up, .data = l};
+		atomic_init(&l->owners, 2);
+		l->job = (struct job){
+			.work = look_up, .after = on_looked_up, .orphaned = on_orphaned, .data = l};
 		(void)map_put(&r->asking, host, l);
 		threads_run(r->threads, &l->job);
 	}
@@ -228,7 +245,9 @@ void resolver_free(struct resolver *r)
 	if (r == NULL)
 		return;
 	while (map_each(&r->asking, &at, &host, (void **)&l)) {
-		if (!l->job.is_out)
+		if (l->job.is_out)
+			let_go(l);
+		else
 			free_lookup(l);
 	}
 	map_done(&r->asking);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "threads.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -8,14 +9,34 @@
 
 struct threads {
 	uv_async_t wake;
-	size_t out; /* threads running */
 	struct job *waiting;
 	struct job **waiting_end;
 
 	uv_mutex_t lock; /* of what follows */
+	size_t out;      /* threads running */
 	struct job *finished;
 	bool is_closed; /* wake is gone: do not touch it */
+	bool is_freed;  /* by its owner: the last thread does it */
 };
+
+static void destroy(struct threads *t)
+{
+	uv_mutex_destroy(&t->lock);
+	free(t);
+}
+
+/* Everybody has gone. Nobody will join this thread, nor look at the job. */
+static void end_alone(struct threads *t, struct job *job)
+{
+	bool is_last = --t->out == 0 && t->is_freed;
+
+	uv_mutex_unlock(&t->lock);
+	(void)pthread_detach(pthread_self());
+	if (job->orphaned != NULL)
+		job->orphaned(job);
+	if (is_last)
+		destroy(t);
+}
 
 static void thread_main(void *arg)
 {
@@ -24,12 +45,25 @@ static void thread_main(void *arg)
 
 	job->work(job->data);
 	uv_mutex_lock(&t->lock);
-	if (!t->is_closed) {
-		job->next = t->finished;
-		t->finished = job;
-		uv_async_send(&t->wake);
+	if (t->is_closed) {
+		end_alone(t, job);
+		return;
 	}
+	job->next = t->finished;
+	t->finished = job;
+	uv_async_send(&t->wake);
 	uv_mutex_unlock(&t->lock);
+}
+
+static size_t count(struct threads *t, int change)
+{
+	size_t out;
+
+	uv_mutex_lock(&t->lock);
+	t->out += (size_t)change;
+	out = t->out;
+	uv_mutex_unlock(&t->lock);
+	return out;
 }
 
 static void start_waiting(struct threads *t)
@@ -37,7 +71,7 @@ static void start_waiting(struct threads *t)
 	const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE,
 					     .stack_size = THREADS_STACK_BYTES};
 
-	while (t->waiting != NULL && t->out < THREADS_MAX) {
+	while (t->waiting != NULL && count(t, 0) < THREADS_MAX) {
 		struct job *job = t->waiting;
 		struct job *next = job->next; /* from its start on, the thread may write it */
 
@@ -45,7 +79,7 @@ static void start_waiting(struct threads *t)
 		 * watches over the waiting. */
 		if (uv_thread_create_ex(&job->thread, &options, thread_main, job) != 0)
 			return;
-		t->out++;
+		(void)count(t, 1);
 		t->waiting = next;
 		if (t->waiting == NULL)
 			t->waiting_end = &t->waiting;
@@ -64,7 +98,7 @@ static void collect(struct threads *t)
 
 		finished = job->next;
 		uv_thread_join(&job->thread);
-		t->out--;
+		(void)count(t, -1);
 		job->is_out = false;
 		if (!t->is_closed)
 			job->after(job);
@@ -116,8 +150,14 @@ void threads_close(struct threads *t)
 
 void threads_free(struct threads *t)
 {
-	if (t == NULL || t->out > 0)
+	bool is_last;
+
+	if (t == NULL)
 		return;
-	uv_mutex_destroy(&t->lock);
-	free(t);
+	uv_mutex_lock(&t->lock);
+	t->is_freed = true;
+	is_last = t->out == 0;
+	uv_mutex_unlock(&t->lock);
+	if (is_last)
+		destroy(t);
 }

@@ -24,6 +24,9 @@ struct threads;
 struct job {
 	void (*work)(void *data);       /* in a thread */
 	void (*after)(struct job *job); /* back on the loop */
+	/* Instead of after(), in the thread, if everybody has gone meanwhile: frees what is the
+	 * job's alone. May be NULL. */
+	void (*orphaned)(struct job *job);
 	void *data;
 	bool is_out; /* between threads_run and after */
 	struct threads *threads;
@@ -33,8 +36,8 @@ struct job {
 
 struct threads *threads_new(uv_loop_t *loop);
 void threads_run(struct threads *t, struct job *job);
-/* Closes its handle. Jobs still waiting are forgotten; threads that never came back keep what they
- * use for ever, and after() is not called for them. */
+/* Closes its handle. Jobs still waiting are forgotten (they are not out any more); a thread that
+ * comes back later ends with orphaned(), one that never does keeps what it uses for ever. */
 void threads_close(struct threads *t);
 /* After the loop has ended. */
 void threads_free(struct threads *t);

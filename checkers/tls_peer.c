@@ -16,7 +16,7 @@
 
 struct tls_peer {
 	struct conn_peer facts;
-	char alpn[256]; /* its length is one byte on the wire (RFC 7301) */
+	char alpn[CONN_ALPN_MAX + 1];
 	char subject[TLS_PEER_TEXT_MAX];
 	char issuer[TLS_PEER_TEXT_MAX];
 	char names[TLS_PEER_TEXT_MAX];
@@ -218,7 +218,7 @@ struct tls_peer *tls_peer_new(SSL *connection, const char *expected, int64_t now
 	p->facts.cipher = ssl.SSL_CIPHER_get_name(ssl.SSL_get_current_cipher(connection));
 	ssl.SSL_get0_alpn_selected(connection, &alpn, &alpn_len);
 	if (alpn_len > 0) {
-		(void)snprintf(p->alpn, sizeof(p->alpn), "%.*s", (int)alpn_len, (const char *)alpn);
+		memcpy(p->alpn, alpn, HALE_MIN(alpn_len, CONN_ALPN_MAX));
 		p->facts.alpn = p->alpn;
 	}
 	take_certificate(p, connection);

@@ -53,12 +53,12 @@ static bool set_name(struct tls_stream *t)
 
 static bool set_alpn(struct tls_stream *t, const char *alpn)
 {
-	unsigned char list[256];
+	unsigned char list[1 + CONN_ALPN_MAX];
 	size_t len = alpn != NULL ? strlen(alpn) : 0;
 
 	if (len == 0)
 		return true;
-	if (len >= sizeof(list))
+	if (len > CONN_ALPN_MAX)
 		return false;
 	list[0] = (unsigned char)len;
 	memcpy(list + 1, alpn, len);

@@ -39,6 +39,39 @@ static void names_and_numbers_are_taken(void **state)
 	assert_address("[fe80::1%eth0]:22", "fe80::1%eth0", "22");
 }
 
+static void a_path_is_a_unix_socket(void **state)
+{
+	char text[] = "unix:/0123456789012345678901234567890123456789012345678901234567890123456789"
+		      "012345678901234567890123456789012345";
+
+	(void)state;
+	assert_address("unix:/run/a.sock", "/run/a.sock", "");
+	assert_address("unix:5432", "unix", "5432");
+	assert_address(text, text + strlen("unix:"), "");
+	assert_refused(
+		"unix:/0123456789012345678901234567890123456789012345678901234567890123456789"
+		"0123456789012345678901234567890123456",
+		"the path of a Unix socket has at most 107 bytes");
+}
+
+static void a_port_may_be_left_out(void **state)
+{
+	struct address a;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(address_parse_or("a.org", "443", &a, NULL), 0);
+	assert_string_equal(a.port, "443");
+	assert_int_equal(address_parse_or("[::1]", "443", &a, NULL), 0);
+	assert_string_equal(a.host, "::1");
+	assert_string_equal(a.port, "443");
+	assert_int_equal(address_parse_or("a.org:8443", "443", &a, NULL), 0);
+	assert_string_equal(a.port, "8443");
+	assert_int_equal(address_parse_or("a.org:", "443", &a, &err), -EINVAL);
+	assert_int_equal(address_parse_or("::1", "443", &a, &err), -EINVAL);
+	assert_string_equal(err.text, "an IPv6 address needs brackets: [::1]:80");
+}
+
 static void what_is_wrong_is_said(void **state)
 {
 	char text[400];
@@ -46,6 +79,7 @@ static void what_is_wrong_is_said(void **state)
 	(void)state;
 	assert_refused("localhost", "expected host:port");
 	assert_refused("", "expected host:port");
+	assert_refused("[::1]", "expected host:port");
 	assert_refused("a:", "'' is not a port from 1 to 65535");
 	assert_refused("a:0", "'0' is not a port from 1 to 65535");
 	assert_refused("a:65536", "'65536' is not a port from 1 to 65535");
@@ -66,6 +100,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_numbers_are_taken),
+		cmocka_unit_test(a_path_is_a_unix_socket),
+		cmocka_unit_test(a_port_may_be_left_out),
 		cmocka_unit_test(what_is_wrong_is_said),
 	};
 
