@@ -47,8 +47,8 @@ struct threads *check_threads(const struct check *c)
 	return c->runner->threads;
 }
 
-void *check_shared(const struct check *c, void *(*make)(const struct check *c),
-		   void (*free_it)(void *thing))
+void *check_shared_open(const struct check *c, void *(*make)(const struct check *c),
+			void (*close)(void *thing), void (*free_it)(void *thing))
 {
 	struct runner *r = c->runner;
 	struct shared *shared = r->shared;
@@ -57,11 +57,20 @@ void *check_shared(const struct check *c, void *(*make)(const struct check *c),
 		shared = shared->next;
 	if (shared == NULL) {
 		shared = mem_alloc(sizeof(*shared));
-		*shared = (struct shared){
-			.make = make, .free_it = free_it, .thing = make(c), .next = r->shared};
+		*shared = (struct shared){.make = make,
+					  .close = close,
+					  .free_it = free_it,
+					  .thing = make(c),
+					  .next = r->shared};
 		r->shared = shared;
 	}
 	return shared->thing;
+}
+
+void *check_shared(const struct check *c, void *(*make)(const struct check *c),
+		   void (*free_it)(void *thing))
+{
+	return check_shared_open(c, make, NULL, free_it);
 }
 
 void check_stage(struct check *c, enum reason timeout_reason)

@@ -74,6 +74,10 @@ struct threads *check_threads(const struct check *c);
  * makes it, freed with the runner, after the loop has ended. Holds no handles. */
 void *check_shared(const struct check *c, void *(*make)(const struct check *c),
 		   void (*free_it)(void *thing));
+/* The same for a thing with handles (a connection): close, when the process stops and no check runs
+ * any more, closes them; the loop turns after that. */
+void *check_shared_open(const struct check *c, void *(*make)(const struct check *c),
+			void (*close)(void *thing), void (*free_it)(void *thing));
 
 /* What a timeout now would mean: REASON_TIMEOUT_CONNECT, REASON_TIMEOUT_READ … */
 void check_stage(struct check *c, enum reason timeout_reason);

@@ -50,6 +50,7 @@ struct check {
 /* See check_shared(). */
 struct shared {
 	void *(*make)(const struct check *c);
+	void (*close)(void *thing); /* NULL: has no handles */
 	void (*free_it)(void *thing);
 	void *thing;
 	struct shared *next;

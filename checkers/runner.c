@@ -390,6 +390,14 @@ void runner_start(struct runner *r)
 	arm(r);
 }
 
+static void close_shared(const struct runner *r)
+{
+	for (const struct shared *shared = r->shared; shared != NULL; shared = shared->next) {
+		if (shared->close != NULL)
+			shared->close(shared->thing);
+	}
+}
+
 static void end_stop(struct runner *r)
 {
 	if (r->is_stopped)
@@ -399,6 +407,7 @@ static void end_stop(struct runner *r)
 	uv_close((uv_handle_t *)&r->stop, NULL);
 	for (size_t i = 0; i < r->checks_n; i++)
 		uv_close((uv_handle_t *)&r->checks[i]->deadline, NULL);
+	close_shared(r);
 	threads_close(r->threads);
 	r->on_stopped(r->stop_ctx);
 }

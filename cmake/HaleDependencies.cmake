@@ -35,6 +35,9 @@ target_link_libraries(hale_dep_jq INTERFACE ${JQ_LIB})
 # with it are only tests, which start a server of their own.
 add_library(hale_dep_pq_types INTERFACE)
 target_include_directories(hale_dep_pq_types INTERFACE ${PQ_INCLUDE_DIRS})
+# The same for libsystemd in checkers/sdbus.c, which is loaded when a bus is asked.
+add_library(hale_dep_systemd_types INTERFACE)
+target_include_directories(hale_dep_systemd_types INTERFACE ${SYSTEMD_INCLUDE_DIRS})
 
 # The same for OpenSSL and checkers/openssl.c.
 add_library(hale_dep_openssl_types INTERFACE)
@@ -51,6 +54,7 @@ set(HALE_DEP_mhd PkgConfig::MHD)
 set(HALE_DEP_wslay hale_dep_wslay)
 set(HALE_DEP_sodium PkgConfig::SODIUM)
 set(HALE_DEP_systemd PkgConfig::SYSTEMD)
+set(HALE_DEP_systemd_types hale_dep_systemd_types)
 set(HALE_DEP_seccomp PkgConfig::SECCOMP)
 set(HALE_DEP_openssl PkgConfig::OPENSSL)
 set(HALE_DEP_openssl_types hale_dep_openssl_types)

@@ -7,6 +7,17 @@
 #include "base/mem.h"
 #include "service/child_proto.h"
 
+/* Of haled's own environment, to hale's own processes: where D-Bus is, if not in its usual place;
+ * and sanitizer builds are told where to report by their own variables. */
+static const char *const passed_on[] = {
+	"DBUS_SYSTEM_BUS_ADDRESS",
+	"DBUS_SESSION_BUS_ADDRESS",
+	"ASAN_OPTIONS",
+	"UBSAN_OPTIONS",
+	"LSAN_OPTIONS",
+	"TSAN_OPTIONS",
+};
+
 struct env_list {
 	char **v;
 	size_t n;
@@ -45,11 +56,8 @@ static void put_home(struct env_list *e, const struct process_spec *spec,
 	put_env(e, mem_printf(CHILD_ENV_STATE_DIR "=%s", home->state_dir));
 	put_env(e, mem_printf(CHILD_ENV_NODE "=%s", home->node));
 	put_env(e, mem_printf("HALE_LOG_LEVEL=%s", spec->log_level));
-	/* Sanitizer builds are told where to report by their own variables. */
-	for (const char *const *name = (const char *const[]){"ASAN_OPTIONS", "UBSAN_OPTIONS",
-							     "LSAN_OPTIONS", "TSAN_OPTIONS", NULL};
-	     *name != NULL; name++)
-		put_default(e, *name, getenv(*name));
+	for (size_t i = 0; i < ARRAY_LEN(passed_on); i++)
+		put_default(e, passed_on[i], getenv(passed_on[i]));
 }
 
 /* What the file says comes before what haled would say. */

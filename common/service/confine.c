@@ -34,6 +34,9 @@ static const struct confine_row rows[] = {
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
 	{"check.system*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
+	/* The bus is a local socket. */
+	{"check.systemd*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
 	{"check.sql*",    "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, IF_ASKED,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
 	{"check.icmp*",   "hale", CAP(NET_RAW), CONFINE_FILES_CONFIGURED, CONNECT,
