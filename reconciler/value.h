@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "decimal.h"
+#include "model/decimal.h"
 #include "store/db.h"
 
 #include <jansson.h>

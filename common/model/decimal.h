@@ -7,8 +7,8 @@
  *
  * Pure. Ownership: none, values are plain.
  */
-#ifndef HALE_RECONCILER_DECIMAL_H
-#define HALE_RECONCILER_DECIMAL_H
+#ifndef HALE_MODEL_DECIMAL_H
+#define HALE_MODEL_DECIMAL_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "decimal.h"
+#include "model/decimal.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/rnd.h"
-#include "decimal.h"
+#include "model/decimal.h"
 
 static struct decimal dec(const char *text)
 {
