@@ -17,16 +17,24 @@
 
 enum stage { STAGE_RESOLVE, STAGE_CONNECT, STAGE_BEGIN, STAGE_QUERY };
 
+/* Where a row is laid out. */
+struct row {
+	const char **names;
+	struct db_value *values;
+	size_t columns;
+};
+
 struct pg_call {
 	uv_loop_t *loop;
-	pg_done_fn on_done;
+	struct pg_script script;
 	void *ctx;
-	char *sql;
+	const char *sql; /* the script's */
 	struct pg_target target;
 	enum stage stage;
 	int64_t begin_us;
 	int64_t deadline_ms; /* monotonic */
 	int64_t query_us;    /* when the statement was sent */
+	bool is_spoiled;     /* the last statement took the transaction with it */
 
 	/* host and port as given, and per address found a host, an address and a port. */
 	struct strlist hosts, ports;
@@ -36,9 +44,10 @@ struct pg_call {
 	char *unresolved; /* the last host without an address */
 
 	PGconn *conn;
-	PGresult *first; /* holds the first row */
-	struct pg_result result;
-	enum reason failure; /* of the statement, told when all of its results are read */
+	double connect_ms;
+	char error[512];
+	struct pg_answer answer; /* of the statement, told when all of its results are read */
+	struct row row;
 
 	uv_timer_t timer;
 	uv_poll_t *poll; /* NULL: none open */
@@ -64,8 +73,8 @@ int pg_conninfo_check(const char *conninfo, struct err *err)
 
 static void call_free(struct pg_call *call)
 {
-	if (call->first != NULL)
-		pq.PQclear(call->first);
+	free(call->row.names);
+	free(call->row.values);
 	pg_target_done(&call->target);
 	strlist_done(&call->hosts);
 	strlist_done(&call->ports);
@@ -73,7 +82,6 @@ static void call_free(struct pg_call *call)
 	str_done(&call->out_addresses);
 	str_done(&call->out_ports);
 	free(call->unresolved);
-	free(call->sql);
 	free(call);
 }
 
@@ -131,21 +139,23 @@ static struct db_value value_of(const PGresult *result, int column)
 	return v;
 }
 
-/* Calls back with the first row laid out. */
-static void tell(struct pg_call *call)
+static bool tell_row(struct pg_call *call, const PGresult *result)
 {
-	size_t columns = call->first != NULL ? (size_t)pq.PQnfields(call->first) : 0;
-	const char **names = mem_array(columns + 1, sizeof(*names));
-	struct db_value *values = mem_array(columns + 1, sizeof(*values));
+	struct row *row = &call->row;
+	size_t columns = (size_t)pq.PQnfields(result);
 
-	for (size_t i = 0; i < columns; i++) {
-		names[i] = pq.PQfname(call->first, (int)i);
-		values[i] = value_of(call->first, (int)i);
+	if (columns > row->columns || row->values == NULL) {
+		row->columns = columns;
+		row->names = mem_grow(row->names, columns + 1, sizeof(*row->names));
+		row->values = mem_grow(row->values, columns + 1, sizeof(*row->values));
 	}
-	call->result.first = (struct db_row){.columns = columns, .names = names, .values = values};
-	call->on_done(call->ctx, &call->result);
-	free(names);
-	free(values);
+	for (size_t i = 0; i < columns; i++) {
+		row->names[i] = pq.PQfname(result, (int)i);
+		row->values[i] = value_of(result, (int)i);
+	}
+	return call->script.on_row(
+		call->ctx,
+		&(struct db_row){.columns = columns, .names = row->names, .values = row->values});
 }
 
 static void finish(struct pg_call *call, enum reason reason, const char *text)
@@ -153,9 +163,8 @@ static void finish(struct pg_call *call, enum reason reason, const char *text)
 	bool is_running = call->stage == STAGE_BEGIN || call->stage == STAGE_QUERY;
 
 	call->is_over = true;
-	call->result.reason = reason;
 	if (text != NULL)
-		pg_clean(&call->target, text, call->result.error, sizeof(call->result.error));
+		pg_clean(&call->target, text, call->error, sizeof(call->error));
 	poll_close(call);
 	uv_close((uv_handle_t *)&call->timer, on_timer_closed);
 	/* If it is too late for that, the answer is thrown away when it comes. */
@@ -165,7 +174,7 @@ static void finish(struct pg_call *call, enum reason reason, const char *text)
 		pg_cancel_detached(call->conn);
 	if (call->conn != NULL)
 		pq.PQfinish(TAKE_PTR(call->conn));
-	tell(call);
+	call->script.on_end(call->ctx, reason, call->error, call->connect_ms);
 }
 
 static void fail_connect(struct pg_call *call)
@@ -233,11 +242,16 @@ static void watch_query(struct pg_call *call)
 static void send_begin(struct pg_call *call)
 {
 	int64_t left_ms = HALE_MAX(call->deadline_ms - clock_mono_ms(), 1);
-	char sql[96];
+	char sql[160];
 
-	(void)snprintf(sql, sizeof(sql), "BEGIN READ ONLY; SET LOCAL statement_timeout = %lld",
-		       (long long)left_ms);
+	/* What a database or a role sets for its people must not change what we read. */
+	(void)snprintf(sql, sizeof(sql),
+		       "%sBEGIN READ ONLY; SET LOCAL statement_timeout = %lld; "
+		       "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'",
+		       call->is_spoiled ? "ROLLBACK; " : "", (long long)left_ms);
 	call->stage = STAGE_BEGIN;
+	call->is_spoiled = false;
+	call->answer = (struct pg_answer){.reason = REASON_OK, .error = ""};
 	if (pq.PQsendQuery(call->conn, sql) == 0)
 		fail_lost(call);
 	else
@@ -247,6 +261,7 @@ static void send_begin(struct pg_call *call)
 static void send_query(struct pg_call *call)
 {
 	call->stage = STAGE_QUERY;
+	call->answer = (struct pg_answer){.reason = REASON_OK, .error = ""};
 	call->query_us = clock_mono_us();
 	/* The extended protocol takes one statement only: nothing behind a ";" leaves the read-only
 	 * transaction. */
@@ -263,50 +278,69 @@ static void take_error(struct pg_call *call, const PGresult *result)
 	const char *code = pq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *text = pq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-	if (call->failure != REASON_OK)
+	if (call->answer.reason != REASON_OK)
 		return;
-	call->failure = REASON_SQL_ERROR;
+	call->answer.reason = REASON_SQL_ERROR;
 	if (code == NULL || pq.PQstatus(call->conn) == CONNECTION_BAD ||
 	    strncmp(code, "57P", 3) == 0)
-		call->failure = REASON_CONN_CLOSED;
+		call->answer.reason = REASON_CONN_CLOSED;
 	else if (strcmp(code, "57014") == 0)
-		call->failure = REASON_TIMEOUT_READ;
-	pg_clean(&call->target, text != NULL ? text : pq.PQerrorMessage(call->conn),
-		 call->result.error, sizeof(call->result.error));
+		call->answer.reason = REASON_TIMEOUT_READ;
+	pg_clean(&call->target, text != NULL ? text : pq.PQerrorMessage(call->conn), call->error,
+		 sizeof(call->error));
 }
 
-/* True if the result was kept. */
-static bool take_result(struct pg_call *call, PGresult *result)
+static void take_result(struct pg_call *call, const PGresult *result)
 {
 	switch (pq.PQresultStatus(result)) {
 	case PGRES_SINGLE_TUPLE:
-		if (call->result.rows++ > 0)
-			return false;
-		call->first = result;
-		return true;
+		call->answer.rows++;
+		if (!tell_row(call, result))
+			finish(call, REASON_TOO_LARGE, reason_text(REASON_TOO_LARGE));
+		break;
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY:
-		return false;
+		break;
 	case PGRES_COPY_IN:
 	case PGRES_COPY_OUT:
 	case PGRES_COPY_BOTH:
 		finish(call, REASON_SQL_ERROR, "COPY cannot be used here");
-		return false;
+		break;
 	default:
 		take_error(call, result);
-		return false;
 	}
+}
+
+static void next_statement(struct pg_call *call)
+{
+	if (call->stage == STAGE_QUERY)
+		call->sql = call->script.next(call->ctx);
+	if (call->sql == NULL)
+		finish(call, REASON_OK, NULL);
+	else if (call->is_spoiled)
+		send_begin(call);
+	else
+		send_query(call);
 }
 
 static void stage_done(struct pg_call *call)
 {
-	if (call->failure != REASON_OK)
-		finish(call, call->failure, NULL);
-	else if (call->stage == STAGE_BEGIN)
-		send_query(call);
-	else
-		finish(call, REASON_OK, NULL);
+	bool is_error = call->answer.reason == REASON_SQL_ERROR;
+
+	if (call->answer.reason != REASON_OK && (!is_error || call->stage == STAGE_BEGIN)) {
+		finish(call, call->answer.reason, NULL);
+		return;
+	}
+	if (call->stage == STAGE_QUERY) {
+		/* Also a statement like COMMIT: the next shall be read-only too. */
+		call->is_spoiled =
+			is_error || pq.PQtransactionStatus(call->conn) != PQTRANS_INTRANS;
+		call->answer.error = is_error ? call->error : "";
+		call->script.on_answer(call->ctx, &call->answer);
+		call->error[0] = '\0';
+	}
+	next_statement(call);
 }
 
 static void read_results(struct pg_call *call)
@@ -320,13 +354,13 @@ static void read_results(struct pg_call *call)
 	while (!call->is_over && pq.PQisBusy(call->conn) == 0) {
 		result = pq.PQgetResult(call->conn);
 		if (call->stage == STAGE_QUERY)
-			call->result.query_ms = (double)(clock_mono_us() - call->query_us) / 1000.0;
+			call->answer.query_ms = (double)(clock_mono_us() - call->query_us) / 1000.0;
 		if (result == NULL) {
 			stage_done(call);
 			return;
 		}
-		if (!take_result(call, result))
-			pq.PQclear(result);
+		take_result(call, result);
+		pq.PQclear(result);
 	}
 	if (!call->is_over)
 		watch_query(call);
@@ -342,15 +376,17 @@ static void ignore_notice(void *arg, const PGresult *result)
 
 static void connected(struct pg_call *call)
 {
-	call->result.connect_ms = (double)(clock_mono_us() - call->begin_us) / 1000.0;
+	call->connect_ms = (double)(clock_mono_us() - call->begin_us) / 1000.0;
 	(void)pq.PQsetErrorVerbosity(call->conn, PQERRORS_DEFAULT);
 	if (pq.PQsetnonblocking(call->conn, 1) != 0) {
 		fail_lost(call);
 		return;
 	}
 	poll_open(call, UV_READABLE);
-	if (!call->is_over)
-		send_begin(call);
+	if (call->is_over)
+		return;
+	call->sql = call->script.next(call->ctx);
+	send_begin(call);
 }
 
 static void connect_step(struct pg_call *call)
@@ -521,7 +557,7 @@ static void resolve_next(struct pg_call *call)
 
 /* --- from outside --- */
 
-/* The first step is taken on the loop, so that nobody is called back before pg_query_start()
+/* The first step is taken on the loop, so that nobody is called back before pg_script_start()
  * returned. */
 static void on_begin(uv_timer_t *timer)
 {
@@ -536,21 +572,19 @@ static void on_begin(uv_timer_t *timer)
 	resolve_next(call);
 }
 
-struct pg_call *pg_query_start(uv_loop_t *loop, const char *conninfo, const char *sql,
-			       int64_t timeout_ms, pg_done_fn on_done, void *ctx)
+struct pg_call *pg_script_start(uv_loop_t *loop, const char *conninfo,
+				const struct pg_script *script, int64_t timeout_ms, void *ctx)
 {
 	struct pg_call *call = mem_alloc(sizeof(*call));
 	struct err err = {0};
 
 	call->loop = loop;
-	call->on_done = on_done;
+	call->script = *script;
 	call->ctx = ctx;
-	call->sql = mem_dup(sql);
 	call->begin_us = clock_mono_us();
 	call->deadline_ms = clock_mono_ms() + timeout_ms;
-	call->failure = REASON_OK;
 	if (pg_target_parse(conninfo, &call->target, &err) != 0)
-		(void)snprintf(call->result.error, sizeof(call->result.error), "%s", err.text);
+		(void)snprintf(call->error, sizeof(call->error), "%s", err.text);
 	else if (pg_target_get(&call->target, "hostaddr") == NULL) {
 		split(pg_target_get(&call->target, "host"), &call->hosts);
 		split(pg_target_get(&call->target, "port"), &call->ports);
@@ -562,7 +596,7 @@ struct pg_call *pg_query_start(uv_loop_t *loop, const char *conninfo, const char
 	return call;
 }
 
-void pg_query_cancel(struct pg_call *call)
+void pg_script_cancel(struct pg_call *call)
 {
 	if (!call->is_over)
 		finish(call, REASON_CANCELLED, reason_text(REASON_CANCELLED));

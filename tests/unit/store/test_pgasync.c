@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -330,6 +331,123 @@ static void a_stopped_server_holds_nobody(void **state)
 	assert_int_equal(kill(server.pid, SIGCONT), 0);
 }
 
+/* ---- several statements ---- */
+
+struct script_seen {
+	const char *const *statements; /* ends in NULL */
+	size_t rows_max;               /* 0: all */
+	size_t rows, answers, ends;
+	char log[512]; /* of each answer the last value, or the reason */
+	char last[64];
+	enum reason reason;
+	double connect_ms;
+};
+
+static const char *on_next(void *ctx)
+{
+	struct script_seen *s = ctx;
+
+	return s->statements[s->answers];
+}
+
+static bool on_row(void *ctx, const struct db_row *row)
+{
+	struct script_seen *s = ctx;
+
+	(void)snprintf(s->last, sizeof(s->last), "%s",
+		       row->values[0].text != NULL ? row->values[0].text : "null");
+	return ++s->rows != s->rows_max;
+}
+
+static void on_answer(void *ctx, const struct pg_answer *a)
+{
+	struct script_seen *s = ctx;
+	size_t len = strlen(s->log);
+
+	(void)snprintf(s->log + len, sizeof(s->log) - len, "%s|",
+		       a->reason == REASON_OK ? s->last : reason_code(a->reason));
+	assert_int_equal(a->error[0] != '\0', a->reason != REASON_OK);
+	assert_true(a->query_ms > 0);
+	s->answers++;
+}
+
+static void on_end(void *ctx, enum reason reason, const char *error, double connect_ms)
+{
+	struct script_seen *s = ctx;
+
+	(void)error;
+	s->ends++;
+	s->reason = reason;
+	s->connect_ms = connect_ms;
+}
+
+static struct script_seen run_script(const char *const *statements, size_t rows_max)
+{
+	static const struct pg_script script = {
+		.next = on_next, .on_row = on_row, .on_answer = on_answer, .on_end = on_end};
+	struct script_seen s = {.statements = statements, .rows_max = rows_max};
+	uv_loop_t loop;
+
+	assert_int_equal(uv_loop_init(&loop), 0);
+	(void)pg_script_start(&loop, server.conninfo, &script, TIMEOUT_MS, &s);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	assert_int_equal(s.ends, 1);
+	return s;
+}
+
+static void statements_share_a_connection_and_one_may_fail(void **state)
+{
+	static const char *const statements[] = {"SELECT pg_backend_pid()", "SELECT 1/0",
+						 "SELECT n FROM generate_series(1, 3) n",
+						 "SELECT pg_backend_pid()", NULL};
+	struct script_seen s = run_script(statements, 0);
+	char expected[512];
+
+	(void)state;
+	assert_int_equal(s.reason, REASON_OK);
+	assert_int_equal(s.answers, 4);
+	assert_int_equal(s.rows, 5);
+	assert_true(s.connect_ms > 0);
+	(void)snprintf(expected, sizeof(expected), "%s|sql_error|3|%s|", s.last, s.last);
+	assert_string_equal(s.log, expected);
+}
+
+static void no_statement_gets_out_of_the_read_only_transaction(void **state)
+{
+	static const char *const statements[] = {"COMMIT", "CREATE TABLE x (id int)", "ROLLBACK",
+						 "CREATE TABLE x (id int)", NULL};
+
+	(void)state;
+	assert_string_equal(run_script(statements, 0).log, "|sql_error||sql_error|");
+}
+
+static void times_are_iso_whatever_the_database_sets(void **state)
+{
+	static const char *const statements[] = {"SELECT timestamptz '2026-11-22 08:00:00.5Z'"
+						 " AT TIME ZONE 'UTC'",
+						 NULL};
+	PGconn *conn = PQconnectdb(server.conninfo);
+
+	(void)state;
+	PQclear(PQexec(conn, "ALTER ROLE postgres SET datestyle = 'German'"));
+	assert_string_equal(run_script(statements, 0).log, "2026-11-22 08:00:00.5|");
+	PQclear(PQexec(conn, "ALTER ROLE postgres RESET datestyle"));
+	PQfinish(conn);
+}
+
+static void enough_rows_end_it(void **state)
+{
+	static const char *const statements[] = {"SELECT n FROM generate_series(1, 1000000) n",
+						 "SELECT 1", NULL};
+	struct script_seen s = run_script(statements, 3);
+
+	(void)state;
+	assert_int_equal(s.reason, REASON_TOO_LARGE);
+	assert_int_equal(s.rows, 3);
+	assert_int_equal(s.answers, 0);
+}
+
 static int setup_all(void **state)
 {
 	(void)state;
@@ -364,6 +482,10 @@ int main(void)
 		cmocka_unit_test(nonsense_is_a_config_error_and_not_repeated),
 		cmocka_unit_test(cancel_at_any_moment_calls_back_once),
 		cmocka_unit_test(a_cancelled_statement_ends_at_the_server),
+		cmocka_unit_test(statements_share_a_connection_and_one_may_fail),
+		cmocka_unit_test(no_statement_gets_out_of_the_read_only_transaction),
+		cmocka_unit_test(times_are_iso_whatever_the_database_sets),
+		cmocka_unit_test(enough_rows_end_it),
 		cmocka_unit_test(a_stopped_server_holds_nobody),
 	};
 
