@@ -1,460 +1,188 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sql - connects to a database, runs one query, looks at its rows
+/* sql - connects to a database, runs statements, looks at what they give
  *
- * SQLite in a worker thread, read-only; PostgreSQL on the loop, in a read-only transaction. In both
- * the first row is copied (struct answer), and one function judges it.
+ * What can be asked stands in sql_options.h, sql_plan.h writes the statements, sql_session.h runs
+ * them, sql_judge.h says what the answers mean.
  */
 #include "check.h"
-
-#include <errno.h>
-#include <math.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/clock.h"
-#include "base/mem.h"
-#include "base/str.h"
-#include "base/strlist.h"
-#include "store/db.h"
-#include "store/pgasync.h"
-
-/* A check looks at a few values, not at a table's width. */
-#define COLUMNS_MAX     64
-/* Values are compared and shown, not stored. */
-#define VALUE_MAX_BYTES 4096
-#define METRIC_NAME_MAX 64
-
-#define NOT_EXPECTED (-1) /* expect_rows: any number */
+#include "sql_judge.h"
+#include "sql_options.h"
+#include "sql_plan.h"
+#include "sql_session.h"
 
 /* We end a little before the runner's deadline, because we know what was being waited for. */
 #define EARLY_MS 50
 
-struct sql_opts {
-	struct {
-		char *path;
-	} sqlite;
-	struct {
-		char *dsn;
-	} postgres;
-	char *query;
-	char *expect;
-	int64_t expect_rows;
-	struct strlist metrics;
-};
-
-#define OPTS_PART(member) __typeof__(((struct sql_opts *)0)->member)
-
-static const struct conf_item sqlite_items[] = {
-	CONF_STR(OPTS_PART(sqlite), path,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_READ_BESIDE,
-		 .help = "Database file; opened read-only, never created"),
-	CONF_END,
-};
-
-static const struct conf_item postgres_items[] = {
-	CONF_STR(OPTS_PART(postgres), dsn,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET | CONF_F_CONNECT,
-		 .help = "Connection string: key=value pairs or a postgresql:// URI"),
-	CONF_END,
-};
-
-static const struct conf_item sql_items[] = {
-	CONF_MAP(struct sql_opts, sqlite, sqlite_items, .help = "A SQLite database"),
-	CONF_MAP(struct sql_opts, postgres, postgres_items, .help = "A PostgreSQL database"),
-	CONF_STR(struct sql_opts, query, .def = "SELECT 1", .flags = CONF_F_NONEMPTY,
-		 .help = "One statement that reads"),
-	CONF_STR(struct sql_opts, expect,
-		 .help = "Text the first column of the first row must equal"),
-	CONF_INT(struct sql_opts, expect_rows, .def = "-1", .min = NOT_EXPECTED, .max = 1e15,
-		 .help = "Number of rows the query must return; -1: any"),
-	CONF_LIST(struct sql_opts, metrics,
-		  .help = "Columns of the first row to take as metrics; default: all that are "
-			  "numbers"),
-	CONF_END,
-};
-
-static void sql_validate(const void *opts, service_problem_fn problem, void *ctx)
-{
-	const struct sql_opts *o = opts;
-	struct err err = {0};
-
-	if (o->sqlite.path == NULL && o->postgres.dsn == NULL)
-		problem(ctx, "", "needs 'sqlite' or 'postgres'");
-	if (o->sqlite.path != NULL && o->postgres.dsn != NULL)
-		problem(ctx, "", "has both 'sqlite' and 'postgres'; a check asks one database");
-	if (o->postgres.dsn != NULL && pg_conninfo_check(o->postgres.dsn, &err) != 0)
-		problem(ctx, "/postgres/dsn", err.text);
-}
-
-/* ---- What came back ---- */
-
-struct column {
-	char *name;
-	char *text; /* NULL: SQL NULL */
-	bool is_number;
-	double number;
-};
-
-struct answer {
-	enum reason reason; /* OK, or why there is no answer */
-	char error[512];
-	double connect_ms;
-	double query_ms;
-	size_t rows;
-	struct column columns[COLUMNS_MAX];
-	size_t columns_n;
-};
-
 /* Zeroed by the runner before each start(). */
 struct sql_run {
-	struct answer answer;
-	struct pg_call *call; /* PostgreSQL; NULL: none under way */
-	/* SQLite: what the thread works on. */
-	const struct sql_opts *opts;
-	int64_t timeout_ms;
-	pthread_mutex_t lock; /* guards db and is_cancelled */
-	struct db *db;
-	bool is_cancelled;
+	struct check *check;
+	struct sql_plan plan;
+	struct sql_session *session; /* NULL: none under way */
 };
 
-static void answer_done(struct answer *a)
+static const char *on_next(void *ctx)
 {
-	for (size_t i = 0; i < a->columns_n; i++) {
-		free(a->columns[i].name);
-		free(a->columns[i].text);
-	}
-	a->columns_n = 0;
+	struct sql_run *run = ctx;
+
+	return sql_plan_next(&run->plan);
 }
 
-static char *text_of(const struct db_value *v)
+static bool on_row(void *ctx, const struct db_row *row)
 {
-	if (v->type == DB_NULL)
-		return NULL;
-	if (v->text != NULL)
-		return mem_dupn(v->text, HALE_MIN(v->len, VALUE_MAX_BYTES));
-	return v->type == DB_INT ? mem_printf("%lld", (long long)v->integer)
-				 : mem_printf("%.15g", v->real);
+	struct sql_run *run = ctx;
+
+	return sql_plan_row(&run->plan, row);
 }
 
-static void take_row(struct answer *a, const struct db_row *row)
+static void on_answer(void *ctx, const struct pg_answer *a)
 {
-	for (size_t i = 0; i < row->columns && i < COLUMNS_MAX; i++) {
-		const struct db_value *v = &row->values[i];
+	struct sql_run *run = ctx;
 
-		a->columns[a->columns_n++] = (struct column){
-			.name = mem_dup(row->names[i]),
-			.text = text_of(v),
-			.is_number = v->type == DB_INT || v->type == DB_REAL,
-			.number = v->type == DB_INT ? (double)v->integer : v->real,
-		};
-	}
+	sql_plan_answer(&run->plan, a);
 }
 
-/* ---- Judging it ---- */
-
-/* "count(*)" is the metric "count", "Max Age" is "max_age"; what has no letter is "value". */
-static void metric_name(const char *column, char out[METRIC_NAME_MAX])
+static void on_end(void *ctx, enum reason reason, const char *error, double connect_ms)
 {
-	size_t n = 0;
-
-	for (const char *p = column; *p != '\0' && n < METRIC_NAME_MAX - 1; p++) {
-		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
-		bool is_letter = c >= 'a' && c <= 'z';
-		bool is_digit = c >= '0' && c <= '9';
-
-		if (is_letter || (is_digit && n > 0))
-			out[n++] = c;
-		else if (n > 0 && out[n - 1] != '_')
-			out[n++] = '_';
-	}
-	while (n > 0 && out[n - 1] == '_')
-		n--;
-	out[n] = '\0';
-	if (n == 0)
-		(void)snprintf(out, METRIC_NAME_MAX, "value");
-}
-
-/* A column must not take the place of the check's own figures. */
-static void column_metric(struct check *c, const struct column *column, double number)
-{
-	static const char *const own[] = {"connect_ms", "query_ms", "rows", "took_ms"};
-	char name[METRIC_NAME_MAX], prefixed[METRIC_NAME_MAX + 8];
-
-	metric_name(column->name, name);
-	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-		if (strcmp(name, own[i]) == 0) {
-			(void)snprintf(prefixed, sizeof(prefixed), "column_%s", name);
-			check_metric(c, prefixed, number);
-			return;
-		}
-	}
-	check_metric(c, name, number);
-}
-
-/* A listed column may also hold its number as text ("numeric" of some drivers, TEXT columns). */
-static bool number_of(const struct column *column, double *number_r)
-{
-	char *end = NULL;
-
-	*number_r = column->number;
-	if (column->is_number)
-		return true;
-	if (column->text == NULL || column->text[0] == '\0')
-		return false;
-	*number_r = strtod(column->text, &end);
-	return *end == '\0' && isfinite(*number_r);
-}
-
-static const struct column *find_column(const struct answer *a, const char *name)
-{
-	for (size_t i = 0; i < a->columns_n; i++)
-		if (strcmp(a->columns[i].name, name) == 0)
-			return &a->columns[i];
-	return NULL;
-}
-
-/* False if check_done() was called. */
-static bool listed_metrics(struct check *c, const struct answer *a)
-{
-	const struct sql_opts *o = check_opts(c);
-	const struct column *column;
-	double number;
-
-	for (size_t i = 0; i < o->metrics.n; i++) {
-		column = find_column(a, o->metrics.v[i]);
-		if (column == NULL) {
-			check_done(c, REASON_CONFIG, "the answer has no column '%s'",
-				   o->metrics.v[i]);
-			return false;
-		}
-		if (number_of(column, &number)) {
-			column_metric(c, column, number);
-		} else if (column->text != NULL) {
-			check_done(c, REASON_SQL_MISMATCH, "column '%s' is not a number: '%.100s'",
-				   column->name, column->text);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool take_metrics(struct check *c, const struct answer *a)
-{
-	const struct sql_opts *o = check_opts(c);
-
-	check_metric(c, "connect_ms", a->connect_ms);
-	check_metric(c, "query_ms", a->query_ms);
-	check_metric(c, "rows", (double)a->rows);
-	if (a->rows == 0)
-		return true;
-	if (o->metrics.n > 0)
-		return listed_metrics(c, a);
-	for (size_t i = 0; i < a->columns_n; i++)
-		if (a->columns[i].is_number)
-			column_metric(c, &a->columns[i], a->columns[i].number);
-	return true;
-}
-
-static void judge(struct check *c, const struct answer *a)
-{
-	const struct sql_opts *o = check_opts(c);
-	const char *plural = a->rows == 1 ? "" : "s";
-	const char *value = a->columns_n > 0 ? a->columns[0].text : NULL;
-
-	if (!take_metrics(c, a))
-		return;
-	if (o->expect_rows != NOT_EXPECTED && a->rows != (size_t)o->expect_rows)
-		check_done(c, a->rows == 0 ? REASON_SQL_NO_ROW : REASON_SQL_MISMATCH,
-			   "%zu row%s, expected %lld", a->rows, plural, (long long)o->expect_rows);
-	else if (o->expect != NULL && a->rows == 0)
-		check_done(c, REASON_SQL_NO_ROW, "no row, expected '%.200s'", o->expect);
-	else if (o->expect != NULL && value == NULL)
-		check_done(c, REASON_SQL_MISMATCH, "NULL, expected '%.200s'", o->expect);
-	else if (o->expect != NULL && strcmp(value, o->expect) != 0)
-		check_done(c, REASON_SQL_MISMATCH, "'%.200s', expected '%.200s'", value, o->expect);
-	else
-		check_done(c, REASON_OK, "%zu row%s in %.0f ms", a->rows, plural,
-			   a->connect_ms + a->query_ms);
-}
-
-static void end(struct check *c)
-{
-	struct sql_run *run = check_run_data(c);
+	struct sql_run *run = ctx;
 	/* The run data is the next run's once check_done() was called. */
-	struct answer a = run->answer;
+	struct sql_plan plan = run->plan;
 
-	if (a.reason != REASON_OK) {
-		if (a.connect_ms > 0)
-			check_metric(c, "connect_ms", a.connect_ms);
-		check_done(c, a.reason, "%s", a.error);
-	} else {
-		judge(c, &a);
-	}
-	answer_done(&a);
+	run->session = NULL;
+	if (reason == REASON_OK)
+		sql_judge(run->check, &plan, connect_ms);
+	else
+		sql_judge_failed(run->check, reason, error, connect_ms);
+	sql_plan_done(&plan);
 }
-
-/* ---- PostgreSQL, on the loop ---- */
-
-static void on_postgres(void *ctx, const struct pg_result *r)
-{
-	struct check *c = ctx;
-	struct sql_run *run = check_run_data(c);
-
-	run->call = NULL;
-	run->answer.reason = r->reason;
-	run->answer.connect_ms = r->connect_ms;
-	run->answer.query_ms = r->query_ms;
-	run->answer.rows = r->rows;
-	(void)snprintf(run->answer.error, sizeof(run->answer.error), "%s", r->error);
-	if (r->first.columns > 0)
-		take_row(&run->answer, &r->first);
-	end(c);
-}
-
-/* ---- SQLite, in a thread ---- */
-
-static bool on_sqlite_row(void *ctx, const struct db_row *row)
-{
-	struct answer *a = ctx;
-
-	if (a->rows++ == 0)
-		take_row(a, row);
-	return true;
-}
-
-static enum reason sqlite_reason(int code)
-{
-	switch (code) {
-	case -ENOENT:
-	case -ECONNREFUSED:
-		return REASON_CONN_REFUSED;
-	case -EACCES:
-		return REASON_SQL_AUTH;
-	case -EBUSY:
-	case -EINTR:
-		return REASON_TIMEOUT_READ;
-	default:
-		return REASON_SQL_ERROR;
-	}
-}
-
-static double ms_since(int64_t us)
-{
-	return (double)(clock_mono_us() - us) / 1000.0;
-}
-
-static void set_db(struct sql_run *run, struct db *db)
-{
-	(void)pthread_mutex_lock(&run->lock);
-	run->db = db;
-	(void)pthread_mutex_unlock(&run->lock);
-}
-
-static int sqlite_query(struct sql_run *run, struct db *db, struct err *err)
-{
-	int64_t begin_us = clock_mono_us();
-	bool is_cancelled;
-	int rc;
-
-	set_db(run, db);
-	(void)pthread_mutex_lock(&run->lock);
-	is_cancelled = run->is_cancelled;
-	(void)pthread_mutex_unlock(&run->lock);
-	/* A cancel that falls between here and the statement is lost; the statement then runs into
-	 * its own timeout, which is the check's. */
-	rc = is_cancelled
-		     ? err_set(err, -EINTR, "cancelled")
-		     : db_query(db, run->opts->query, NULL, 0, on_sqlite_row, &run->answer, err);
-	set_db(run, NULL);
-	run->answer.query_ms = ms_since(begin_us);
-	return rc;
-}
-
-static void sqlite_work(void *run_data)
-{
-	struct sql_run *run = run_data;
-	struct db_target target = {.engine = DB_SQLITE,
-				   .where = run->opts->sqlite.path,
-				   .timeout_ms = run->timeout_ms,
-				   .is_read_only = true,
-				   .must_exist = true,
-				   .is_brief = true};
-	int64_t begin_us = clock_mono_us();
-	struct err err = {0};
-	struct db *db = NULL;
-	int rc = db_open(&target, &db, &err);
-
-	run->answer.connect_ms = ms_since(begin_us);
-	if (rc == 0)
-		rc = sqlite_query(run, db, &err);
-	db_close(db);
-	run->answer.reason = rc == 0 ? REASON_OK : sqlite_reason(rc);
-	(void)snprintf(run->answer.error, sizeof(run->answer.error), "%.*s",
-		       (int)sizeof(run->answer.error) - 1, err.text);
-}
-
-static void sqlite_after(struct check *c)
-{
-	struct sql_run *run = check_run_data(c);
-
-	(void)pthread_mutex_destroy(&run->lock);
-	end(c);
-}
-
-/* ---- The kind ---- */
 
 static void sql_start(struct check *c)
 {
+	static const struct pg_script script = {
+		.next = on_next, .on_row = on_row, .on_answer = on_answer, .on_end = on_end};
 	const struct sql_opts *o = check_opts(c);
 	struct sql_run *run = check_run_data(c);
+	int64_t timeout_ms = HALE_MAX(check_timeout_ms(c) - EARLY_MS, EARLY_MS);
 
-	run->opts = o;
-	run->timeout_ms = HALE_MAX(check_timeout_ms(c) - EARLY_MS, EARLY_MS);
+	run->check = c;
+	sql_plan_init(&run->plan, o, check_is_watched(c));
 	check_stage(c, REASON_TIMEOUT_READ);
-	if (o->sqlite.path != NULL) {
-		(void)pthread_mutex_init(&run->lock, NULL);
-		check_work(c, sqlite_work, sqlite_after);
-		return;
-	}
-	run->call = pg_query_start(check_loop(c), o->postgres.dsn, o->query, run->timeout_ms,
-				   on_postgres, c);
+	run->session = sql_session_start(
+		c, (struct sql_place){.path = o->sqlite.path, .dsn = o->postgres.dsn}, &script,
+		timeout_ms, run);
 }
 
 static void sql_cancel(struct check *c)
 {
-	const struct sql_opts *o = check_opts(c);
 	struct sql_run *run = check_run_data(c);
 
-	if (o->sqlite.path == NULL) {
-		if (run->call != NULL)
-			pg_query_cancel(run->call);
-		return;
-	}
-	/* The thread comes back soon and ends the run. */
-	(void)pthread_mutex_lock(&run->lock);
-	run->is_cancelled = true;
-	if (run->db != NULL)
-		db_interrupt(run->db);
-	(void)pthread_mutex_unlock(&run->lock);
+	sql_session_cancel(run->session);
 }
 
 static const struct metric_doc sql_metrics[] = {
-	{"connect_ms", "Time to connect and log in"},
-	{"query_ms", "Time from sending the query to its last row"},
-	{"rows", "Number of rows"},
+	{"connect_ms", "time to connect and log in"},
+	{"query_ms", "from sending `query` to its last row"},
+	{"rows", "number of rows of `query`"},
+	{"*", "each column of `query` that is a number, named after it: `count(*)` is `count`, "
+	      "`Max Age` is `max_age`; `<name>` or `<name>_<column>`, and `<name>_query_ms`, of "
+	      "`queries`; `<name>_age_seconds`, whole seconds, of `freshness`; "
+	      "`<name>_last_<window>` of `activity`; `rows_<table>` of `row_counts`"},
+	{"database_size_bytes", "`stats: [size]`: size of the database"},
+	{"database_size_mb", "the same in MB of 1,048,576 bytes"},
+	{"table_count", "`stats: [tables]`: tables, without partitions and the system's own"},
+	{"connections", "`stats: [connections]`: connections of the whole server"},
+	{"connections_max", "its `max_connections`"},
+	{"connections_used_percent", "share of them in use"},
+	{"longest_transaction_seconds",
+	 "`stats: [transactions]`: age of the oldest transaction in this database; other roles' "
+	 "are seen by members of `pg_monitor` alone"},
+	{"waiting_for_locks", "locks somebody waits for"},
+	{"is_replica", "`stats: [replication]`: 1 if this server follows another"},
+	{"replicas", "servers that follow this one"},
+	{"replication_lag_seconds",
+	 "on a replica how far it is behind, else how far the slowest replica is"},
 	{NULL, NULL},
+};
+
+static const struct metric_doc sql_details[] = {
+	{"<name>_band", "of `freshness`: `FRESH`, `WARNING` or `STALE`"},
+	{"<name>_last_update", "of `freshness`: the newest time"},
+	{"<name>_error", "of `freshness`: why its age is not known; its band is then `STALE`"},
+	{"<name>, <name>_<column>", "texts of the first row of one of `queries`"},
+	{"estimated", "the metrics of `row_counts` that are estimates"},
+	{"row_counts_left_out", "`row_counts: '*'` found more than 64 tables"},
+	{NULL, NULL},
+};
+
+static const struct reason_doc sql_reasons[] = {
+	{REASON_CONN_REFUSED, "no server there, or it is starting or stopping; no such file"},
+	{REASON_DNS_FAILED, "the host has no address"},
+	{REASON_UNREACHABLE, "no way to the host"},
+	{REASON_CONN_RESET, "the server reset the connection"},
+	{REASON_CONN_CLOSED, "the server closed the connection"},
+	{REASON_TIMEOUT_DNS, "no answer from the resolver in time"},
+	{REASON_TIMEOUT_CONNECT, "no connection, or no login, in time"},
+	{REASON_TIMEOUT_READ, "no result in time, or a locked database"},
+	{REASON_SQL_AUTH, "login refused, or the file may not be read"},
+	{REASON_TLS_CERT, "the server's certificate is not trusted"},
+	{REASON_TLS_FAILED, "no TLS with this server"},
+	{REASON_SQL_ERROR, "a statement does not work, or would write. Of `freshness` alone its "
+			   "outcome is error: the age is not known"},
+	{REASON_SQL_NO_ROW, "no row where one was expected"},
+	{REASON_SQL_MISMATCH, "another value, or number of rows, than expected"},
+	{REASON_AGING, "a source of `freshness` is in the band WARNING, or in the future by more "
+		       "than `warn`"},
+	{REASON_STALE, "a source of `freshness` is in the band STALE, or has no rows"},
+	{REASON_CONFIG, "`metrics` names a column that is not there; what `freshness` found is "
+			"no time"},
+	REASON_DOC_END,
 };
 
 const struct check_ops check_ops = {
 	.kind = "sql",
-	.summary =
-		"connects to a SQLite or PostgreSQL database, runs a query and looks at its rows",
+	.summary = "a SQLite or PostgreSQL database: queries, age of data, sizes, counts",
+	.about = "Connects anew each time, because that connecting works is part of what is "
+		 "checked, runs `query`, and then whatever else is configured, all over one "
+		 "connection. It cannot change anything: SQLite is opened read-only (and never "
+		 "created), PostgreSQL is asked in read-only transactions with a "
+		 "`statement_timeout`. A role that may only read is enough, and right. At the "
+		 "timeout a running statement is cancelled at the server.\n\n"
+		 "**`freshness`** asks for the newest time in a table. Younger than `warn` is "
+		 "`FRESH`, from `warn` to `stale` is `WARNING` (warn, `aging`), older is `STALE` "
+		 "(fail, `stale`). Ages are whole seconds. A source that cannot be asked is shown "
+		 "as `STALE` with its error, and the check ends as error, unless another source "
+		 "is known to be stale. A time without a zone is taken for UTC; in PostgreSQL a "
+		 "`query` says what it is: `SELECT max(at) AT TIME ZONE 'America/New_York' FROM "
+		 "runs`.\n\n"
+		 "One statement that fails does not keep the others from being asked. The check "
+		 "ends as the worst of them does.",
 	.items = sql_items,
 	.opts_size = sizeof(struct sql_opts),
 	.run_size = sizeof(struct sql_run),
 	.metrics = sql_metrics,
+	.details = sql_details,
+	.reasons = sql_reasons,
+	.example = "orders:\n"
+		   "  sql:\n"
+		   "    postgres: {dsn: \"${DATABASE_URL:-host=127.0.0.1 dbname=shop}\"}\n"
+		   "    query: SELECT count(*) AS open FROM orders WHERE state = 'open'\n"
+		   "    stats: [size, tables, connections]\n"
+		   "    row_counts: [orders]\n"
+		   "    activity:\n"
+		   "      orders: {table: orders, column: created_at, window: 1h}\n"
+		   "  interval: 1m\n"
+		   "  thresholds:\n"
+		   "    took_ms: {degraded: \"> 2000\"}\n"
+		   "    open: {degraded: \"> 500\"}\n"
+		   "    connections_used_percent: {degraded: \"> 80\", critical: \"> 95\"}\n"
+		   "quotes:\n"
+		   "  sql:\n"
+		   "    sqlite: {path: /var/lib/shop/quotes.db}\n"
+		   "    freshness:\n"
+		   "      positions: {table: positions, column: updated_at}\n"
+		   "      greeks: {table: option_legs, column: updated_at, warn: 5m, stale: 15m}\n"
+		   "      alerts: {query: SELECT max(created) FROM alerts, bands: false}\n"
+		   "  interval: 10s\n"
+		   "  timeout: 5s\n",
 	.validate = sql_validate,
 	.start = sql_start,
 	.cancel = sql_cancel,

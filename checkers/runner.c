@@ -477,8 +477,9 @@ void runner_free(struct runner *r)
 	if (r == NULL)
 		return;
 	for (size_t i = 0; i < r->checks_n; i++) {
-		/* A thread that has not come back still uses it. */
-		if (!r->checks[i]->job.is_out)
+		/* A thread that has not come back still uses it; it may be one of the kind's own.
+		 */
+		if (!r->checks[i]->job.is_out && r->checks[i]->state != RUN_OVERDUE)
 			free_check(r->checks[i]);
 	}
 	free_shared(r);
