@@ -43,6 +43,7 @@ FOREIGN = {
 PURE = ["common/model/*", "common/base/backoff.*", "common/base/units.*", "supervisor/child_state.*",
         "common/deploy/slice.*", "checkers/schedule.*", "checkers/perfdata.*",
         "checkers/unit_judge.*", "checkers/unit_name.*", "checkers/unit_status.*",
+        "checkers/timestamp.*", "checkers/sql_options.*", "checkers/sql_plan.*",
         "notifier/engine*", "reconciler/plan*", "web/route*", "cli/procinfo.*", "cli/complete.*",
         "cli/process_names.*", "cli/top_view.*", "cli/status_view.*"]
 IMPURE = re.compile(r"#include [<\"](uv\.h|nng/|curl/|sqlite3\.h|libpq-fe\.h|fcntl\.h|sys/socket\.h)"

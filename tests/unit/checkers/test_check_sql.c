@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "check.h"
 #include "runner.h"
+#include "sql_judge.h"
 #include "store/db.h"
 
 #define TIMEOUT_MS 1000
@@ -350,6 +351,335 @@ static void exactly_one_database_must_be_named(void **state)
 		       "/postgres/dsn postgresql: the connection string");
 }
 
+/* ---- Beside the query: more queries, ages, figures, counts ---- */
+
+static const char *const setup_sql =
+	"CREATE TABLE orders (id INTEGER, state TEXT);"
+	"INSERT INTO orders VALUES (1, 'open'), (2, 'open'), (3, 'closed');"
+	"CREATE TABLE empty (at TEXT)";
+
+static const char *const sqlite_setup_sql =
+	"CREATE TABLE ages (id TEXT, iso TEXT, epoch INTEGER, ms INTEGER, julian REAL);"
+	"INSERT INTO ages SELECT id, datetime('now', printf('%+d seconds', -s)),"
+	" strftime('%s', 'now') - s, (strftime('%s', 'now') - s) * 1000,"
+	" julianday('now') - s / 86400.0 FROM (SELECT 'a' AS id, 10 AS s UNION ALL SELECT 'b', 45"
+	" UNION ALL SELECT 'c', 3540 UNION ALL SELECT 'd', 3660 UNION ALL SELECT 'e', -3600)";
+
+static const char *const postgres_setup_sql =
+	"CREATE TABLE ages (id text, iso timestamptz, plain timestamp, epoch int8, ms int8);"
+	"INSERT INTO ages SELECT id, now() - s * interval '1 s',"
+	" (now() AT TIME ZONE 'UTC') - s * interval '1 s', extract(epoch FROM now()) - s,"
+	" (extract(epoch FROM now()) - s) * 1000 FROM (VALUES ('a', 10), ('b', 45), ('c', 3540),"
+	" ('d', 3660), ('e', -3600)) v(id, s);"
+	"CREATE SCHEMA trade; CREATE TABLE trade.\"Odd Name\" (id int);"
+	"INSERT INTO trade.\"Odd Name\" SELECT generate_series(1, 7);"
+	"GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest; GRANT USAGE ON SCHEMA trade TO "
+	"guest;"
+	"GRANT SELECT ON ALL TABLES IN SCHEMA trade TO guest;"
+	/* A zone of its own must not move times without one. */
+	"ALTER ROLE guest SET timezone = 'America/New_York'";
+
+static void on_server(const char *sql)
+{
+	struct db_target target = {.engine = DB_POSTGRES, .where = server.conninfo};
+	struct err err = {0};
+	struct db *db = NULL;
+
+	if (db_open(&target, &db, &err) != 0 || db_script(db, sql, &err) != 0)
+		fail_msg("%s", err.text);
+	db_close(db);
+}
+
+static json_t *with_text(json_t *options, const char *key, const char *json)
+{
+	return with(options, key, json_loads(json, JSON_DECODE_ANY, NULL));
+}
+
+static const char *detail(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(o, "details"), name));
+
+	return text != NULL ? text : "(none)";
+}
+
+static void named_queries_give_metrics_and_details(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		json_t *o = expect(
+			with_text(engines[e]("SELECT 1 AS one"), "queries",
+				  "{\"open\": \"SELECT count(*) FROM orders WHERE state = 'open'\","
+				  " \"last\": \"SELECT id AS nr, state FROM orders ORDER BY id DESC"
+				  " LIMIT 1\","
+				  " \"none\": \"SELECT id FROM orders WHERE id > 100\"}"),
+			"pass", "ok", "4 statements in ");
+
+		assert_true(metric(o, "one") == 1);
+		assert_true(metric(o, "open") == 2);
+		assert_true(metric(o, "open_query_ms") > 0);
+		assert_true(metric(o, "last_nr") == 3);
+		assert_string_equal(detail(o, "last_state"), "closed");
+		assert_false(has_metric(o, "none"));
+		json_decref(o);
+	}
+}
+
+static void one_that_fails_does_not_spoil_the_others(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		json_t *o = expect(with_text(engines[e]("SELECT 1 AS one"), "queries",
+					     "{\"bad\": \"SELECT x FROM nowhere\","
+					     " \"worse\": \"DELETE FROM orders\","
+					     " \"good\": \"SELECT count(*) FROM orders\"}"),
+				   "fail", "sql_error", "nowhere");
+
+		assert_non_null(
+			strstr(json_string_value(json_object_get(o, "message")), "(and 1 more)"));
+		assert_true(metric(o, "good") == 3);
+		json_decref(o);
+	}
+}
+
+static void the_bands_keep_the_operators_of_their_source(void **state)
+{
+	static const struct {
+		int64_t age;
+		enum sql_band band;
+	} rows[] = {{-5, SQL_FRESH},   {0, SQL_FRESH},    {29, SQL_FRESH},
+		    {30, SQL_WARNING}, {60, SQL_WARNING}, {61, SQL_STALE}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(sql_band_of(rows[i].age, 30000, 60000), rows[i].band);
+}
+
+static json_t *age_of(size_t engine, const char *column, char id, const char *more)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text),
+		       "{\"quotes\": {\"table\": \"ages\", \"column\": \"%s\", \"where\":"
+		       " \"id = '%c' -- this one\"%s}}",
+		       column, id, more);
+	return with_text(engines[engine]("SELECT 1"), "freshness", text);
+}
+
+static void ages_are_read_from_every_kind_of_column(void **state)
+{
+	static const char *const columns[][5] = {{"iso", "epoch", "ms", "julian", NULL},
+						 {"iso", "plain", "epoch", "ms", NULL}};
+
+	(void)state;
+	EACH_ENGINE(e)
+	for (size_t i = 0; columns[e][i] != NULL; i++) {
+		json_t *o = expect(age_of(e, columns[e][i], 'a',
+					  ", \"warn\": 3000000,"
+					  " \"stale\": 3000000"),
+				   "pass", "ok", "1 source, oldest quotes: ");
+
+		assert_in_range((int64_t)metric(o, "quotes_age_seconds"), 10, 600);
+		assert_string_equal(detail(o, "quotes_band"), "FRESH");
+		assert_int_equal(strlen(detail(o, "quotes_last_update")), 24);
+		json_decref(o);
+	}
+}
+
+static void old_data_are_aging_then_stale(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		/* Wide, so that a slow machine does not make them older than they are meant. */
+		json_t *o = expect(age_of(e, "iso", 'b', ", \"stale\": 3000000"), "warn", "aging",
+				   "quotes: ");
+
+		assert_string_equal(detail(o, "quotes_band"), "WARNING");
+		json_decref(o);
+		o = expect(age_of(e, "iso", 'c', ""), "fail", "stale", "old (STALE after 1m)");
+		assert_string_equal(detail(o, "quotes_band"), "STALE");
+		json_decref(o);
+		o = expect(age_of(e, "iso", 'c', ", \"bands\": false"), "pass", "ok", "quotes");
+		assert_string_equal(detail(o, "quotes_band"), "(none)");
+		assert_true(metric(o, "quotes_age_seconds") >= 3540);
+		json_decref(o);
+		expect_only(age_of(e, "iso", 'e', ""), "warn", "aging", "in the future");
+	}
+}
+
+static void what_has_no_age_is_shown_as_stale(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		json_t *o =
+			expect(with_text(engines[e]("SELECT 1"), "freshness",
+					 "{\"q\": {\"table\": \"nowhere\", \"column\": \"at\"}}"),
+			       "error", "sql_error", "nowhere");
+
+		assert_string_equal(detail(o, "q_band"), "STALE");
+		assert_non_null(strstr(detail(o, "q_error"), "nowhere"));
+		assert_false(has_metric(o, "q_age_seconds"));
+		json_decref(o);
+		expect_only(with_text(engines[e]("SELECT 1"), "freshness",
+				      "{\"q\": {\"table\": \"orders\", \"column\": \"at\"}}"),
+			    "error", "sql_error", "at");
+		expect_only(with_text(engines[e]("SELECT 1"), "freshness",
+				      "{\"q\": {\"table\": \"empty\", \"column\": \"at\"}}"),
+			    "fail", "stale", "q: no data");
+		expect_only(with_text(engines[e]("SELECT 1"), "freshness",
+				      "{\"q\": {\"query\": \"SELECT 'soon'\"}}"),
+			    "error", "config_error", "'soon' is not a time");
+		/* What is known to be bad comes before what is not known. */
+		expect_only(with_text(engines[e]("SELECT 1"), "freshness",
+				      "{\"a\": {\"table\": \"nowhere\", \"column\": \"at\"},"
+				      " \"b\": {\"table\": \"empty\", \"column\": \"at\"}}"),
+			    "fail", "stale", "b: no data (and 1 more)");
+	}
+}
+
+static void recent_rows_are_counted(void **state)
+{
+	static const char *const columns[][4] = {{"iso", "epoch", "ms", NULL},
+						 {"iso", "plain", "epoch", "ms"}};
+	static const char *const types[][4] = {{"time", "epoch", "epoch_ms", NULL},
+					       {"time", "time", "epoch", "epoch_ms"}};
+	char text[512];
+
+	(void)state;
+	EACH_ENGINE(e)
+	for (size_t i = 0; i < 4 && columns[e][i] != NULL; i++) {
+		json_t *o;
+
+		/* 59 minutes is within the hour, 61 are not; a slow minute may pass. */
+		(void)snprintf(text, sizeof(text),
+			       "{\"quotes\": {\"table\": \"ages\", \"column\": \"%s\","
+			       " \"column_type\": \"%s\", \"where\": \"id IN ('b', 'c', 'd')\"},"
+			       " \"day\": {\"table\": \"ages\", \"column\": \"%s\","
+			       " \"column_type\": \"%s\", \"window\": 86400000,"
+			       " \"metric\": \"quotes_last_day\"}}",
+			       columns[e][i], types[e][i], columns[e][i], types[e][i]);
+		o = expect(with_text(engines[e]("SELECT 1"), "activity", text), "pass", "ok", "");
+		assert_true(metric(o, "quotes_last_1h") == 2);
+		assert_true(metric(o, "quotes_last_day") == 5);
+		json_decref(o);
+	}
+}
+
+static void figures_of_the_database_are_metrics(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		json_t *o =
+			expect(with_text(engines[e]("SELECT 1"), "stats", "[\"size\", \"tables\"]"),
+			       "pass", "ok", "");
+
+		assert_true(metric(o, "database_size_bytes") >= 4096);
+		assert_true(metric(o, "database_size_mb") ==
+			    metric(o, "database_size_bytes") / 1048576);
+		assert_true(metric(o, "table_count") == 4);
+		json_decref(o);
+	}
+}
+
+static void figures_of_the_server_need_no_special_role(void **state)
+{
+	json_t *o = expect(with_text(on_postgres("SELECT 1"), "stats",
+				     "[\"connections\", \"transactions\", \"replication\"]"),
+			   "pass", "ok", "");
+
+	(void)state;
+	assert_in_range((int)metric(o, "connections"), 1, 20);
+	assert_true(metric(o, "connections_max") == 20);
+	assert_true(metric(o, "connections_used_percent") == metric(o, "connections") * 5);
+	assert_true(metric(o, "longest_transaction_seconds") >= 0);
+	assert_true(metric(o, "waiting_for_locks") == 0);
+	assert_true(metric(o, "is_replica") == 0);
+	assert_true(metric(o, "replicas") == 0);
+	assert_true(metric(o, "replication_lag_seconds") == 0);
+	json_decref(o);
+}
+
+static void rows_of_tables_are_counted(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		json_t *o = expect(
+			with_text(engines[e]("SELECT 1"), "row_counts", "[\"orders\", \"empty\"]"),
+			"pass", "ok", "");
+
+		assert_true(metric(o, "rows_orders") == 3);
+		assert_true(metric(o, "rows_empty") == 0);
+		json_decref(o);
+		o = expect(with_text(engines[e]("SELECT 1"), "row_counts", "[\"*\"]"), "pass", "ok",
+			   "");
+		assert_true(metric(o, "rows_orders") == 3);
+		assert_true(metric(o, "rows_ages") == 5);
+		if (e == 1)
+			assert_true(metric(o, "rows_trade_odd_name") == 7);
+		json_decref(o);
+		expect_only(with_text(engines[e]("SELECT 1"), "row_counts", "[\"nowhere\"]"),
+			    "fail", "sql_error", "nowhere");
+	}
+	expect_only(with_text(on_postgres("SELECT 1"), "row_counts", "[\"trade.Odd Name\"]"),
+		    "pass", "ok", "");
+}
+
+static void large_tables_are_estimated(void **state)
+{
+	json_t *o;
+
+	(void)state;
+	on_server("ANALYZE orders");
+	o = expect(with_text(with_text(on_postgres("SELECT 1"), "row_counts", "[\"orders\"]"),
+			     "estimate_above", "2"),
+		   "pass", "ok", "");
+	assert_true(metric(o, "rows_orders") == 3);
+	assert_string_equal(
+		json_string_value(json_array_get(
+			json_object_get(json_object_get(o, "details"), "estimated"), 0)),
+		"rows_orders");
+	json_decref(o);
+}
+
+static void without_a_server_all_is_stale(void **state)
+{
+	json_t *o = expect(with_text(json_pack("{s:{s:s}}", "postgres", "dsn", "host=/nonexistent"),
+				     "freshness", "{\"q\": {\"query\": \"SELECT now()\"}}"),
+			   "down", "conn_refused", "");
+
+	(void)state;
+	assert_string_equal(detail(o, "q_band"), "STALE");
+	json_decref(o);
+}
+
+static void what_cannot_be_is_refused_beforehand(void **state)
+{
+	(void)state;
+	expect_problem(json_pack("{s:{s:s}}", "sqlite", "path", "shop.db"),
+		       "/sqlite/path must be an absolute path");
+	expect_problem(with_text(on_sqlite("SELECT 1"), "stats", "[\"connections\"]"),
+		       "/stats SQLite has only");
+	expect_problem(with_text(on_sqlite("SELECT 1"), "queries", "{\"A b\": \"SELECT 1\"}"),
+		       "/queries/A b a name");
+	expect_problem(with_text(on_sqlite("SELECT 1"), "freshness", "{\"q\": {\"table\": \"t\"}}"),
+		       "/freshness/q needs");
+	expect_problem(with_text(on_sqlite("SELECT 1"), "freshness",
+				 "{\"q\": {\"query\": \"x\", \"table\": \"t\"}}"),
+		       "/freshness/q has 'query'");
+	expect_problem(with_text(on_sqlite("SELECT 1"), "freshness",
+				 "{\"q\": {\"query\": \"x\", \"warn\": 90000}}"),
+		       "/freshness/q/warn must not be longer");
+	expect_problem(
+		with_text(on_sqlite("SELECT 1"), "activity",
+			  "{\"q\": {\"table\": \"t\", \"column\": \"c\", \"metric\": \"A\"}}"),
+		"/activity/q/metric");
+}
+
 static int setup_all(void **state)
 {
 	struct db_target target = {.where = sqlite_path};
@@ -364,8 +694,12 @@ static int setup_all(void **state)
 	(void)close(fd);
 	assert_int_equal(db_open(&target, &db, &err), 0);
 	assert_int_equal(db_script(db, "CREATE TABLE t (id INTEGER)", &err), 0);
+	assert_int_equal(db_script(db, setup_sql, &err), 0);
+	assert_int_equal(db_script(db, sqlite_setup_sql, &err), 0);
 	db_close(db);
 	pg_server_start(&server);
+	on_server(setup_sql);
+	on_server(postgres_setup_sql);
 	return 0;
 }
 
@@ -393,6 +727,19 @@ int main(void)
 		cmocka_unit_test(a_refused_login_is_sql_auth),
 		cmocka_unit_test(stopping_in_the_middle_leaves_nothing_behind),
 		cmocka_unit_test(exactly_one_database_must_be_named),
+		cmocka_unit_test(named_queries_give_metrics_and_details),
+		cmocka_unit_test(one_that_fails_does_not_spoil_the_others),
+		cmocka_unit_test(the_bands_keep_the_operators_of_their_source),
+		cmocka_unit_test(ages_are_read_from_every_kind_of_column),
+		cmocka_unit_test(old_data_are_aging_then_stale),
+		cmocka_unit_test(what_has_no_age_is_shown_as_stale),
+		cmocka_unit_test(recent_rows_are_counted),
+		cmocka_unit_test(figures_of_the_database_are_metrics),
+		cmocka_unit_test(figures_of_the_server_need_no_special_role),
+		cmocka_unit_test(rows_of_tables_are_counted),
+		cmocka_unit_test(large_tables_are_estimated),
+		cmocka_unit_test(without_a_server_all_is_stale),
+		cmocka_unit_test(what_cannot_be_is_refused_beforehand),
 	};
 
 	return cmocka_run_group_tests(tests, setup_all, teardown_all);
