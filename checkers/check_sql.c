@@ -66,9 +66,8 @@ static void sql_start(struct check *c)
 	run->check = c;
 	sql_plan_init(&run->plan, o, check_is_watched(c));
 	check_stage(c, REASON_TIMEOUT_READ);
-	run->session = sql_session_start(
-		c, (struct sql_place){.path = o->sqlite.path, .dsn = o->postgres.dsn}, &script,
-		timeout_ms, run);
+	run->session = sql_session_start(c, sql_place_of(&o->sqlite, &o->postgres), &script,
+					 timeout_ms, run);
 }
 
 static void sql_cancel(struct check *c)

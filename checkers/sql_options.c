@@ -9,22 +9,28 @@
 #include "base/str.h"
 #include "store/pgasync.h"
 
-#define OPTS_PART(member) __typeof__(((struct sql_opts *)0)->member)
-
 #define YEAR_MS (366 * 86400000.0)
 
-static const struct conf_item sqlite_items[] = {
-	CONF_STR(OPTS_PART(sqlite), path,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_READ_BESIDE,
+const struct conf_item sqlite_items[] = {
+	CONF_STR(struct sqlite_opts, path,
+		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_READ_BESIDE | CONF_F_TARGET,
 		 .help = "Database file, an absolute path; opened read-only, never created"),
 	CONF_END,
 };
 
-static const struct conf_item postgres_items[] = {
-	CONF_STR(OPTS_PART(postgres), dsn,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET | CONF_F_CONNECT,
-		 .help = "Connection string: key=value pairs or a postgresql:// URI; TLS by its "
-			 "sslmode, sslrootcert …"),
+const struct conf_item postgres_items[] = {
+	CONF_STR(struct postgres_opts, dsn,
+		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_SECRET | CONF_F_CONNECT |
+			  CONF_F_TARGET,
+		 .help = "Connection string: key=value pairs or a postgresql:// URI; `sslmode` in "
+			 "it says how to use TLS"),
+	CONF_STR(struct postgres_opts, ca, .flags = CONF_F_NONEMPTY | CONF_F_READ_FILE,
+		 .help = "File of certificates to trust (PEM); the server must then be who it "
+			 "says, unless dsn has an sslmode"),
+	CONF_STR(struct postgres_opts, cert, .flags = CONF_F_NONEMPTY | CONF_F_READ_FILE,
+		 .help = "File with a certificate to show (PEM)"),
+	CONF_STR(struct postgres_opts, key, .flags = CONF_F_NONEMPTY | CONF_F_READ_FILE,
+		 .help = "File with its key (PEM)"),
 	CONF_END,
 };
 
@@ -61,7 +67,7 @@ static const struct conf_item activity_items[] = {
 	CONF_STR(struct activity_opts, where, .flags = CONF_F_NONEMPTY,
 		 .help = "SQL condition: only such rows"),
 	CONF_STR(struct activity_opts, metric, .flags = CONF_F_NONEMPTY,
-		 .help = "Name of the metric; default: <name>_last_<window>"),
+		 .help = "Name of the metric; default: `<name>_last_<window>`"),
 	CONF_END,
 };
 
@@ -79,8 +85,8 @@ const struct conf_item sql_items[] = {
 			  "numbers"),
 	CONF_STRMAP(struct sql_opts, queries,
 		    .help = "Further queries on the same connection, name: statement. The numbers "
-			    "of the first row are metrics, its texts details: <name> if there is "
-			    "one column, else <name>_<column>"),
+			    "of the first row are metrics, its texts details: `<name>` if there is "
+			    "one column, else `<name>_<column>`"),
 	CONF_DICT(struct sql_opts, freshness, freshness_items, struct freshness_opts,
 		  .help = "How old the newest data are, by name"),
 	CONF_DICT(struct sql_opts, activity, activity_items, struct activity_opts,
@@ -98,12 +104,22 @@ const struct conf_item sql_items[] = {
 
 /* ---- Deeper validation ---- */
 
-void sql_path_validate(const char *sqlite_path, const char *path, service_problem_fn problem,
-		       void *ctx)
+void sql_place_validate(const struct sqlite_opts *sqlite, const struct postgres_opts *postgres,
+			const char *path, service_problem_fn problem, void *ctx)
 {
+	HALE_CLEANUP(cleanup_free) char *at_path = mem_printf("%s/sqlite/path", path);
+	HALE_CLEANUP(cleanup_free) char *at_dsn = mem_printf("%s/postgres/dsn", path);
+	struct err err = {0};
+
+	if (sqlite->path == NULL && postgres->dsn == NULL)
+		problem(ctx, path, "needs 'sqlite' or 'postgres'");
+	if (sqlite->path != NULL && postgres->dsn != NULL)
+		problem(ctx, path, "has both 'sqlite' and 'postgres', but asks one database");
 	/* Relative to what? haled's directory is a matter of how it was started. */
-	if (sqlite_path != NULL && sqlite_path[0] != '/' && sqlite_path[0] != '\0')
-		problem(ctx, path, "must be an absolute path");
+	if (sqlite->path != NULL && sqlite->path[0] != '/' && sqlite->path[0] != '\0')
+		problem(ctx, at_path, "must be an absolute path");
+	if (postgres->dsn != NULL && pg_conninfo_check(postgres->dsn, &err) != 0)
+		problem(ctx, at_dsn, err.text);
 }
 
 static bool is_name(const char *name)
@@ -191,15 +207,8 @@ void sql_validate(const void *opts, service_problem_fn problem, void *ctx)
 {
 	const struct sql_opts *o = opts;
 	struct report r = {.problem = problem, .ctx = ctx};
-	struct err err = {0};
 
-	if (o->sqlite.path == NULL && o->postgres.dsn == NULL)
-		problem(ctx, "", "needs 'sqlite' or 'postgres'");
-	if (o->sqlite.path != NULL && o->postgres.dsn != NULL)
-		problem(ctx, "", "has both 'sqlite' and 'postgres'; a check asks one database");
-	sql_path_validate(o->sqlite.path, "/sqlite/path", problem, ctx);
-	if (o->postgres.dsn != NULL && pg_conninfo_check(o->postgres.dsn, &err) != 0)
-		problem(ctx, "/postgres/dsn", err.text);
+	sql_place_validate(&o->sqlite, &o->postgres, "", problem, ctx);
 	check_stats(&r, o);
 	check_entries(&r, o);
 }

@@ -14,6 +14,17 @@
 
 #define SQL_NOT_EXPECTED (-1) /* expect_rows: any number */
 
+struct sqlite_opts {
+	char *path;
+};
+
+struct postgres_opts {
+	char *dsn;
+	char *ca;
+	char *cert;
+	char *key;
+};
+
 struct freshness_opts {
 	char *name;
 	char *table;
@@ -36,12 +47,8 @@ struct activity_opts {
 };
 
 struct sql_opts {
-	struct {
-		char *path;
-	} sqlite;
-	struct {
-		char *dsn;
-	} postgres;
+	struct sqlite_opts sqlite;
+	struct postgres_opts postgres;
 	char *query;
 	char *expect;
 	int64_t expect_rows;
@@ -55,12 +62,15 @@ struct sql_opts {
 };
 
 extern const struct conf_item sql_items[];
+/* Also of other kinds that ask a database. */
+extern const struct conf_item sqlite_items[];
+extern const struct conf_item postgres_items[];
 
 /* validate() of the kind. */
 void sql_validate(const void *opts, service_problem_fn problem, void *ctx);
 
-/* Also for other kinds that ask a database. `path` names the option. */
-void sql_path_validate(const char *sqlite_path, const char *path, service_problem_fn problem,
-		       void *ctx);
+/* Exactly one of them, and that one as it must be. `path` names where they stand. */
+void sql_place_validate(const struct sqlite_opts *sqlite, const struct postgres_opts *postgres,
+			const char *path, service_problem_fn problem, void *ctx);
 
 #endif

@@ -184,13 +184,26 @@ static void sqlite_after(struct job *job)
 
 /* ---- From outside ---- */
 
+struct sql_place sql_place_of(const struct sqlite_opts *sqlite,
+			      const struct postgres_opts *postgres)
+{
+	return (struct sql_place){.path = sqlite->path,
+				  .dsn = postgres->dsn,
+				  .ca = postgres->ca,
+				  .cert = postgres->cert,
+				  .key = postgres->key};
+}
+
 struct sql_session *sql_session_start(struct check *c, struct sql_place place,
 				      const struct pg_script *script, int64_t timeout_ms, void *ctx)
 {
-	static const struct pg_script forward = {.next = pg_next,
-						 .on_row = pg_on_row,
-						 .on_answer = pg_on_answer,
-						 .on_end = pg_on_end};
+	const struct pg_script forward = {.ca = place.ca,
+					  .cert = place.cert,
+					  .key = place.key,
+					  .next = pg_next,
+					  .on_row = pg_on_row,
+					  .on_answer = pg_on_answer,
+					  .on_end = pg_on_end};
 	struct sql_session *s = mem_alloc(sizeof(*s));
 
 	s->script = *script;

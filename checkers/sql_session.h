@@ -6,7 +6,7 @@
  * SQLite next, on_row and on_answer come from the thread, so they touch their ctx alone; on_end
  * always comes from the loop.
  *
- * Ownership: place and script are copied; ctx must stay until on_end.
+ * Ownership: place and script are copied, but for the files; ctx must stay until on_end.
  * Errors:    a reason and a text, in on_answer (of one statement) or on_end (of all).
  * Loop:      start and cancel on the loop thread; nothing is called from within start.
  */
@@ -14,13 +14,18 @@
 #define HALE_CHECKERS_SQL_SESSION_H
 
 #include "check.h"
+#include "sql_options.h"
 #include "store/pgasync.h"
 
 /* One of them. */
 struct sql_place {
-	const char *path; /* SQLite */
-	const char *dsn;  /* PostgreSQL */
+	const char *path;            /* SQLite */
+	const char *dsn;             /* PostgreSQL */
+	const char *ca, *cert, *key; /* its files, or NULL; borrowed until on_end */
 };
+
+struct sql_place sql_place_of(const struct sqlite_opts *sqlite,
+			      const struct postgres_opts *postgres);
 
 struct sql_session;
 

@@ -420,6 +420,20 @@ static void on_io(uv_poll_t *poll, int status, int events)
 		read_results(call);
 }
 
+static void add_files(const struct pg_call *call, struct pg_params *params)
+{
+	const struct pg_script *files = &call->script;
+
+	if (files->ca != NULL)
+		pg_params_set(params, "sslrootcert", files->ca);
+	if (files->ca != NULL && pg_target_get(&call->target, "sslmode") == NULL)
+		pg_params_set(params, "sslmode", "verify-full");
+	if (files->cert != NULL)
+		pg_params_set(params, "sslcert", files->cert);
+	if (files->key != NULL)
+		pg_params_set(params, "sslkey", files->key);
+}
+
 static void connect_start(struct pg_call *call)
 {
 	struct pg_params params;
@@ -431,6 +445,7 @@ static void connect_start(struct pg_call *call)
 		pg_params_set(&params, "hostaddr", str_text(&call->out_addresses));
 		pg_params_set(&params, "port", str_text(&call->out_ports));
 	}
+	add_files(call, &params);
 	call->conn = pq.PQconnectStartParams(params.keys, params.values, 0);
 	if (call->conn == NULL) {
 		finish(call, REASON_INTERNAL, "out of memory");

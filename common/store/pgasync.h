@@ -34,6 +34,9 @@ struct pg_answer {
 /* All of them are called on the loop, never from within pg_script_start(), and must not start or
  * cancel anything of this call. */
 struct pg_script {
+	/* Files (PEM) to trust and to show who we are, or NULL: what conninfo says. With `ca` the
+	 * server must be who it says unless conninfo has an sslmode. Borrowed until on_end. */
+	const char *ca, *cert, *key;
 	/* One statement, valid until its answer; NULL: that was the last. */
 	const char *(*next)(void *ctx);
 	/* Valid during the call. Unlike in db.h, numeric is DB_REAL, and every value that is not
