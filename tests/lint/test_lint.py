@@ -39,13 +39,8 @@ FOREIGN = {
     r"systemd/": {"common/proc", "checkers"},
     r"seccomp\.h": {"common/service"},
 }
-# Modules that decide: a function of state, input and time. No loop, no clock, no I/O.
-PURE = ["common/model/*", "common/base/backoff.*", "common/base/units.*", "supervisor/child_state.*",
-        "common/deploy/slice.*", "checkers/schedule.*", "checkers/perfdata.*",
-        "checkers/unit_judge.*", "checkers/unit_name.*", "checkers/unit_status.*",
-        "checkers/timestamp.*", "checkers/sql_options.*", "checkers/sql_plan.*",
-        "notifier/engine*", "reconciler/plan*", "web/route*", "cli/procinfo.*", "cli/complete.*",
-        "cli/process_names.*", "cli/top_view.*", "cli/status_view.*"]
+with open(os.path.join(os.path.dirname(__file__), "pure.txt")) as names:
+    PURE = [n.strip() for n in names if n.strip() and not n.startswith("#")]
 IMPURE = re.compile(r"#include [<\"](uv\.h|nng/|curl/|sqlite3\.h|libpq-fe\.h|fcntl\.h|sys/socket\.h)"
                     r"|\b(clock_(mono|wall)_\w+|clock_now_text|clock_gettime|open|fopen)\(")
 
