@@ -22,9 +22,16 @@ void *check_prep(const struct check *c)
 	return c->prep;
 }
 
+/* The run as the kind sees it: from start() to check_done(), and nothing of it afterwards. */
+static struct run *run_of(const struct check *c)
+{
+	HALE_ASSERT(c->run != NULL);
+	return c->run;
+}
+
 void *check_run_data(struct check *c)
 {
-	return c->run_data;
+	return run_of(c)->data;
 }
 
 uv_loop_t *check_loop(const struct check *c)
@@ -75,48 +82,53 @@ void *check_shared(const struct check *c, void *(*make)(const struct check *c),
 
 void check_stage(struct check *c, enum reason timeout_reason)
 {
-	c->stage = timeout_reason;
+	run_of(c)->stage = timeout_reason;
 }
 
 void check_metric(struct check *c, const char *name, double value)
 {
+	struct run *run = run_of(c);
+
 	if (!isfinite(value))
 		return; /* JSON has no word for it */
-	if (c->metrics == NULL)
-		c->metrics = json_object();
-	json_object_set_new(c->metrics, name, json_real(value));
+	if (run->metrics == NULL)
+		run->metrics = json_object();
+	json_object_set_new(run->metrics, name, json_real(value));
 }
 
 void check_detail(struct check *c, const char *name, json_t *value)
 {
-	if (c->details == NULL)
-		c->details = json_object();
-	json_object_set_new(c->details, name, value);
+	struct run *run = run_of(c);
+
+	if (run->details == NULL)
+		run->details = json_object();
+	json_object_set_new(run->details, name, value);
 }
 
 bool check_is_watched(const struct check *c)
 {
-	return c->is_watched;
+	return run_of(c)->is_watched;
 }
 
 void check_saw(struct check *c, const char *name, json_t *value)
 {
+	struct run *run = run_of(c);
 	json_t *before, *list;
 
-	if (!c->is_watched) {
+	if (!run->is_watched) {
 		json_decref(value);
 		return;
 	}
-	if (c->saw == NULL)
-		c->saw = json_object();
-	before = json_object_get(c->saw, name);
+	if (run->saw == NULL)
+		run->saw = json_object();
+	before = json_object_get(run->saw, name);
 	if (before == NULL) {
-		json_object_set_new(c->saw, name, value);
+		json_object_set_new(run->saw, name, value);
 	} else if (json_is_array(before)) {
 		json_array_append_new(before, value);
 	} else {
 		list = json_pack("[O, o]", before, value);
-		json_object_set_new(c->saw, name, list);
+		json_object_set_new(run->saw, name, list);
 	}
 }
 
@@ -154,14 +166,16 @@ void check_done_as(struct check *c, enum outcome outcome, enum reason reason, co
 
 static void after_job(struct job *job)
 {
-	struct check *c = container_of(job, struct check, job);
+	struct run *run = container_of(job, struct run, job);
 
-	c->after(c);
+	run->after(run->check);
 }
 
 void check_work(struct check *c, void (*work)(void *run_data), void (*after)(struct check *c))
 {
-	c->after = after;
-	c->job = (struct job){.work = work, .after = after_job, .data = c->run_data};
-	threads_run(c->runner->threads, &c->job);
+	struct run *run = run_of(c);
+
+	run->after = after;
+	run->job = (struct job){.work = work, .after = after_job, .data = run->data};
+	threads_run(c->runner->threads, &run->job);
 }

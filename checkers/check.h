@@ -32,7 +32,7 @@ struct check_ops {
 	const char *about;             /* Markdown for docs/checks.md, or NULL */
 	const struct conf_item *items; /* options under components.<id>.<kind> */
 	size_t opts_size;              /* sizeof the struct the items decode into */
-	size_t run_size; /* bytes of check_run_data(), zeroed before each start; may be 0 */
+	size_t run_size; /* of check_run_data(): zeroed before start(), gone with check_done() */
 	const struct metric_doc *metrics; /* ends in NULL name; "*" stands for names of options */
 	const struct metric_doc *details; /* ends in NULL name; or NULL */
 	/* Each reason that the kind itself gives, ends in REASON_DOC_END. Those of the runner
@@ -47,6 +47,9 @@ struct check_ops {
 	 * options is for validate to say. */
 	void *(*prepare)(const void *opts);
 	void (*unprepare)(void *prep);
+	/* The host that these options make it ask, "name:port", for the limit of checks per host;
+	 * false: none. NULL: the first option that names a target (CONF_F_CONNECT) tells it. */
+	bool (*host_of)(const void *opts, char *host, size_t size);
 	/* Begins one run. Must not block. Ends in exactly one check_done(), never before start()
 	 * returned unless nothing was begun. */
 	void (*start)(struct check *c);

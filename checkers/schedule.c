@@ -6,11 +6,11 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
+/* There may be tens of thousands of them. */
 struct entry {
-	int64_t interval_ms;
-	int64_t slot_ms;
 	int64_t grid_ms; /* exact time of the next tick */
 	int64_t due_ms;  /* end of its slot: when it is taken */
+	uint32_t interval_ms;
 	bool is_busy;
 };
 
@@ -19,7 +19,7 @@ struct schedule {
 	struct entry *entries;
 	size_t n;
 	size_t cap;
-	size_t *heap; /* of indexes, the earliest due first; equal ones in order of index */
+	uint32_t *heap; /* of indexes, the earliest due first; equal ones in order of index */
 	uint64_t skipped;
 	int64_t late_max_ms;
 };
@@ -43,7 +43,7 @@ void schedule_free(struct schedule *s)
 
 /* ---- Heap ---- */
 
-static bool is_before(const struct schedule *s, size_t a, size_t b)
+static bool is_before(const struct schedule *s, uint32_t a, uint32_t b)
 {
 	int64_t due_a = s->entries[a].due_ms;
 	int64_t due_b = s->entries[b].due_ms;
@@ -53,7 +53,7 @@ static bool is_before(const struct schedule *s, size_t a, size_t b)
 
 static void heap_swap(struct schedule *s, size_t i, size_t j)
 {
-	size_t index = s->heap[i];
+	uint32_t index = s->heap[i];
 
 	s->heap[i] = s->heap[j];
 	s->heap[j] = index;
@@ -124,17 +124,19 @@ static int64_t spread(uint64_t hash, int64_t range_ms, int64_t step_ms)
 size_t schedule_add(struct schedule *s, const char *id, int64_t interval_ms)
 {
 	uint64_t hash = hash_id(id);
-	struct entry e = {.interval_ms = interval_ms, .slot_ms = slot_for(interval_ms)};
+	struct entry e = {.interval_ms = (uint32_t)interval_ms};
+	int64_t slot_ms = slot_for(interval_ms);
 	int64_t first_ms;
 
 	HALE_ASSERT(interval_ms >= SCHEDULE_INTERVAL_MIN_MS);
+	HALE_ASSERT(interval_ms <= SCHEDULE_INTERVAL_MAX_MS && s->n < UINT32_MAX);
 	/* The first run is not on the grid of a long interval, or a restarted checker would be
 	 * silent for so long. Its slot is fine enough to spread it within the first second. */
 	first_ms = spread(hash, HALE_MIN(interval_ms, SCHEDULE_FIRST_MS),
-			  HALE_MIN(e.slot_ms, SCHEDULE_SLOT_MEDIUM_MS));
+			  HALE_MIN(slot_ms, SCHEDULE_SLOT_MEDIUM_MS));
 	e.grid_ms = s->start_ms + first_ms;
 	if (interval_ms > SCHEDULE_FIRST_MS)
-		e.grid_ms = s->start_ms + spread(hash >> 20, interval_ms, e.slot_ms);
+		e.grid_ms = s->start_ms + spread(hash >> 20, interval_ms, slot_ms);
 	e.due_ms = s->start_ms + first_ms;
 	if (s->n == s->cap) {
 		s->cap = HALE_MAX(s->cap * 2, (size_t)16);
@@ -146,7 +148,7 @@ size_t schedule_add(struct schedule *s, const char *id, int64_t interval_ms)
 	if (e.grid_ms - e.due_ms > interval_ms / 2)
 		e.grid_ms -= interval_ms;
 	s->entries[s->n] = e;
-	s->heap[s->n] = s->n;
+	s->heap[s->n] = (uint32_t)s->n;
 	heap_rise(s, s->n);
 	return s->n++;
 }
@@ -165,7 +167,7 @@ static void advance(struct schedule *s, struct entry *e, int64_t now_ms)
 		int64_t behind;
 
 		e->grid_ms += e->interval_ms;
-		e->due_ms = slot_end(s, e->grid_ms, e->slot_ms);
+		e->due_ms = slot_end(s, e->grid_ms, slot_for(e->interval_ms));
 		if (e->due_ms > now_ms)
 			return;
 		/* One fewer than what surely passed: the last slot may end a little later. */

@@ -34,6 +34,8 @@
 
 /* More often than this is a busy loop and not a check. */
 #define SCHEDULE_INTERVAL_MIN_MS 10
+/* Kept in 32 bits; seven weeks are long enough. */
+#define SCHEDULE_INTERVAL_MAX_MS UINT32_MAX
 
 struct schedule;
 

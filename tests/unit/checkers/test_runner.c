@@ -7,13 +7,19 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "lineup.h"
 #include "runner.h"
+#include "schedule.h"
 
 /* Nothing here takes this long; a loop that waits for more is broken. */
 #define GIVE_UP_MS 10000
@@ -23,12 +29,14 @@
 struct fake_opts {
 	char *how;
 	int64_t delay;
+	char *address;
 };
 
 static const struct conf_item fake_items[] = {
 	CONF_ENUM(struct fake_opts, how, .def = "at_once",
-		  .choices = "at_once|later|never|thread|deaf"),
+		  .choices = "at_once|later|never|thread|deaf|fails|twice"),
 	CONF_DURATION(struct fake_opts, delay, .def = "0"),
+	CONF_STR(struct fake_opts, address, .flags = CONF_F_CONNECT),
 	CONF_END,
 };
 
@@ -43,6 +51,7 @@ static struct {
 	size_t cancelled;
 	size_t now; /* running at the moment */
 	size_t peak;
+	bool is_mended;   /* what fails does not any more */
 	uv_sem_t release; /* of deaf threads */
 } kind;
 
@@ -52,6 +61,7 @@ static void fake_end(struct check *c, enum reason reason)
 	check_metric(c, "answer", 42);
 	check_metric(c, "nonsense", NAN);
 	check_detail(c, "who", json_string(check_id(c)));
+	check_saw(c, "seen", json_string("this"));
 	check_done(c, reason, "said %s", check_id(c));
 }
 
@@ -100,6 +110,11 @@ static void fake_start(struct check *c)
 	kind.now++;
 	kind.peak = HALE_MAX(kind.peak, kind.now);
 	if (str_eq(o->how, "at_once")) {
+		fake_end(c, REASON_OK);
+	} else if (str_eq(o->how, "fails")) {
+		fake_end(c, kind.is_mended ? REASON_OK : REASON_HTTP_STATUS);
+	} else if (str_eq(o->how, "twice")) {
+		fake_end(c, REASON_OK);
 		fake_end(c, REASON_OK);
 	} else if (str_eq(o->how, "thread")) {
 		check_work(c, in_thread, after_thread);
@@ -170,14 +185,10 @@ static void on_give_up(uv_timer_t *timer)
 	fail_msg("waited too long");
 }
 
-static void world_init(struct world *w, size_t concurrent_max)
+/* What `given` leaves open is filled in. */
+static void world_init_with(struct world *w, const struct runner_host *given)
 {
-	struct runner_host host = {.node = "n1",
-				   .concurrent_max = concurrent_max,
-				   .publish = publish,
-				   .status = tell_status,
-				   .ctx = w,
-				   .loop = &w->loop};
+	struct runner_host host = *given;
 
 	memset(w, 0, sizeof(*w));
 	memset(&kind, 0, sizeof(kind));
@@ -186,7 +197,24 @@ static void world_init(struct world *w, size_t concurrent_max)
 	uv_timer_init(&w->loop, &w->give_up);
 	uv_timer_start(&w->give_up, on_give_up, GIVE_UP_MS, 0);
 	w->published = json_array();
+	host.loop = &w->loop;
+	host.node = "n1";
+	host.status = tell_status;
+	host.ctx = w;
+	if (host.publish == NULL)
+		host.publish = publish;
 	w->runner = runner_new(&ops, &host);
+}
+
+static void world_init(struct world *w, size_t concurrent_max)
+{
+	world_init_with(w, &(struct runner_host){.concurrent_max = concurrent_max});
+}
+
+static void world_init_limited(struct world *w, size_t concurrent_max, size_t per_host_max)
+{
+	world_init_with(w, &(struct runner_host){.concurrent_max = concurrent_max,
+						 .per_host_max = per_host_max});
 }
 
 static void add(struct world *w, const char *id, int64_t interval, int64_t timeout,
@@ -380,14 +408,16 @@ static void a_kind_that_hangs_is_told_at_each_tick_and_delays_nobody(void **stat
 struct answers {
 	size_t n;
 	size_t without;
+	size_t seen;
 	char message[128];
 };
 
-static void take_answer(void *ctx, const json_t *observation, const json_t *saw HALE_UNUSED)
+static void take_answer(void *ctx, const json_t *observation, const json_t *saw)
 {
 	struct answers *a = ctx;
 
 	a->n++;
+	a->seen += str_eq(text_of(saw, "seen"), "this");
 	if (observation == NULL)
 		a->without++;
 	else
@@ -423,6 +453,27 @@ static void many_commands_share_one_run(void **state)
 	while (answers.n < 100)
 		turn(&w);
 	assert_int_equal(kind.started, 1);
+	world_done(&w);
+}
+
+static void who_asks_in_the_middle_of_a_run_looks_at_the_next_one(void **state)
+{
+	struct answers answers = {0};
+	struct world w;
+
+	(void)state;
+	world_init(&w, 10);
+	add(&w, "a", 60000, 5000, "{\"how\": \"later\", \"delay\": 30}");
+	runner_start(w.runner);
+	while (kind.started < 1)
+		turn(&w);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(runner_run(w.runner, "a", take_answer, &answers), 0);
+	while (answers.n < 3)
+		turn(&w);
+	assert_int_equal(kind.started, 2);
+	assert_int_equal(answers.seen, 3);
+	assert_int_equal(count_of(&w, "a"), 1); /* that of the schedule, which nobody looked at */
 	world_done(&w);
 }
 
@@ -495,6 +546,217 @@ static void no_more_run_at_once_than_the_limit_and_waiting_is_no_timeout(void **
 	world_done(&w);
 }
 
+/* ---- Confirming off the grid ---- */
+
+static void confirm(struct world *w, const char *id, uint16_t failures, uint16_t passes)
+{
+	const struct retry_rule rule = {
+		.interval_ms = 5, .bad_from = 1, .failures = failures, .passes = passes};
+
+	runner_set_retry(w->runner, id, &rule);
+}
+
+static void a_failure_is_confirmed_at_once_and_so_is_the_recovery(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 10);
+	add(&w, "a", 60000, 5000, "{\"how\": \"fails\"}");
+	add(&w, "clock", 50, 5000, "{}");
+	confirm(&w, "a", 3, 2);
+	runner_start(w.runner);
+	until_published(&w, "a", 3);
+	/* Then it is known, and left to the grid, which is a minute away. */
+	until_published(&w, "clock", count_of(&w, "clock") + 4);
+	assert_int_equal(count_of(&w, "a"), 3);
+	assert_int_equal(runner_stats_get(w.runner).retries, 2);
+	assert_int_equal(runner_stats_get(w.runner).skipped, 0);
+	world_done(&w);
+}
+
+static void the_grid_goes_on_while_it_is_confirmed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 10);
+	add(&w, "a", 100, 50, "{\"how\": \"fails\"}");
+	confirm(&w, "a", 2, 3);
+	runner_start(w.runner);
+	until_published(&w, "a", 4); /* one and its confirmation, then two of the grid */
+	kind.is_mended = true;
+	until_published(&w, "a", 7);
+	assert_string_equal(text_of(nth_of(&w, "a", 4), "outcome"), "pass");
+	assert_int_equal(runner_stats_get(w.runner).retries, 3);
+	world_done(&w);
+}
+
+static void a_kind_that_hangs_is_told_as_often_as_it_would_be_asked(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 10);
+	add(&w, "deaf", 60000, 20, "{\"how\": \"deaf\"}");
+	confirm(&w, "deaf", 3, 1);
+	runner_start(w.runner);
+	until_published(&w, "deaf", 3);
+	assert_int_equal(kind.started, 1);
+	assert_non_null(strstr(text_of(nth_of(&w, "deaf", 2), "message"), "has not come back"));
+	uv_sem_post(&kind.release);
+	world_done(&w);
+}
+
+/* ---- Hosts ---- */
+
+static void one_host_is_not_asked_by_all_at_once(void **state)
+{
+	struct answers answers = {0};
+	struct world w;
+	char id[8];
+
+	(void)state;
+	world_init_limited(&w, 100, 2);
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "c%d", i);
+		add(&w, id, 60000, 5000,
+		    "{\"how\": \"later\", \"delay\": 1, \"address\": \"a:1\"}");
+		assert_int_equal(runner_run(w.runner, id, take_answer, &answers), 0);
+	}
+	add(&w, "other", 60000, 5000, "{\"address\": \"b:1\"}");
+	assert_int_equal(runner_stats_get(w.runner).host_limited, 18);
+	assert_int_equal(runner_run(w.runner, "other", take_answer, &answers), 0);
+	assert_int_equal(answers.n, 1);
+	while (answers.n < 21)
+		turn(&w);
+	assert_int_equal(runner_stats_get(w.runner).host_limited, 0);
+	world_done(&w);
+}
+
+static void a_host_that_hangs_gets_no_more_than_its_share_and_recovers(void **state)
+{
+	struct answers answers = {0};
+	struct world w;
+	size_t peak = 0;
+	char id[8];
+
+	(void)state;
+	world_init_limited(&w, 1000, 2);
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "c%d", i);
+		add(&w, id, 60000, 200, "{\"how\": \"never\", \"address\": \"a:1\"}");
+		assert_int_equal(runner_run(w.runner, id, take_answer, &answers), 0);
+	}
+	while (answers.n < 20) {
+		turn(&w);
+		peak = HALE_MAX(peak, runner_stats_get(w.runner).running);
+	}
+	assert_int_equal(peak, 2 * LINEUP_HOST_FACTOR);
+	assert_int_equal(runner_stats_get(w.runner).timeouts, 20);
+	world_done(&w);
+}
+
+/* ---- Many ---- */
+
+/* What is measured is whether anything waits for those that hang; how fast this machine is, and
+ * how slow its sanitizers are, is none of it. */
+#define HUNG_DELAY_MAX_MS 500
+
+#define MANY           50000
+/* Of the runner's own: one that does not run needs no more, whatever its kind is. */
+#define BYTES_EACH_MAX 320
+
+#ifdef __SANITIZE_ADDRESS__
+/* Of its allocator_interface.h, which gcc does not install. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
+static size_t bytes_in_use(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	return mallinfo2().uordblks;
+#endif
+}
+
+/* No JSON is kept of so many: who was seen how often, and when. */
+static struct {
+	bool is_seen[MANY];
+	size_t n;
+	size_t slots[SCHEDULE_FIRST_MS / SCHEDULE_SLOT_MEDIUM_MS];
+	int64_t start_ms;
+} many;
+
+static void count_one(void *ctx, json_t *observation)
+{
+	struct world *w = ctx;
+	size_t i = strtoul(text_of(observation, "component") + 1, NULL, 10);
+	size_t slot = (size_t)((int64_t)uv_now(&w->loop) - many.start_ms) / SCHEDULE_SLOT_MEDIUM_MS;
+
+	many.n += !many.is_seen[i];
+	many.is_seen[i] = true;
+	if (many.n == MANY)
+		uv_stop(&w->loop);
+	many.slots[HALE_MIN(slot, ARRAY_LEN(many.slots) - 1)]++;
+	json_decref(observation);
+}
+
+static void fifty_thousand_cost_little_and_are_spread(void **state)
+{
+	struct world w;
+	size_t before, each;
+	char id[8];
+
+	(void)state;
+	memset(&many, 0, sizeof(many));
+	world_init_with(&w, &(struct runner_host){.concurrent_max = 100, .publish = count_one});
+	uv_timer_start(&w.give_up, on_give_up, 6 * GIVE_UP_MS, 0);
+	before = bytes_in_use();
+	for (int i = 0; i < MANY; i++) {
+		snprintf(id, sizeof(id), "c%d", i);
+		add(&w, id, 10000, 5000, "{\"how\": \"at_once\"}");
+	}
+	each = (bytes_in_use() - before) / MANY;
+	if (each > BYTES_EACH_MAX)
+		fail_msg("%zu bytes each", each);
+	uv_update_time(&w.loop);
+	many.start_ms = (int64_t)uv_now(&w.loop);
+	runner_start(w.runner);
+	while (many.n < MANY)
+		turn(&w);
+	/* All within the first second as far as this machine keeps up, and not at its beginning. */
+	assert_true(many.slots[0] < MANY / 2);
+	assert_true(runner_stats_get(w.runner).runs >= MANY);
+	world_done(&w);
+}
+
+static void two_hundred_that_hang_delay_nobody_of_a_thousand(void **state)
+{
+	struct runner_stats stats;
+	struct world w;
+	char id[8];
+
+	(void)state;
+	world_init(&w, RUNNER_CONCURRENT_MAX);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(id, sizeof(id), "c%d", i);
+		if (i % 5 == 0)
+			add(&w, id, 1000, 950, "{\"how\": \"never\", \"address\": \"a:1\"}");
+		else
+			add(&w, id, 1000, 950,
+			    "{\"how\": \"later\", \"delay\": 1, \"address\": \"a:1\"}");
+	}
+	runner_start(w.runner);
+	until_published(&w, "c0", 2);
+	stats = runner_stats_get(w.runner);
+	assert_true(stats.timeouts > 200);
+	assert_true(stats.late_ms_max + stats.queued_ms_max < HUNG_DELAY_MAX_MS);
+	assert_true(stats.skipped == 0);
+	world_done(&w);
+}
+
 /* ---- Stopping and refusing ---- */
 
 static void a_stop_cancels_and_answers_whoever_waits(void **state)
@@ -563,6 +825,26 @@ static void a_component_there_twice_is_refused(void **state)
 	world_done(&w);
 }
 
+static void a_kind_that_speaks_twice_is_a_bug(void **state)
+{
+	struct answers answers = {0};
+	struct world w;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		world_init(&w, 1);
+		add(&w, "a", 60000, 5000, "{\"how\": \"twice\"}");
+		runner_run(w.runner, "a", take_answer, &answers);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static void ten_thousand_that_answer_at_once_do_not_grow_the_stack(void **state)
 {
 	struct answers answers = {0};
@@ -593,14 +875,23 @@ int main(void)
 		cmocka_unit_test(what_is_said_after_the_deadline_is_not_published),
 		cmocka_unit_test(a_kind_that_hangs_is_told_at_each_tick_and_delays_nobody),
 		cmocka_unit_test(no_more_run_at_once_than_the_limit_and_waiting_is_no_timeout),
+		cmocka_unit_test(a_failure_is_confirmed_at_once_and_so_is_the_recovery),
+		cmocka_unit_test(the_grid_goes_on_while_it_is_confirmed),
+		cmocka_unit_test(a_kind_that_hangs_is_told_as_often_as_it_would_be_asked),
+		cmocka_unit_test(one_host_is_not_asked_by_all_at_once),
+		cmocka_unit_test(a_host_that_hangs_gets_no_more_than_its_share_and_recovers),
+		cmocka_unit_test(fifty_thousand_cost_little_and_are_spread),
+		cmocka_unit_test(two_hundred_that_hang_delay_nobody_of_a_thousand),
 		cmocka_unit_test(a_run_by_command_is_answered_and_not_published),
 		cmocka_unit_test(many_commands_share_one_run),
+		cmocka_unit_test(who_asks_in_the_middle_of_a_run_looks_at_the_next_one),
 		cmocka_unit_test(a_tick_adopts_a_run_by_command),
 		cmocka_unit_test(an_unknown_component_is_not_found_but_guessed),
 		cmocka_unit_test(a_command_for_a_hung_component_is_answered_at_once),
 		cmocka_unit_test(a_stop_cancels_and_answers_whoever_waits),
 		cmocka_unit_test(a_stop_cancels_all_that_run),
 		cmocka_unit_test(a_component_there_twice_is_refused),
+		cmocka_unit_test(a_kind_that_speaks_twice_is_a_bug),
 		cmocka_unit_test(ten_thousand_that_answer_at_once_do_not_grow_the_stack),
 		/* Last: its thread stays. */
 		cmocka_unit_test(a_stop_does_not_wait_for_ever_for_a_hung_thread),
