@@ -1,210 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http - asks a URL and looks at the answer
+/* http - asks a URL, or several, and looks at the answers
  *
  * Connects anew each time unless told otherwise, because that connecting works is part of what is
- * checked. The answer's JSON is read at most once, and only if an expression wants it.
+ * checked. Here is what outlives runs and how a run goes; the options are in http_options.c, one
+ * request and its answer in http_ask.c and http_judge.c, what several come to in http_endpoints.c.
+ *
+ * Nothing is shared between components: two that ask the same URL ask it twice, because each is to
+ * prove that it answers. What one body says of several matters is for `metrics` and `details`.
  */
 #include "check.h"
 
-#include <ctype.h>
-#include <regex.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "excerpt.h"
-#include "expr/jq.h"
-#include "http_expect.h"
+#include "http_ask.h"
+#include "http_endpoints.h"
+#include "http_options.h"
+#include "http_window.h"
 
-#define MS_PER_S 1000.0
+/* An ask with a limit ends so much before the runner would end the whole component, so that what
+ * the other endpoints said is told. */
+#define LIMIT_MARGIN_MS 20
 
-/* ---- Options ---- */
-
-struct expect_opts {
-	struct strlist status;
-	char *body;
-	char *regex;
-	char *jq;
-};
-
-struct tls_opts {
-	bool verify;
-	char *ca;
-};
-
-struct http_opts {
-	char *url;
-	char *method;
-	json_t *headers;
-	char *body;
-	char *username;
-	char *password;
-	struct expect_opts expect;
-	json_t *metrics;
-	bool follow_redirects;
-	bool fresh_connection;
-	struct tls_opts tls;
-	int64_t body_max;
-};
-
-static const struct conf_item expect_items[] = {
-	CONF_LIST(struct expect_opts, status, .def = "[2xx]", .flags = CONF_F_NONEMPTY,
-		  .help = "Statuses that are fine: 200, 2xx, 200-299"),
-	CONF_STR(struct expect_opts, body, .help = "Text that the body must contain"),
-	CONF_STR(struct expect_opts, regex,
-		 .help = "Extended regular expression (POSIX) that must match in the body"),
-	CONF_JQ(struct expect_opts, jq, .help = "jq program that must give true for the body"),
-	CONF_END,
-};
-
-static const struct conf_item tls_items[] = {
-	CONF_BOOL(struct tls_opts, verify, .def = "true",
-		  .help = "Refuse certificates that are not trusted, not valid or not this host's"),
-	CONF_STR(struct tls_opts, ca, .flags = CONF_F_READ_FILE,
-		 .help = "File of trusted certificates (PEM)"),
-	CONF_END,
-};
-
-static const struct conf_item http_items[] = {
-	CONF_STR(struct http_opts, url, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_TARGET,
-		 .help = "What to ask, http://… or https://…"),
-	CONF_STR(struct http_opts, method, .def = "GET", .flags = CONF_F_NONEMPTY,
-		 .help = "Request method"),
-	CONF_STRMAP(struct http_opts, headers, .flags = CONF_F_SECRET,
-		    .help = "Request headers, name: value"),
-	CONF_STR(struct http_opts, body,
-		 .help = "Request body; sent as application/json unless headers say otherwise"),
-	CONF_STR(struct http_opts, username, .help = "Login (basic authentication)"),
-	CONF_STR(struct http_opts, password, .flags = CONF_F_SECRET, .help = "Its password"),
-	CONF_MAP(struct http_opts, expect, expect_items, .def = "{}",
-		 .help = "What a good answer looks like"),
-	CONF_STRMAP(struct http_opts, metrics,
-		    .help = "Metrics taken from a JSON body, name: jq program that gives a number"),
-	CONF_BOOL(struct http_opts, follow_redirects, .def = "true",
-		  .help = "Follow up to 5 redirects and look at the last answer"),
-	CONF_BOOL(struct http_opts, fresh_connection, .def = "true",
-		  .help = "Connect anew each time; otherwise an open connection may be used again"),
-	CONF_MAP(struct http_opts, tls, tls_items, .def = "{}", .help = "TLS of https"),
-	CONF_SIZE(struct http_opts, body_max, .def = "1MB", .min = 1, .max = 64 << 20,
-		  .help = "A larger body is an error"),
-	CONF_END,
-};
-
-static const struct metric_doc http_metrics[] = {
-	{"status_code", "status of the answer"},
-	{"dns_ms", "time to resolve the name"},
-	{"connect_ms", "time to connect, after the name was resolved"},
-	{"tls_ms", "time of the TLS handshake (https)"},
-	{"first_byte_ms", "time from the beginning to the first byte of the answer"},
-	{"body_bytes", "size of the body"},
-	{"cert_expires_seconds", "time until the certificate expires (https, new connection)"},
-	{NULL, NULL},
-};
-
-static bool is_metric_name(const char *name)
-{
-	if (!islower((unsigned char)*name))
-		return false;
-	for (; *name != '\0'; name++) {
-		if (!islower((unsigned char)*name) && !isdigit((unsigned char)*name) &&
-		    *name != '_')
-			return false;
-	}
-	return true;
-}
-
-static int regex_compile(const char *text, regex_t *regex_r, struct err *err)
-{
-	char why[128];
-	int rc = regcomp(regex_r, text, REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
-
-	if (rc == 0)
-		return 0;
-	(void)regerror(rc, regex_r, why, sizeof(why));
-	return err_set(err, -1, "%s", why);
-}
-
-static int jq_test(const char *program, struct err *err)
-{
-	struct jq_expr *e = jq_new(program);
-	int rc = jq_check(e, err);
-
-	jq_free(e);
-	return rc;
-}
-
-static void validate_expect(const struct expect_opts *o, service_problem_fn problem, void *ctx)
-{
-	struct http_status_range range;
-	struct err err;
-	regex_t regex;
-
-	for (size_t i = 0; i < o->status.n; i++) {
-		if (http_status_parse(o->status.v[i], &range, &err) != 0)
-			problem(ctx, "/expect/status", err.text);
-	}
-	if (o->regex != NULL) {
-		if (regex_compile(o->regex, &regex, &err) != 0)
-			problem(ctx, "/expect/regex", err.text);
-		else
-			regfree(&regex);
-	}
-	if (o->jq != NULL && jq_test(o->jq, &err) != 0)
-		problem(ctx, "/expect/jq", err.text);
-}
-
-static void http_validate(const void *opts, service_problem_fn problem, void *ctx)
-{
-	const struct http_opts *o = opts;
-	const char *name;
-	json_t *program;
-	struct err err;
-
-	if (http_url_check(o->url, &err) != 0)
-		problem(ctx, "/url", err.text);
-	validate_expect(&o->expect, problem, ctx);
-	json_object_foreach (o->metrics, name, program) {
-		HALE_CLEANUP(cleanup_free) char *path = mem_printf("/metrics/%s", name);
-
-		if (!is_metric_name(name))
-			problem(ctx, path, "a metric's name is made of a-z, 0-9 and _");
-		if (jq_test(json_string_value(program), &err) != 0)
-			problem(ctx, path, err.text);
-	}
-}
-
-/* ---- What outlives a run: compiled expressions ---- */
-
-struct metric {
-	const char *name; /* borrowed from the options */
-	struct jq_expr *program;
-};
+/* ---- What outlives a run ---- */
 
 struct http_prep {
-	regex_t regex;
-	bool has_regex;
-	struct jq_expr *jq; /* NULL: none */
-	struct metric *metrics;
-	size_t metrics_n;
+	struct question *questions;
+	size_t n;
+	struct http_window window; /* span 0: none */
 };
 
 static void *http_prepare(const void *opts)
 {
 	const struct http_opts *o = opts;
+	const struct http_endpoint_opts *endpoints = o->endpoints.v;
 	struct http_prep *prep = mem_alloc(sizeof(*prep));
-	const char *name;
-	json_t *program;
 
-	if (o->expect.regex != NULL)
-		prep->has_regex = regex_compile(o->expect.regex, &prep->regex, NULL) == 0;
-	if (o->expect.jq != NULL)
-		prep->jq = jq_new(o->expect.jq);
-	prep->metrics = mem_array(json_object_size(o->metrics) + 1, sizeof(*prep->metrics));
-	json_object_foreach (o->metrics, name, program)
-		prep->metrics[prep->metrics_n++] = (struct metric){
-			.name = name, .program = jq_new(json_string_value(program))};
+	prep->n = HALE_MAX(o->endpoints.n, (size_t)1);
+	prep->questions = mem_array(prep->n, sizeof(*prep->questions));
+	for (size_t i = 0; i < prep->n; i++)
+		question_init(&prep->questions[i], o, o->endpoints.n == 0 ? NULL : &endpoints[i]);
+	if (http_window_ms(o) > 0)
+		http_window_init(&prep->window, http_window_ms(o));
 	return prep;
 }
 
@@ -214,255 +51,235 @@ static void http_unprepare(void *ptr)
 
 	if (prep == NULL)
 		return;
-	if (prep->has_regex)
-		regfree(&prep->regex);
-	jq_free(prep->jq);
-	for (size_t i = 0; i < prep->metrics_n; i++)
-		jq_free(prep->metrics[i].program);
-	free(prep->metrics);
+	for (size_t i = 0; i < prep->n; i++)
+		question_done(&prep->questions[i]);
+	free(prep->questions);
+	http_window_done(&prep->window);
 	free(prep);
-}
-
-/* ---- The verdict ---- */
-
-/* The first thing that is wrong; REASON_OK while there is none. */
-struct verdict {
-	enum reason reason;
-	struct err text;
-};
-
-HALE_PRINTF(3, 4)
-static void object(struct verdict *v, enum reason reason, const char *fmt, ...)
-{
-	va_list args;
-
-	if (v->reason != REASON_OK)
-		return;
-	v->reason = reason;
-	va_start(args, fmt);
-	(void)vsnprintf(v->text.text, sizeof(v->text.text), fmt, args);
-	va_end(args);
-}
-
-static void judge_status(struct check *c, const struct http_response *r, struct verdict *v)
-{
-	const struct http_opts *o = check_opts(c);
-	enum reason reason = REASON_HTTP_STATUS;
-	char wanted[128];
-
-	if (http_status_matches(&o->expect.status, r->status))
-		return;
-	if (r->status == 401 || r->status == 403)
-		reason = REASON_HTTP_AUTH;
-	if (r->status == 429) {
-		reason = REASON_HTTP_RATE_LIMITED;
-		if (r->retry_after_ms >= 0)
-			check_detail(c, "retry_after_seconds",
-				     json_real((double)r->retry_after_ms / MS_PER_S));
-	}
-	object(v, reason, "HTTP %ld, expected %s", r->status,
-	       http_status_describe(&o->expect.status, wanted, sizeof(wanted)));
-}
-
-static bool regex_matches(const regex_t *regex, const struct http_response *r)
-{
-	/* The body may hold NUL; REG_STARTEND gives its length. */
-	regmatch_t span = {.rm_so = 0, .rm_eo = (regoff_t)r->body_len};
-
-	return regexec(regex, r->body, 0, &span, REG_STARTEND) == 0;
-}
-
-static void judge_text(struct check *c, const struct http_response *r, struct verdict *v)
-{
-	const struct http_opts *o = check_opts(c);
-	const struct http_prep *prep = check_prep(c);
-	const char *text = o->expect.body;
-	char got[EXCERPT_SIZE];
-
-	(void)excerpt(r->body, r->body_len, got);
-	if (text != NULL && memmem(r->body, r->body_len, text, strlen(text)) == NULL)
-		object(v, REASON_BODY_MISMATCH, "body does not contain '%s': %s", text, got);
-	if (prep->has_regex && !regex_matches(&prep->regex, r))
-		object(v, REASON_BODY_MISMATCH, "body does not match /%s/: %s", o->expect.regex,
-		       got);
-}
-
-/* New reference; NULL with an objection. */
-static json_t *parse_body(const struct http_response *r, struct verdict *v)
-{
-	char got[EXCERPT_SIZE];
-	json_error_t why;
-	json_t *body = json_loadb(r->body, r->body_len,
-				  JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-
-	if (body == NULL)
-		object(v, REASON_BODY_NOT_JSON, "body is not JSON (line %d column %d: %s): %s",
-		       why.line, why.column, why.text, excerpt(r->body, r->body_len, got));
-	return body;
-}
-
-static void describe_value(const json_t *value, char got[EXCERPT_SIZE])
-{
-	HALE_CLEANUP(cleanup_free)
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-
-	(void)excerpt(text == NULL ? "?" : text, text == NULL ? 1 : strlen(text), got);
-}
-
-static void judge_jq(struct check *c, const json_t *body, struct verdict *v)
-{
-	const struct http_opts *o = check_opts(c);
-	const struct http_prep *prep = check_prep(c);
-	char got[EXCERPT_SIZE];
-	struct err err;
-	json_t *value;
-
-	if (prep->jq == NULL)
-		return;
-	if (jq_first(prep->jq, body, NULL, &value, &err) != 0) {
-		object(v, REASON_EXPR_ERROR, "%s: %s", o->expect.jq, err.text);
-		return;
-	}
-	if (!json_is_true(value)) {
-		describe_value(value, got);
-		object(v, REASON_BODY_MISMATCH, "%s gave %s", o->expect.jq, got);
-	}
-	json_decref(value);
-}
-
-static void take_metric(struct check *c, const struct metric *m, const json_t *body,
-			struct verdict *v)
-{
-	char got[EXCERPT_SIZE];
-	struct err err;
-	json_t *value;
-
-	if (jq_first(m->program, body, NULL, &value, &err) != 0) {
-		object(v, REASON_EXPR_ERROR, "metric %s: %s", m->name, err.text);
-		return;
-	}
-	if (json_is_number(value)) {
-		check_metric(c, m->name, json_number_value(value));
-	} else {
-		describe_value(value, got);
-		object(v, REASON_EXPR_ERROR, "metric %s: expected a number, got %s", m->name, got);
-	}
-	json_decref(value);
-}
-
-/* The metrics of a body that is not as expected are worth having all the same. */
-static void judge_json(struct check *c, const struct http_response *r, struct verdict *v)
-{
-	const struct http_prep *prep = check_prep(c);
-	json_t *body;
-
-	if (prep->jq == NULL && prep->metrics_n == 0)
-		return;
-	body = parse_body(r, v);
-	if (body == NULL)
-		return;
-	judge_jq(c, body, v);
-	for (size_t i = 0; i < prep->metrics_n; i++)
-		take_metric(c, &prep->metrics[i], body, v);
-	json_decref(body);
 }
 
 /* ---- One run ---- */
 
 struct http_run {
-	struct http_call *call;
+	struct ask *asks; /* only while it runs: there may be thousands of components */
+	size_t open;      /* asks that are not over */
 };
 
-static void take_times(struct check *c, const struct http_response *r)
+static void finish(struct check *c)
 {
-	if (r->status != 0)
-		check_metric(c, "status_code", (double)r->status);
-	/* What curl has not reached it leaves at 0. */
-	if (!r->is_reused && r->dns_ms > 0)
-		check_metric(c, "dns_ms", r->dns_ms);
-	if (!r->is_reused && r->connect_ms > 0)
-		check_metric(c, "connect_ms", r->connect_ms - r->dns_ms);
-	if (!r->is_reused && r->tls_ms > 0)
-		check_metric(c, "tls_ms", r->tls_ms - r->connect_ms);
-	if (r->first_byte_ms > 0)
-		check_metric(c, "first_byte_ms", r->first_byte_ms);
-	if (r->status != 0)
-		check_metric(c, "body_bytes", (double)r->body_len);
-	if (r->cert_expires_ms > 0)
-		check_metric(c, "cert_expires_seconds",
-			     (double)(r->cert_expires_ms - clock_wall_ms()) / MS_PER_S);
-	if (*r->ip != '\0')
-		check_detail(c, "ip", json_string(r->ip));
-}
+	struct http_prep *prep = check_prep(c);
+	struct http_run *run = check_run_data(c);
+	HALE_CLEANUP(cleanup_free) struct ask *asks = TAKE_PTR(run->asks);
 
-static void on_answer(void *ctx, const struct http_response *r)
-{
-	struct check *c = ctx;
-	struct verdict v = {.reason = r->reason};
-
-	((struct http_run *)check_run_data(c))->call = NULL;
-	take_times(c, r);
-	if (r->reason != REASON_OK) {
-		check_done(c, r->reason, "%s", r->error);
-		return;
-	}
-	judge_status(c, r, &v);
-	/* The body of an error page is not what the expressions were written for. */
-	if (v.reason == REASON_OK) {
-		judge_text(c, r, &v);
-		judge_json(c, r, &v);
-	}
-	if (v.reason == REASON_OK)
-		check_done(c, REASON_OK, "HTTP %ld in %.0f ms", r->status, r->total_ms);
+	http_tell_common(c, asks, prep->n);
+	if (prep->window.span_ms > 0)
+		http_tell_window(c, &prep->window, asks, prep->n);
+	if (asks[0].question->name != NULL)
+		http_endpoints_done(c, asks, prep->n);
+	else if (asks[0].verdict.reason == REASON_OK && asks[0].verdict.text.text[0] == '\0')
+		check_done(c, REASON_OK, "HTTP %ld in %.0f ms", asks[0].status, asks[0].took_ms);
 	else
-		check_done(c, v.reason, "%s", v.text.text);
+		check_done(c, asks[0].verdict.reason, "%s", asks[0].verdict.text.text);
 }
 
-static void on_stage(void *ctx, enum reason timeout_reason)
+static void on_over(struct ask *a)
 {
-	check_stage(ctx, timeout_reason);
+	struct http_run *run = check_run_data(a->check);
+
+	if (--run->open == 0)
+		finish(a->check);
 }
 
 static void http_check_start(struct check *c)
 {
-	const struct http_opts *o = check_opts(c);
+	const struct http_prep *prep = check_prep(c);
 	struct http_run *run = check_run_data(c);
-	struct http_request rq = {
-		.method = o->method,
-		.url = o->url,
-		.headers = o->headers,
-		.body = o->body,
-		.body_len = o->body == NULL ? 0 : strlen(o->body),
-		/* The runner ends it in time, and may have to grant that time twice; curl only has
-		 * to come to an end at all. */
-		.timeout_ms = 3 * check_timeout_ms(c),
-		.body_max = (size_t)o->body_max,
-		.follow_redirects = o->follow_redirects,
-		.fresh_connection = o->fresh_connection,
-		.skip_tls_verify = !o->tls.verify,
-		.ca_file = o->tls.ca,
-		.username = o->username,
-		.password = o->password,
-		.on_stage = on_stage,
-	};
+	int64_t limit_ms = 0;
 
-	run->call = http_start(check_http(c), &rq, on_answer, c);
+	if (prep->window.span_ms > 0)
+		limit_ms = HALE_MAX(check_timeout_ms(c) - LIMIT_MARGIN_MS, check_timeout_ms(c) / 2);
+	run->open = prep->n;
+	run->asks = mem_array(prep->n, sizeof(*run->asks));
+	for (size_t i = 0; i < prep->n; i++) {
+		run->asks[i].check = c;
+		run->asks[i].question = &prep->questions[i];
+		run->asks[i].on_over = on_over;
+		run->asks[i].limit_ms = limit_ms;
+		ask_start(&run->asks[i]);
+	}
 }
 
+/* The last one that is over frees them. */
 static void http_check_cancel(struct check *c)
 {
+	const struct http_prep *prep = check_prep(c);
 	struct http_run *run = check_run_data(c);
 
-	http_cancel(run->call);
+	for (size_t i = 0; i < prep->n && run->asks != NULL; i++)
+		ask_cancel(&run->asks[i]);
 }
+
+/* ---- What it says of itself ---- */
+
+static const struct metric_doc http_metrics[] = {
+	{"status_code", "status of the answer"},
+	{"dns_ms", "time to resolve the name (new connection)"},
+	{"connect_ms", "time to connect, after the name was resolved (new connection)"},
+	{"tls_ms", "time of the TLS handshake (https, new connection)"},
+	{"first_byte_ms", "time from the beginning to the first byte of the answer"},
+	{"transfer_ms", "time from the first byte to the last; the whole takes `took_ms`"},
+	{"body_bytes", "size of the body"},
+	{"wire_bytes", "size of headers and body as they came, packed (option `compressed`)"},
+	{"redirects", "how many redirects were followed, if any"},
+	{"age_seconds", "time since `Last-Modified` (option `expect.max_age`)"},
+	{"cert_expires_seconds", "time until the certificate expires, negative after (https)"},
+	{"auth_ok", "1: who asks was let in, 0: 401 or 403; if something shows who asks"},
+	{"rate_limit_used_percent",
+	 "share of the rate limit that is used up, by the answer's headers"},
+	{"rate_limit_remaining", "requests that are left"},
+	{"rate_limit_reset_seconds", "time until there are more"},
+	{"success_rate_percent", "share of the requests in the `window` that were answered well"},
+	{"average_response_ms", "mean of their times; one that failed counts with the `timeout`"},
+	{"p95_response_ms", "time that 95 % of them did not exceed"},
+	{"availability_percent", "share of the endpoints that answer well now (`endpoints`)"},
+	{"endpoints_failed", "how many do not (`endpoints`)"},
+	{"port_open", "1: at least one endpoint could be connected to (`endpoints`)"},
+	{"*", "those of `metrics`; for each endpoint the time it took, NAME`_ms`"},
+	{NULL, NULL},
+};
+
+static const struct metric_doc http_details[] = {
+	{"ip", "address that answered"},
+	{"http_version", "1.1 or 2 (https)"},
+	{"tls_version", "TLSv1.2 or TLSv1.3 (https)"},
+	{"cert_subject", "whose certificate it is (https)"},
+	{"cert_issuer", "who issued it (https)"},
+	{"final_url", "where redirects led to"},
+	{"retry_after_seconds", "with 429 and other bad statuses: what the server asks to wait"},
+	{"failed", "names of the endpoints that fail, `users, orders`"},
+	{"*", "those of `details`"},
+	{NULL, NULL},
+};
+
+static const struct reason_doc http_reasons[] = {
+	{REASON_DNS_FAILED, "the name does not resolve"},
+	{REASON_CONN_REFUSED, "nobody listens there"},
+	{REASON_CONN_RESET, "the connection was reset"},
+	{REASON_CONN_CLOSED, "closed before an answer"},
+	{REASON_UNREACHABLE, "no way there; or the proxy found none"},
+	{REASON_TIMEOUT_DNS, "still resolving at the timeout"},
+	{REASON_TIMEOUT_CONNECT, "still connecting"},
+	{REASON_TIMEOUT_TLS, "still in the TLS handshake"},
+	{REASON_TIMEOUT_READ, "still waiting for the answer, or for the rest of it"},
+	{REASON_TLS_FAILED, "the handshake failed, or the server wants another certificate of us"},
+	{REASON_TLS_CERT, "certificate not trusted, or not this host's"},
+	{REASON_TLS_EXPIRED, "certificate expired"},
+	{REASON_TLS_VERSION, "no version of TLS that both take"},
+	{REASON_AUTH_FAILED, "the proxy refuses the login"},
+	{REASON_HTTP_AUTH, "401 or 403"},
+	{REASON_HTTP_RATE_LIMITED, "429"},
+	{REASON_HTTP_STATUS, "any other status that was not expected"},
+	{REASON_VALUE_MISMATCH, "a header, or the version of HTTP, is not as expected"},
+	{REASON_STALE, "older than `expect.max_age`"},
+	{REASON_BODY_MISMATCH, "text, expression or jq say no; the message shows what came"},
+	{REASON_BODY_NOT_JSON, "a jq program wants JSON"},
+	{REASON_PROTOCOL, "the answer is not HTTP, or broken off; too many redirects"},
+	{REASON_TOO_LARGE, "beyond `body_max`"},
+	{REASON_ENDPOINTS_FAIL, "some endpoints fail; if all do, the reason of the first"},
+	{REASON_EXPR_ERROR, "a jq program failed on this body, or a metric is no number"},
+	REASON_DOC_END,
+};
+
+static const char http_about[] =
+	"It connects anew each time unless `fresh_connection` is off, because that connecting "
+	"works is "
+	"part of what is checked. Nothing is taken from the environment, from a .netrc or from "
+	"cookies; "
+	"a proxy is asked only if it is named. Two components that ask the same URL ask it twice: "
+	"what "
+	"one body says of several matters is for `metrics` and `details`.\n\n"
+	"With `endpoints` one component asks several paths or URLs at once, with the same login, "
+	"TLS and "
+	"proxy. Each may have a `method`, `body`, `expect` and `metrics` of its own. If all are "
+	"well it "
+	"passes, if some fail it warns (`endpoints_fail`), if all fail it ends as the first one "
+	"did. What "
+	"is asked of how it was lately (`success_rate_percent`, `average_response_ms`, "
+	"`p95_response_ms`) is counted over the `window`, of 1200 requests at most.\n\n"
+	"Rate limits are read from `X-RateLimit-*`, `RateLimit-*`, `RateLimit` with "
+	"`RateLimit-Policy`, of "
+	"several the one that is used up most.\n\n"
+	"jq programs are given the body; `$status` and `$headers` (an object, small letters) are "
+	"the "
+	"answer's: `metrics: {queue: '$headers[\"x-queue\"] | tonumber'}`.\n\n"
+	"To ask one of several servers behind a name, give its address in `connect_to`: the name "
+	"in the "
+	"URL is still asked for (Host, SNI) and must be in the certificate. A login, a bearer "
+	"token and "
+	"the headers Authorization and Cookie are not sent on when a redirect leads to another "
+	"host; other "
+	"headers are.\n\n"
+	"A store like S3 is a plain URL: a public object, or the server's own health path "
+	"(`/minio/health/live`); 403 to an anonymous request is an answer too, if it is expected.";
+
+static const char http_example[] =
+	"gateway:\n"
+	"  http:\n"
+	"    url: http://127.0.0.1:5001/positions\n"
+	"    bearer_token: \"${GATEWAY_TOKEN:-none}\"\n"
+	"    expect: {status: 200, jq: '.positions | type == \"array\"'}\n"
+	"    metrics: {positions: '.positions | length'}\n"
+	"    details: {account: .account}\n"
+	"  interval: 30s\n"
+	"  timeout: 15s\n"
+	"  degraded_after: 1\n"
+	"  critical_after: 3\n"
+	"  thresholds:\n"
+	"    took_ms: {degraded: \"> 10000\"}\n"
+	"    positions: {degraded: \"== 0\"}\n"
+	"\n"
+	"shop:\n"
+	"  http:\n"
+	"    url: https://shop.example.org\n"
+	"    expect: {status: [2xx, 304], not_body: Exception, headers: {content-type: "
+	"application/json}}\n"
+	"    endpoints:\n"
+	"      - path: /health\n"
+	"      - {path: \"/api/orders?limit=1\", name: orders, metrics: {orders: .total}}\n"
+	"      - {url: https://static.example.org/logo.svg, name: logo, expect: {body: <svg}}\n"
+	"    window: 5m\n"
+	"  thresholds:\n"
+	"    availability_percent: {degraded: \"< 100\", critical: \"< 50\"}\n"
+	"    success_rate_percent: {degraded: \"< 99\", critical: \"< 95\"}\n"
+	"    average_response_ms: {degraded: \"> 1000\"}\n"
+	"    cert_expires_seconds: {degraded: \"< 1209600\", critical: \"< 172800\"}\n"
+	"\n"
+	"market_data:\n"
+	"  http:\n"
+	"    url: \"${MARKET_DATA_URL:-}\"      # empty: not configured\n"
+	"    headers: {X-Api-Key: \"${MARKET_DATA_KEY:-none}\"}\n"
+	"    message: '\"Connected, \\(length) markets fetched\"'\n"
+	"  thresholds:\n"
+	"    rate_limit_used_percent: {degraded: \"> 80\", critical: \"> 95\"}\n"
+	"    auth_ok: {critical: \"== 0\"}\n"
+	"\n"
+	"object_store:\n"
+	"  http:\n"
+	"    url: https://s3.example.org/backups/      # anonymous: the store is there, and "
+	"refuses\n"
+	"    expect: {status: [200, 403], body: <Code>AccessDenied</Code>}\n";
 
 const struct check_ops check_ops = {
 	.kind = "http",
-	.summary = "asks a URL; looks at status, body, certificate and times",
+	.summary = "asks a URL, or several; looks at status, headers, body, certificate and times",
+	.about = http_about,
 	.items = http_items,
 	.opts_size = sizeof(struct http_opts),
 	.run_size = sizeof(struct http_run),
 	.metrics = http_metrics,
+	.details = http_details,
+	.reasons = http_reasons,
+	.example = http_example,
 	.validate = http_validate,
 	.prepare = http_prepare,
 	.unprepare = http_unprepare,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 #define STATUS_FIRST 100
@@ -59,6 +60,54 @@ const char *http_status_describe(const struct strlist *wanted, char *buf, size_t
 	(void)snprintf(buf, size, "%s", str_text(&text));
 	return buf;
 }
+
+/* ---- Texts ---- */
+
+static int compile(regex_t *regex, const char *source, struct err *err)
+{
+	char why[128];
+	int rc = regcomp(regex, source, REG_EXTENDED | REG_NOSUB | REG_NEWLINE);
+
+	if (rc == 0)
+		return 0;
+	(void)regerror(rc, regex, why, sizeof(why));
+	return err_set(err, -EINVAL, "%s", why);
+}
+
+int text_rule_init(struct text_rule *rule, const char *source, enum text_rule_form form,
+		   struct err *err)
+{
+	size_t len = strlen(source);
+	HALE_CLEANUP(cleanup_free) char *inner = NULL;
+
+	*rule = (struct text_rule){.source = source, .is_regex = form == TEXT_RULE_REGEX};
+	if (form == TEXT_RULE_REGEX)
+		return compile(&rule->regex, source, err);
+	if (form == TEXT_RULE_TEXT || len < 2 || *source != '/' || source[len - 1] != '/')
+		return 0;
+	rule->is_regex = true;
+	inner = mem_dupn(source + 1, len - 2);
+	return compile(&rule->regex, inner, err);
+}
+
+void text_rule_done(struct text_rule *rule)
+{
+	if (rule->is_regex)
+		regfree(&rule->regex);
+	rule->is_regex = false;
+}
+
+bool text_rule_matches(const struct text_rule *rule, const char *text, size_t len)
+{
+	/* REG_STARTEND gives the length. */
+	regmatch_t span = {.rm_so = 0, .rm_eo = (regoff_t)len};
+
+	if (rule->is_regex)
+		return regexec(&rule->regex, text, 0, &span, REG_STARTEND) == 0;
+	return memmem(text, len, rule->source, strlen(rule->source)) != NULL;
+}
+
+/* ---- URLs ---- */
 
 int http_url_check(const char *url, struct err *err)
 {

@@ -301,7 +301,7 @@ def test_every_bus_method_is_documented():
 
 
 # Options that look like a file to be read and are none: what they name is only asked about.
-NO_FILES = {("exec", "directory"), ("system", "path")}
+NO_FILES = {("http", "path"), ("exec", "directory"), ("system", "path")}
 
 
 def test_every_option_that_names_a_file_opens_it():
