@@ -23,6 +23,7 @@ class Hale(b.Peer):
     # is measured is the restart, not the pause that a second failure in a row is given.
     restart = {"stable_after": "50ms"}
     without = ()        # processes that are not started
+    fresh_connection = True
     is_known = False    # the configuration was found good before, as at every start but the first
 
     def available(self):
@@ -78,7 +79,8 @@ class Hale(b.Peer):
     def start_checks(self, urls, interval, hook=None, preset="fast"):
         # A check must end before the next one begins.
         times = {"interval": f"{interval}s", "timeout": f"{min(5000, int(interval * 800))}ms"}
-        checks = {f"c{i}": {"http": {"url": u}, **({} if preset == "default" else times)}
+        http = {} if self.fresh_connection else {"fresh_connection": False}
+        checks = {f"c{i}": {"http": {"url": u, **http}, **({} if preset == "default" else times)}
                   for i, u in enumerate(urls)}
         sections = {"components": checks}
         if hook:
@@ -95,6 +97,12 @@ class Hale(b.Peer):
         u = f"http://{b.ADDR}:{self.port}"
         return {"/health": u + "/health", "/metrics": u + "/metrics",
                 "/api/v1/components": u + "/api/v1/components"}
+
+
+class HaleKeepalive(Hale):
+    """the suite, asking over connections that are kept: what accepting costs is not checked"""
+    name = "hale-keepalive"
+    fresh_connection = False
 
 
 class HaleAgain(Hale):
@@ -115,4 +123,4 @@ class HaleDelay(HaleAlone):
     restart = {"delay": "100ms", "stable_after": "50ms"}
 
 
-PEERS = [Hale, HaleAgain, HaleAlone, HaleDelay]
+PEERS = [Hale, HaleKeepalive, HaleAgain, HaleAlone, HaleDelay]
