@@ -143,15 +143,14 @@ bool str_eq(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-/* Bytes of the character at p, 0 if it is not well-formed UTF-8 (RFC 3629: no overlong forms, no
- * surrogates, nothing above U+10FFFF). */
-static size_t utf8_len(const unsigned char *p)
+size_t str_utf8_length(const char *text, size_t max)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	unsigned char low = 0x80, high = 0xbf;
 	size_t len;
 
-	if (p[0] < 0x80)
-		return 1;
+	if (max == 0 || p[0] < 0x80)
+		return max > 0;
 	if (p[0] < 0xc2 || p[0] > 0xf4)
 		return 0;
 	len = p[0] < 0xe0 ? 2 : (p[0] < 0xf0 ? 3 : 4);
@@ -163,7 +162,7 @@ static size_t utf8_len(const unsigned char *p)
 		low = 0x90;
 	else if (p[0] == 0xf4)
 		high = 0x8f;
-	if (p[1] < low || p[1] > high)
+	if (len > max || p[1] < low || p[1] > high)
 		return 0;
 	for (size_t i = 2; i < len; i++) {
 		if ((p[i] & 0xc0) != 0x80)
@@ -175,11 +174,12 @@ static size_t utf8_len(const unsigned char *p)
 size_t str_clean(char *dst, size_t size, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *end = p + strlen(text);
 	size_t used = 0;
 
 	HALE_ASSERT(size > 0);
 	while (*p != '\0') {
-		size_t len = utf8_len(p);
+		size_t len = str_utf8_length((const char *)p, (size_t)(end - p));
 
 		if (used + HALE_MAX(len, (size_t)1) >= size)
 			break;

@@ -39,6 +39,9 @@ bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 
+/* Bytes of the character that text begins with, 0 if its first max bytes are not one of well-formed
+ * UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
+size_t str_utf8_length(const char *text, size_t max);
 /* Copies text into dst (size bytes with its NUL) as one line of valid UTF-8: control characters
  * become blanks, bytes that are not UTF-8 become '?', and what does not fit is cut between two
  * characters. Returns the length. */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON text: what jansson takes is taken, and read as the same. */
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jtext.h"
+
+#define SAME_MAX 256
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t count_nested(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == '[' || text[i] == '{';
+	return n;
+}
+
+static void compare_strings(struct jtext value, const json_t *expected)
+{
+	char buf[SAME_MAX];
+
+	if (!json_is_string(expected) || json_string_length(expected) >= sizeof(buf) ||
+	    strlen(json_string_value(expected)) < json_string_length(expected))
+		return;
+	if (!jtext_string(value, buf, sizeof(buf)) || strcmp(buf, json_string_value(expected)) != 0)
+		abort();
+}
+
+static void compare(struct jtext v, const json_t *expected)
+{
+	struct jtext name, value;
+	size_t n = 0;
+	double number;
+
+	compare_strings(v, expected);
+	if (json_is_number(expected) && v.len < 40 &&
+	    (!jtext_number(v, &number) || number - json_number_value(expected) != 0))
+		abort();
+	for (size_t at = 0; jtext_next(v, &at, &name, &value); n++) {
+		char key[SAME_MAX];
+		struct jtext quoted = {name.text - 1, name.len + 2};
+		const json_t *member;
+
+		if (!jtext_string(quoted, key, sizeof(key)))
+			continue;
+		member = json_object_get(expected, key);
+		if (member == NULL)
+			abort();
+		compare_strings(value, member);
+	}
+	if (json_is_object(expected) && n < json_object_size(expected))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	json_t *expected = json_loadb(
+		text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	struct jtext v;
+	bool is_json = jtext_check(text, size, &v);
+
+	if (expected != NULL && !is_json && count_nested(text, size) <= JTEXT_DEPTH_MAX)
+		abort();
+	if (expected != NULL && is_json)
+		compare(v, expected);
+	json_decref(expected);
+	return 0;
+}
