@@ -403,6 +403,45 @@ static void component_changed(struct engine *e, const struct tracked *t, int64_t
 		drop_slots_of(e, t->id, now_ms, out);
 }
 
+/* Nothing of it moves a rule, an alert or what explains the total. */
+static bool is_unmoved(const struct tracked *t, struct jtext state)
+{
+	struct jtext name, value;
+	unsigned same = 0;
+
+	if (t->status != STATUS_HEALTHY || t->failures > 0 || !t->is_enabled || !t->is_checked ||
+	    t->is_blocked)
+		return false;
+	for (size_t at = 0; same < 5 && jtext_next(state, &at, &name, &value);) {
+		if (jtext_is(name, "status"))
+			same += jtext_eq(value, status_name(STATUS_HEALTHY));
+		else if (jtext_is(name, "consecutive_failures"))
+			same += jtext_is(value, "0");
+		else if (jtext_is(name, "impact"))
+			same += jtext_eq(value, impact_name(t->impact));
+		else if (jtext_is(name, "enabled"))
+			same += jtext_is(value, "true");
+		else if (jtext_is(name, "blocked_by"))
+			same += jtext_is(value, "null");
+	}
+	return same == 5;
+}
+
+bool engine_routine(struct engine *e, const struct health_line *l)
+{
+	char id[COMPONENT_ID_MAX];
+	struct tracked *t;
+
+	if (!jtext_string(l->component, id, sizeof(id)))
+		return false;
+	t = state_tracked(e, id);
+	if (!t || !is_unmoved(t, l->state))
+		return false;
+	free(t->newer);
+	t->newer = mem_dupn(l->state.text, l->state.len);
+	return true;
+}
+
 int engine_health(struct engine *e, const json_t *line, int64_t now_ms, struct effects *out)
 {
 	const json_t *overall = json_object_get(line, "overall");

@@ -23,6 +23,7 @@
 #define HALE_NOTIFIER_ENGINE_H
 
 #include "base/strlist.h"
+#include "model/health_line.h"
 #include "model/status.h"
 
 #include <jansson.h>
@@ -94,6 +95,9 @@ struct engine;
 struct engine *engine_new(const struct engine_rule *rules, size_t n, const struct engine_env *env);
 void engine_free(struct engine *e);
 
+/* The same again: a component that is healthy, as it was, told by its text (health_line.h). False
+ * if it is anything else, and engine_health() must have the line. */
+bool engine_routine(struct engine *e, const struct health_line *l);
 /* One line of topic "health". */
 int engine_health(struct engine *e, const json_t *line, int64_t now_ms, struct effects *out);
 /* `hale status` stands in for lost lines: what is not in it was removed. */

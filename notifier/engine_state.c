@@ -55,6 +55,7 @@ static void remove_at(void **v, size_t *n, size_t at)
 static void tracked_free(struct tracked *t)
 {
 	free(t->id);
+	free(t->newer);
 	json_decref(t->view);
 	free(t);
 }
@@ -176,6 +177,25 @@ void state_slot_drop(struct engine *e, struct slot *s)
 	slot_free(s);
 }
 
+/* Takes view. */
+static void set_view(struct tracked *t, json_t *view)
+{
+	json_object_del(view, "details");
+	json_decref(t->view);
+	t->view = view;
+	free(t->newer);
+	t->newer = NULL;
+}
+
+json_t *state_view(struct tracked *t)
+{
+	json_t *view = t->newer == NULL ? NULL : json_loads(t->newer, 0, NULL);
+
+	if (view != NULL)
+		set_view(t, view);
+	return t->view;
+}
+
 int state_read_component(struct tracked *t, const json_t *object)
 {
 	const char *status_text = json_string_value(json_object_get(object, "status"));
@@ -191,9 +211,7 @@ int state_read_component(struct tracked *t, const json_t *object)
 	if (impact_text && !impact_from_name(impact_text, &impact))
 		return -EINVAL;
 	view = json_copy((json_t *)object);
-	json_object_del(view, "details");
-	json_decref(t->view);
-	t->view = view;
+	set_view(t, view);
 	t->status = status;
 	t->impact = impact;
 	t->failures = failures < 0 ? 0 : (uint32_t)HALE_MIN(failures, (json_int_t)UINT32_MAX);
@@ -300,10 +318,10 @@ static int each(const struct engine *e, bool only_changed, engine_value_fn fn, v
 	if (rc == 0 && e->has_overall && (e->is_overall_dirty || !only_changed))
 		rc = give(fn, ctx, KEY_OVERALL, "", overall_encode(e));
 	for (size_t i = 0; i < e->tracked_n && rc == 0; i++) {
-		const struct tracked *t = e->tracked[i];
+		struct tracked *t = e->tracked[i];
 
 		if (t->is_dirty || !only_changed)
-			rc = give(fn, ctx, KEY_COMPONENT, t->id, json_incref(t->view));
+			rc = give(fn, ctx, KEY_COMPONENT, t->id, json_incref(state_view(t)));
 	}
 	for (size_t i = 0; i < e->slots_n && rc == 0; i++) {
 		const struct slot *s = e->slots[i];

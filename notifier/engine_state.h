@@ -9,9 +9,12 @@
 
 #include "engine.h"
 
+#include "base/jtext.h"
+
 struct tracked {      /* a component as its last health line told it */
 	char *id;     /* first: the lists are searched by it */
-	json_t *view; /* the component object without "details" */
+	json_t *view; /* the component object without "details": state_view() */
+	char *newer;  /* what it should be read from by now, as text; NULL: it is as it is */
 	enum status status;
 	enum impact impact;
 	uint32_t failures;
@@ -57,6 +60,8 @@ void state_untrack(struct engine *e, struct tracked *t);
 struct slot *state_slot(const struct engine *e, const char *rule, const char *subject);
 struct slot *state_slot_make(struct engine *e, const char *rule, const char *subject);
 void state_slot_drop(struct engine *e, struct slot *s);
+/* What people are shown of t. Borrowed. */
+json_t *state_view(struct tracked *t);
 /* Reads a component object into t. -EINVAL leaves t as it was. */
 int state_read_component(struct tracked *t, const json_t *object);
 

@@ -29,7 +29,7 @@ static bool is_overall(const struct slot *s)
 enum status view_status(const struct engine *e, const struct slot *s)
 {
 	const struct engine_rule *rule = &e->rules[s->rule];
-	const struct tracked *t = state_tracked(e, s->subject);
+	struct tracked *t = state_tracked(e, s->subject);
 
 	if (rule->type == RULE_COMPONENT_FAILURES && s->current != STATUS_HEALTHY && t &&
 	    (rule->on & (1u << t->status)))
@@ -90,7 +90,7 @@ static json_t *select_views(const struct engine *e, bool only_culprits)
 		if (s == STATUS_HEALTHY || (only_culprits && !is_culprit(e->overall, s)))
 			continue;
 		if (json_array_size(list) < ENGINE_COMPONENTS_SHOWN)
-			json_array_append(list, t->view);
+			json_array_append(list, state_view(e->tracked[i]));
 	}
 	return list;
 }
@@ -131,11 +131,11 @@ static char *overall_message(const struct engine *e)
 
 char *view_message(const struct engine *e, const char *subject)
 {
-	const struct tracked *t = state_tracked(e, subject);
+	struct tracked *t = state_tracked(e, subject);
 
 	if (str_eq(subject, COMPONENT_OVERALL))
 		return overall_message(e);
-	return mem_dup(t ? text_of(t->view, "message") : "");
+	return mem_dup(t ? text_of(state_view(t), "message") : "");
 }
 
 static json_t *overall_view(const struct engine *e)
@@ -150,7 +150,7 @@ json_t *view_vars(const struct engine *e, const struct slot *s, enum notice_even
 		  enum status previous, int64_t now_ms)
 {
 	const struct engine_rule *rule = &e->rules[s->rule];
-	const struct tracked *t = state_tracked(e, s->subject);
+	struct tracked *t = state_tracked(e, s->subject);
 	char at[CLOCK_TEXT_MAX];
 
 	return json_pack("{s:s, s:b, s:s, s:s, s:s?, s:{s:s, s:s}, s:s, s:s, s:s, s:o, s:O?, s:o, "
@@ -161,6 +161,6 @@ json_t *view_vars(const struct engine *e, const struct slot *s, enum notice_even
 			 rule_type_name(rule->type), "severity", severity_name(view_severity(e, s)),
 			 "status", status_name(view_status(e, s)), "previous",
 			 status_name(previous), "alert", json_deep_copy(s->alert), "component",
-			 t ? t->view : NULL, "overall", overall_view(e), "components",
+			 t ? state_view(t) : NULL, "overall", overall_view(e), "components",
 			 select_views(e, false), "culprits", view_culprits(e));
 }

@@ -24,6 +24,9 @@
 /* Then the process starts anew from what is committed; the bus still has the lines. */
 #define COMMIT_FAILURES_MAX 30
 #define PURGE_EVERY_MS      (6 * 3600 * 1000)
+/* Lines that told nothing new are read again after a crash: so much of them, and no commit a second
+ * for the sake of the cursor. haled keeps lines for longer. */
+#define CURSOR_EVERY_MS     5000
 
 static void turn(struct notifier *n);
 
@@ -174,6 +177,7 @@ static bool commit(struct notifier *n)
 		return false;
 	}
 	note_success(n);
+	n->committed_ms = clock_mono_ms();
 	engine_saved(n->engine);
 	if (dropped > 0) {
 		n->dropped += (uint64_t)dropped;
@@ -240,6 +244,21 @@ static void take_event(struct notifier *n, const json_t *event)
 		engine_pause(n->engine, false);
 }
 
+static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t seq, const char *text,
+		    size_t len)
+{
+	struct notifier *n = ctx;
+	struct health_line line;
+
+	(void)epoch;
+	(void)seq;
+	if (n->is_stopping || !str_eq(topic, TOPIC_HEALTH) ||
+	    !health_line_is_routine(text, len, &line) || !engine_routine(n->engine, &line))
+		return false;
+	n->lines++;
+	return true;
+}
+
 static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t seq,
 		    const json_t *object)
 {
@@ -252,6 +271,7 @@ static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t se
 	(void)seq;
 	if (n->is_stopping)
 		return;
+	n->is_news = true;
 	if (str_eq(topic, TOPIC_EVENT))
 		take_event(n, object);
 	if (!str_eq(topic, TOPIC_HEALTH))
@@ -272,6 +292,7 @@ static void on_snapshot(void *ctx, const json_t *snapshot)
 
 	if (n->is_stopping)
 		return;
+	n->is_news = true;
 	if (engine_snapshot(n->engine, snapshot, clock_wall_ms(), &fresh) < 0)
 		n->bad_lines++;
 	take_effects(n, &fresh);
@@ -283,13 +304,18 @@ static void on_batch(void *ctx, const struct feed_cursor *cursor)
 
 	if (n->is_stopping)
 		return;
-	n->quiet_until_ms = 0;
 	n->cursor = *cursor;
 	n->is_cursor_moved = true;
+	if (!n->is_news && n->quiet_until_ms == 0 &&
+	    clock_mono_ms() - n->committed_ms < CURSOR_EVERY_MS)
+		return;
+	n->quiet_until_ms = 0;
+	n->is_news = false;
 	turn(n);
 }
 
 static const struct feed_ops feed_ops = {
+	.on_text = on_text,
 	.on_line = on_line,
 	.on_snapshot = on_snapshot,
 	.on_batch = on_batch,

@@ -29,6 +29,8 @@ struct notifier {
 	size_t out_n;
 	struct feed_cursor cursor;
 	bool is_cursor_moved;
+	bool is_news;             /* something came that may be committed or sent */
+	int64_t committed_ms;     /* monotonic */
 	unsigned commit_failures; /* in a row */
 	int64_t quiet_until_ms;   /* 0: the bus has been heard */
 	bool is_stopping;

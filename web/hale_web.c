@@ -80,6 +80,20 @@ static void heard(struct hale_web *w)
 		stream_stale(w->web->stream, false);
 }
 
+/* While nobody looks on. */
+static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t seq, const char *text,
+		    size_t len)
+{
+	(void)epoch;
+	struct hale_web *w = ctx;
+	struct health_line line;
+	if (stream_clients(w->web->stream) > 0 || !str_eq(topic, TOPIC_HEALTH) ||
+	    !health_line_is_routine(text, len, &line) || !live_routine(w->live, seq, &line))
+		return false;
+	heard(w);
+	return true;
+}
+
 static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t seq,
 		    const json_t *object)
 {
@@ -197,8 +211,10 @@ static int start(struct service *s, const json_t *slice, void **state_r, struct 
 	HALE_CLEANUP(cleanup_free) char *ui = assets_dir();
 	w->web = web_new(service_loop(s), &w->options, w->live, &backend,
 			 json_object_get(slice, "store") ? &w->store : NULL, ui);
-	static const struct feed_ops ops = {
-		.on_line = on_line, .on_snapshot = on_snapshot, .on_sync = on_sync};
+	static const struct feed_ops ops = {.on_text = on_text,
+					    .on_line = on_line,
+					    .on_snapshot = on_snapshot,
+					    .on_sync = on_sync};
 	*state_r = w;
 	web_start(w->web, tell_status, w);
 	uv_timer_init(service_loop(s), &w->watch);

@@ -6,11 +6,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/component.h"
 #include "model/frame.h"
 
 struct live {
-	json_t *base; /* the snapshot without components and processes */
-	json_t *components;
+	json_t *base;       /* the snapshot without components and processes */
+	json_t *components; /* by id; one that is a string is still the text of its object */
+	bool has_texts;
 	json_t *processes;
 	json_t *recent;
 	uint64_t revision;
@@ -202,6 +204,41 @@ const char *live_line(struct live *l, const char *topic, uint64_t seq, const jso
 	return NULL;
 }
 
+bool live_routine(struct live *l, uint64_t seq, const struct health_line *line)
+{
+	char id[COMPONENT_ID_MAX];
+	if (!jtext_string(line->component, id, sizeof(id)) || !json_object_get(l->components, id))
+		return false;
+	l->seq = seq;
+	l->is_stale = false;
+	json_object_set_new_nocheck(l->components, id,
+				    json_stringn_nocheck(line->state.text, line->state.len));
+	l->has_texts = true;
+	l->revision++;
+	return true;
+}
+
+/* What nobody looked at since it came. It was haled's text, so it is JSON. */
+static json_t *components_read(const struct live *l)
+{
+	struct live *own = (struct live *)(uintptr_t)l;
+	const char *id;
+	json_t *value;
+	void *next;
+	if (!l->has_texts)
+		return l->components;
+	own->has_texts = false;
+	json_object_foreach_safe(l->components, next, id, value)
+	{
+		if (!json_is_string(value))
+			continue;
+		json_t *object =
+			json_loadb(json_string_value(value), json_string_length(value), 0, NULL);
+		json_object_set_new(l->components, id, object ? object : json_object());
+	}
+	return l->components;
+}
+
 void live_set_stale(struct live *l, bool is_stale, int64_t now_ms)
 {
 	if (is_stale == l->is_stale)
@@ -258,7 +295,10 @@ const json_t *live_base(const struct live *l)
 
 const json_t *live_component(const struct live *l, const char *id)
 {
-	return json_object_get(l->components, id);
+	json_t *value = json_object_get(l->components, id);
+	if (!json_is_string(value))
+		return value;
+	return json_object_get(components_read(l), id);
 }
 
 const json_t *live_process(const struct live *l, const char *name)
@@ -268,7 +308,7 @@ const json_t *live_process(const struct live *l, const char *name)
 
 const json_t *live_components(const struct live *l)
 {
-	return l->components;
+	return components_read(l);
 }
 
 const json_t *live_processes(const struct live *l)
@@ -293,7 +333,7 @@ static json_t *values(const json_t *index)
 
 json_t *live_component_array(const struct live *l)
 {
-	return values(l->components);
+	return values(components_read(l));
 }
 
 json_t *live_process_array(const struct live *l)
@@ -306,7 +346,7 @@ static json_t *counts(const struct live *l)
 	json_int_t n[STATUS_MAX] = {0};
 	const char *key;
 	json_t *component;
-	json_object_foreach (l->components, key, component) {
+	json_object_foreach (components_read(l), key, component) {
 		enum status s;
 		const char *name = text_of(component, "status");
 		if (name && status_from_name(name, &s) &&

@@ -11,6 +11,7 @@
 #ifndef HALE_WEB_LIVE_H
 #define HALE_WEB_LIVE_H
 
+#include "model/health_line.h"
 #include "model/status.h"
 
 #include <jansson.h>
@@ -33,6 +34,9 @@ void live_refresh(struct live *l, const json_t *status);
 /* One line of the bus. Returns the name of the stream event it is ("health:update"), or NULL for a
  * topic nobody shows. */
 const char *live_line(struct live *l, const char *topic, uint64_t seq, const json_t *object);
+/* The same of a line that told one more observation, kept as text until it is looked at. False if
+ * the component is not known yet, and live_line() must have the line. */
+bool live_routine(struct live *l, uint64_t seq, const struct health_line *line);
 /* haled does not answer: what is known is old, and nobody may be told it is healthy. */
 void live_set_stale(struct live *l, bool is_stale, int64_t now_ms);
 

@@ -329,6 +329,8 @@ bool jtext_next(struct jtext object, size_t *cursor, struct jtext *name_r, struc
 	if (p >= end || *p != '"')
 		return false;
 	stop = after_string(p, end);
+	if (stop - p < 2)
+		return false;
 	*name_r = (struct jtext){p + 1, (size_t)(stop - p) - 2};
 	p = after_blanks(stop, end);
 	p = after_blanks(p < end ? p + 1 : end, end); /* the colon */

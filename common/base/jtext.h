@@ -3,9 +3,9 @@
  *
  * A line of the bus has some fifty members, of which most readers want three: a tree of it costs a
  * hundred allocations, this none. jtext_check() says once that a text is JSON (RFC 8259, UTF-8, no
- * deeper than JTEXT_DEPTH_MAX); everything else walks text that was checked, or that jansson made,
- * and may be given nothing else. A name that occurs twice in an object is not noticed: the first
- * one counts.
+ * deeper than JTEXT_DEPTH_MAX); everything else walks text that was checked or that we wrote. What
+ * it says of other text means nothing, but it stays within it. A name that occurs twice in an
+ * object is not noticed: the first one counts.
  *
  * Ownership: a jtext points into its text.
  * Errors:    a value that is not there has text NULL; all functions take that.

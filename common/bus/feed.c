@@ -78,8 +78,14 @@ static void mark_batch(struct feed *f)
 
 static void hand_over(struct feed *f, const char *topic, const char *line, size_t len)
 {
-	json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *object;
 
+	if (f->ops.on_text != NULL &&
+	    f->ops.on_text(f->ctx, topic, f->cursor.epoch, f->cursor.seq, line, len)) {
+		f->stats.lines++;
+		return;
+	}
+	object = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	if (object == NULL) {
 		f->garbage++;
 		return;

@@ -51,6 +51,10 @@ struct feed_ops {
 	void (*on_batch)(void *ctx, const struct feed_cursor *cursor);
 	/* Every "sync" frame (acks). May be NULL. */
 	void (*on_sync)(void *ctx, const json_t *object);
+	/* One line as text, before it is read: true if that was enough, and on_line is not wanted.
+	 * May be NULL. */
+	bool (*on_text)(void *ctx, const char *topic, const char *epoch, uint64_t seq,
+			const char *line, size_t len);
 };
 
 enum feed_start {

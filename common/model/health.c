@@ -176,15 +176,15 @@ static void tell(struct health *h, const struct change *change, int64_t now_ms)
 	json_t *overall = may_move ? update_total(h, now_ms) : NULL;
 	char at[CLOCK_TEXT_MAX];
 	json_t *line =
-		json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:o}", "at", clock_format(now_ms, at),
-			  "node", e->spec.node, "component", e->spec.id, "transition",
-			  change->has_changed, "previous", status_name(change->from), "no_data",
-			  change->is_no_data, "state", encode_entry(h, e));
+		json_pack("{s:s, s:s, s:s, s:b, s:s, s:b}", "at", clock_format(now_ms, at), "node",
+			  e->spec.node, "component", e->spec.id, "transition", change->has_changed,
+			  "previous", status_name(change->from), "no_data", change->is_no_data);
 	bool is_transition = change->has_changed || overall != NULL;
 	json_t *save = is_transition ? component_state_save(&e->state) : NULL;
 
 	if (overall != NULL)
 		json_object_set_new(line, "overall", overall);
+	json_object_set_new(line, "state", encode_entry(h, e)); /* last: health_line.h */
 	h->hooks.on_health(h->hooks.ctx, e->spec.id, line, save, is_transition);
 	json_decref(save);
 	json_decref(line);

@@ -45,6 +45,15 @@ static void on_sync_frame(void *ctx, const struct frame *frame)
 
 /* ---- The feed, with our own look at its sync frames ---- */
 
+static bool feed_text(void *ctx, const char *topic, const char *epoch, uint64_t seq,
+		      const char *line, size_t len)
+{
+	struct service *s = ctx;
+
+	return s->feed_ops->on_text != NULL &&
+	       s->feed_ops->on_text(s->feed_ctx, topic, epoch, seq, line, len);
+}
+
 static void feed_line(void *ctx, const char *topic, const char *epoch, uint64_t seq,
 		      const json_t *object)
 {
@@ -80,6 +89,7 @@ static void feed_sync(void *ctx, const json_t *object)
 }
 
 static const struct feed_ops feed_relay = {
+	.on_text = feed_text,
 	.on_line = feed_line,
 	.on_snapshot = feed_snapshot,
 	.on_batch = feed_batch,

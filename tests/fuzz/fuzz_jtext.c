@@ -57,6 +57,22 @@ static void compare(struct jtext v, const json_t *expected)
 		abort();
 }
 
+/* Text that is none must not lead out of it. */
+static void walk(struct jtext v)
+{
+	struct jtext name, value;
+	char buf[SAME_MAX];
+	double number;
+
+	(void)jtext_string(v, buf, sizeof(buf));
+	(void)jtext_number(v, &number);
+	for (size_t at = 0; jtext_next(v, &at, &name, &value);) {
+		(void)jtext_string((struct jtext){name.text - 1, name.len + 2}, buf, sizeof(buf));
+		(void)jtext_string(value, buf, sizeof(buf));
+		(void)jtext_number(value, &number);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
@@ -69,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (expected != NULL && is_json)
 		compare(v, expected);
+	walk((struct jtext){text, size});
 	json_decref(expected);
 	return 0;
 }

@@ -32,6 +32,8 @@ struct fixture {
 	int64_t expected; /* number of the next line */
 	bool is_any_start_fine;
 	unsigned batches, snapshots, syncs;
+	int64_t texts;       /* lines that were enough as text … */
+	bool is_text_enough; /* … as those at even numbers are then */
 	struct feed_cursor batch_cursor;
 	struct feed_cursor now_cursor; /* the feed is watched through this after it was closed */
 	int64_t wanted;
@@ -162,7 +164,22 @@ static void on_sync(void *ctx, const json_t *object)
 	assert_true(json_is_object(json_object_get(object, "acks")));
 }
 
-static const struct feed_ops ops = {on_line, on_snapshot, on_batch, on_sync};
+static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t seq, const char *line,
+		    size_t len)
+{
+	struct fixture *f = ctx;
+
+	(void)topic;
+	(void)epoch;
+	assert_int_equal(line[len - 1], '}');
+	if (!f->is_text_enough || seq % 2 != 0)
+		return false;
+	f->texts++;
+	f->expected++;
+	return true;
+}
+
+static const struct feed_ops ops = {on_line, on_snapshot, on_batch, on_sync, on_text};
 
 static void follow(struct fixture *f, enum feed_start start, const struct feed_cursor *cursor)
 {
@@ -262,6 +279,19 @@ static void live_lines_come_in_order_with_their_cursor(void **state)
 	assert_int_equal(f->now_cursor.seq, 20);
 	assert_int_equal(feed_stats_get(f->feed)->lines, 20);
 	assert_int_equal(feed_stats_get(f->feed)->lost, 0);
+}
+
+static void a_line_that_is_enough_as_text_is_not_handed_over_again(void **state)
+{
+	struct fixture *f = *state;
+
+	f->is_text_enough = true;
+	start_haled(f, "e1");
+	follow(f, FEED_FROM_CURSOR, NULL);
+	publish(f, 10);
+	until_lines(f, 10);
+	assert_int_equal(f->texts, 5);
+	assert_int_equal(feed_stats_get(f->feed)->lines, 10);
 }
 
 static bool has_batch_of_all(void *ctx)
@@ -536,6 +566,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(live_lines_come_in_order_with_their_cursor),
+		T(a_line_that_is_enough_as_text_is_not_handed_over_again),
 		T(a_batch_ends_when_the_turn_ends),
 		T(one_who_comes_late_gets_everything_from_the_oldest_line),
 		T(a_stored_cursor_goes_on_where_it_stopped),

@@ -2,6 +2,9 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
 
 static const struct strlist none;
 static struct strlist every = GLOB("*");
@@ -537,6 +540,63 @@ static void a_set_severity_wins(void **state)
 	talk_end(&t);
 }
 
+/* As the bus has it. */
+static bool routine(struct talk *t, const struct word *w)
+{
+	json_t *object = word_state(w);
+	char *state = json_dumps(object, JSON_COMPACT);
+	char *line = mem_printf("{\"component\":\"%s\",\"transition\":false,\"no_data\":false,"
+				"\"state\":%s}",
+				w->component, state);
+	struct health_line l;
+	bool is_taken;
+
+	assert_true(health_line_is_routine(line, strlen(line), &l));
+	is_taken = engine_routine(t->engine, &l);
+	json_decref(object);
+	free(state);
+	free(line);
+	return is_taken;
+}
+
+static void a_healthy_component_that_stays_so_is_taken_as_text(void **state)
+{
+	struct engine_rule rule = {.name = "each",
+				   .type = RULE_STATUS_CHANGE,
+				   .components = &(struct strlist)GLOB("*"),
+				   .on = ALL_BAD};
+	const struct word good = {.component = "api", .message = "newer"};
+	const struct word others[] = {
+		{.component = "new"},
+		{.component = "api", .status = STATUS_DEGRADED},
+		{.component = "api", .failures = 1},
+		{.component = "api", .blocked_by = "db"},
+		{.component = "api", .impact = "none"},
+		{.component = "api", .is_disabled = true},
+	};
+	struct talk t = {0};
+	json_t *saved;
+
+	(void)state;
+	talk_start(&t, &rule, 1);
+	assert_false(routine(&t, &good)); /* not known yet */
+	SAY(&t, 0, "api", STATUS_HEALTHY, .message = "older");
+	engine_saved(t.engine);
+	assert_true(routine(&t, &good));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(routine(&t, &others[i]));
+	saved = engine_save(t.engine);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(saved, "component/api"), "message")),
+			    "newer");
+	assert_null(json_object_get(json_object_get(saved, "component/api"), "details"));
+	json_decref(saved);
+	SAY(&t, 1, "api", STATUS_DOWN);
+	assert_int_equal(notices(&t), 1);
+	assert_false(routine(&t, &good)); /* it is not healthy any more */
+	talk_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,6 +631,7 @@ int main(void)
 		cmocka_unit_test(a_clock_set_back_does_not_freeze_a_cooldown),
 		cmocka_unit_test(what_is_no_health_line_changes_nothing),
 		cmocka_unit_test(a_set_severity_wins),
+		cmocka_unit_test(a_healthy_component_that_stays_so_is_taken_as_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,6 +209,33 @@ static void an_old_status_answer_does_not_undo_newer_lines(void **state)
 	live_free(l);
 }
 
+static void a_routine_line_is_read_when_somebody_looks(void **state)
+{
+	static const char text[] =
+		"{\"component\":\"a\",\"transition\":false,\"no_data\":false,"
+		"\"state\":{\"id\":\"a\",\"status\":\"degraded\",\"message\":\"newer\"}}";
+	struct live *l = with_snapshot();
+	struct health_line line_of_a, unknown;
+	json_t *array;
+	(void)state;
+	assert_true(health_line_is_routine(text, strlen(text), &line_of_a));
+	unknown = line_of_a;
+	unknown.component = (struct jtext){"\"x\"", 3};
+	assert_false(live_routine(l, 11, &unknown));
+	assert_int_equal(live_seq(l), 10);
+	assert_true(live_routine(l, 11, &line_of_a));
+	assert_int_equal(live_seq(l), 11);
+	assert_string_equal(text_of(live_component(l, "a"), "message"), "newer");
+	assert_true(live_routine(l, 12, &line_of_a));
+	array = live_component_array(l);
+	assert_string_equal(text_of(json_array_get(array, 0), "id"), "b");
+	assert_string_equal(text_of(json_array_get(array, 1), "message"), "newer");
+	json_decref(array);
+	assert_true(live_routine(l, 13, &line_of_a));
+	json_decref(live_document(l));
+	live_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +250,7 @@ int main(void)
 		cmocka_unit_test(when_haled_is_silent_the_whole_is_unknown_until_it_speaks),
 		cmocka_unit_test(reload_events_tell_whether_the_file_is_in_force),
 		cmocka_unit_test(an_old_status_answer_does_not_undo_newer_lines),
+		cmocka_unit_test(a_routine_line_is_read_when_somebody_looks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
