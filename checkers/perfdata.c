@@ -72,6 +72,11 @@ static void make_name(char name[PERFDATA_NAME_MAX], const char *label, size_t le
 		       words, str_ends(words, suffix) ? "" : suffix);
 }
 
+void perfdata_name(const char *label, char name_r[PERFDATA_NAME_MAX])
+{
+	make_name(name_r, label, strlen(label), "");
+}
+
 /* ---- One measurement ---- */
 
 struct scanner {
@@ -176,6 +181,7 @@ static enum scanned scan_item(struct scanner *s, struct perfdata *p)
 	if (!scan_number(s, &p->value))
 		return SCANNED_BROKEN;
 	scan_unit(s, suffix, &factor);
+	p->printed = p->value;
 	p->value *= factor;
 	make_name(p->name, label.data, label.len, suffix);
 	scan_range(s, p->warning);

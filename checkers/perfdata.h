@@ -21,12 +21,16 @@
 struct perfdata {
 	char name[PERFDATA_NAME_MAX]; /* metric name with its unit */
 	double value;                 /* finite */
+	double printed;               /* in the plugin's own unit, as its ranges are */
 	/* As printed, "" if not there; ranges are the plugin's business. */
 	char warning[PERFDATA_RANGE_MAX];
 	char critical[PERFDATA_RANGE_MAX];
 	char min[PERFDATA_RANGE_MAX];
 	char max[PERFDATA_RANGE_MAX];
 };
+
+/* A metric's name out of any label: small letters, digits and _. */
+void perfdata_name(const char *label, char name_r[PERFDATA_NAME_MAX]);
 
 typedef void (*perfdata_fn)(void *ctx, const struct perfdata *p);
 

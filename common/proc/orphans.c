@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -95,4 +96,20 @@ size_t orphans_kill(const char *variable, pid_t group, orphans_own_fn is_own, vo
 			n += kill_family(pid, 0);
 	}
 	return n;
+}
+
+size_t orphans_reap(orphans_own_fn is_own, void *ctx)
+{
+	HALE_CLEANUP(str_done) struct str children = {0};
+	const char *next;
+	size_t alive = 0;
+
+	if (!read_children(getpid(), &children))
+		return 0;
+	next = str_text(&children);
+	for (pid_t pid = next_pid(&next); pid != 0; pid = next_pid(&next)) {
+		if (!is_own(ctx, pid))
+			alive += waitpid(pid, NULL, WNOHANG) == 0;
+	}
+	return alive;
 }

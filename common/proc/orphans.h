@@ -25,4 +25,8 @@ typedef bool (*orphans_own_fn)(void *ctx, pid_t pid);
  * has been killed as a whole, are left to die. */
 size_t orphans_kill(const char *variable, pid_t group, orphans_own_fn is_own, void *ctx);
 
+/* Waits for those children that are not the caller's own and have ended already. How many others of
+ * them there are, alive. */
+size_t orphans_reap(orphans_own_fn is_own, void *ctx);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Nagios plugins print. */
+/* What Nagios plugins print: text, measurements and their ranges. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,9 +7,23 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "nagios_range.h"
 #include "perfdata.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_range(const char *text, double value)
+{
+	HALE_CLEANUP(str_done) struct str words = {0};
+	struct nagios_range range;
+
+	if (nagios_range_parse(text, &range) != 0)
+		return;
+	if (range.from > range.to)
+		abort();
+	(void)nagios_range_alerts(&range, value);
+	nagios_range_describe(&range, &words);
+}
 
 static void on_item(void *ctx, const struct perfdata *p)
 {
@@ -17,6 +31,8 @@ static void on_item(void *ctx, const struct perfdata *p)
 
 	if (!isfinite(p->value) || p->name[0] == '\0')
 		abort();
+	try_range(p->warning, p->printed);
+	try_range(p->critical, p->printed);
 	(*n)++;
 }
 

@@ -77,6 +77,7 @@ static void measurements_are_metrics_and_their_ranges_details(void **state)
 	assert_string_equal(kind_text(details, "warning"), "1");
 	assert_string_equal(kind_text(details, "critical"), "2");
 	assert_string_equal(kind_text(details, "min"), "0");
+	assert_null(kind_text(details, "crossed"));
 	json_decref(o);
 }
 
@@ -92,7 +93,129 @@ static void what_cannot_be_run_is_exec_failed(void **state)
 	kind_expect("{\"command\": \"/nosuch/plugin\"}", "error", "exec_failed",
 		    "cannot run /nosuch/plugin: No such file or directory");
 	kind_expect("{\"command\": [\"true\"], \"directory\": \"/nosuch\"}", "error", "exec_failed",
-		    "cannot run true: No such file or directory");
+		    "cannot enter directory /nosuch to run /usr/bin/true: "
+		    "No such file or directory");
+	kind_expect("{\"command\": [\"nosuch-plugin\"]}", "error", "exec_failed",
+		    "cannot run nosuch-plugin: it is neither in PATH nor among the plugins");
+}
+
+static void expect_as(const char *format, const char *script, const char *outcome,
+		      const char *reason, const char *message)
+{
+	json_t *options =
+		json_pack("{s:[s,s,s], s:s}", "command", "/bin/sh", "-c", script, "format", format);
+	char *text = json_dumps(options, JSON_COMPACT);
+
+	kind_expect(text, outcome, reason, message);
+	json_decref(options);
+	free(text);
+}
+
+static void a_plain_program_is_well_or_not(void **state)
+{
+	(void)state;
+	expect_as("text", "echo; echo ' active '; echo more", "pass", "ok", "active");
+	expect_as("text", "echo inactive; exit 3", "fail", "exec_critical", "inactive");
+	expect_as("text", "echo 'a | b=1' >&2; exit 1", "fail", "exec_critical", "a | b=1");
+	expect_as("text", "exit 7", "fail", "exec_critical", "exit code 7");
+	/* S3-27: one that raises. */
+	expect_as("text",
+		  "printf 'Traceback (most recent call last):\\n  File x\\nValueError: no\\n' >&2;"
+		  "exit 1",
+		  "fail", "exec_critical", "ValueError: no");
+	expect_as("text", "echo half done; kill -TERM $$", "error", "exec_signal",
+		  "killed by signal 15, SIGTERM: half done");
+}
+
+static void json_says_it_all(void **state)
+{
+	json_t *o, *options;
+	char *text;
+
+	(void)state;
+	expect_as("json", "echo '{\"status\": \"degraded\", \"message\": \"slow\"}'", "warn",
+		  "exec_warning", "slow");
+	expect_as("json", "echo '{\"outcome\": \"down\"}'; exit 2", "down", "exec_critical",
+		  "Plugin says critical");
+	expect_as("json", "echo '{\"message\": \"by code\"}'; exit 1", "fail", "exec_critical",
+		  "by code");
+	expect_as("json", "echo '{\"status\": \"odd\"}'", "fail", "unexpected_reply",
+		  "status 'odd' is none of pass, warn, fail, down, unknown");
+	expect_as("json", "echo '[1]'", "fail", "body_not_json",
+		  "expected a JSON object, got: [1]");
+	expect_as("json", "echo boom >&2; exit 1", "fail", "exec_critical", "boom");
+	expect_as("json", "echo '{\"status\": \"pass\"}'; kill -KILL $$", "error", "exec_signal",
+		  "killed by signal 9, SIGKILL");
+	options = json_pack(
+		"{s:[s,s,s], s:s}", "command", "/bin/sh", "-c",
+		"echo '{\"status\": \"ok\", \"metrics\": {\"Queue Depth\": 7, \"on\": true, \"x\": "
+		"\"y\"}, \"details\": {\"who\": [1]}}'",
+		"format", "json");
+	text = json_dumps(options, JSON_COMPACT);
+	o = kind_ask(text, 20000);
+	assert_string_equal(kind_text(o, "reason"), "ok");
+	assert_true(kind_metric(o, "queue_depth") == 7 && kind_metric(o, "on") == 1);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(o, "details"), "who")), 1);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "details"),
+							    "metrics_unreadable")),
+			 1);
+	json_decref(o);
+	json_decref(options);
+	free(text);
+}
+
+static void exit_codes_mean_what_they_are_told_to(void **state)
+{
+	(void)state;
+	kind_expect("{\"command\": [\"sh\", \"-c\", \"echo x; exit 3\"], \"codes\": {\"3\": "
+		    "\"fail\"}}",
+		    "fail", "exec_critical", "x");
+	kind_expect("{\"command\": [\"sh\", \"-c\", \"exit 77\"], \"codes\": {\"70-79\": "
+		    "\"warn\", \"0\": \"down\"}}",
+		    "warn", "exec_warning", "Plugin says warning");
+	kind_expect("{\"command\": [\"true\"], \"codes\": {\"0\": \"down\"}}", "down",
+		    "exec_critical", NULL);
+}
+
+static void limits_hold(void **state)
+{
+	json_t *o;
+
+	(void)state;
+	o = kind_ask("{\"command\": [\"sh\", \"-c\", \"ulimit -t; ulimit -n; ulimit -c; ulimit -d;"
+		     " ulimit -f\"], \"format\": \"text\", \"limits\": {\"cpu\": 1500, "
+		     "\"nofile\": 20, \"memory\": 67108864, \"file_size\": 1024}}",
+		     20000);
+	assert_string_equal(kind_text(o, "message"), "2");
+	assert_string_equal(kind_text(json_object_get(o, "details"), "output"),
+			    "20\n0\n65536\n2\n");
+	json_decref(o);
+	o = kind_ask("{\"command\": [\"sh\", \"-c\", \"head -c 5000 /dev/zero | tr '\\\\0' a\"], "
+		     "\"format\": \"text\", \"limits\": {\"output\": 300}}",
+		     20000);
+	assert_true(json_is_true(json_object_get(json_object_get(o, "details"), "output_cut")));
+	assert_int_equal(strlen(kind_text(o, "message")), 300);
+	json_decref(o);
+	o = kind_ask("{\"command\": [\"sh\", \"-c\", \"while :; do :; done\"], \"limits\": "
+		     "{\"cpu\": 1000}}",
+		     20000);
+	assert_string_equal(kind_text(o, "reason"), "exec_signal");
+	json_decref(o);
+}
+
+static void it_may_run_as_somebody_else(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		char *problem = kind_problem("{\"command\": \"id\", \"user\": \"nobody\"}");
+
+		assert_string_equal(problem, "/user: only root can run it as nobody");
+		free(problem);
+		return;
+	}
+	kind_expect("{\"command\": [\"sh\", \"-c\", \"echo $(id -un) $USER\"], \"user\": "
+		    "\"nobody\"}",
+		    "pass", "ok", "nobody nobody");
 }
 
 static void the_program_is_found_in_path(void **state)
@@ -210,6 +333,23 @@ static void what_the_command_left_behind_is_killed(void **state)
 	fclose(f);
 }
 
+/* One that leaves the session, twice forked, as daemons do. */
+static void a_daemon_does_not_get_away(void **state)
+{
+	FILE *f = tmpfile();
+	char *script =
+		mem_printf("(setsid sh -c 'echo $$ > /proc/%d/fd/%d; exec sleep 600' "
+			   "</dev/null >/dev/null 2>&1 &); until [ -s /proc/%d/fd/%d ]; do :; "
+			   "done; echo done",
+			   (int)getpid(), fileno(f), (int)getpid(), fileno(f));
+
+	(void)state;
+	expect_sh(script, "pass", "ok", "done");
+	assert_dies(pid_from(f));
+	free(script);
+	fclose(f);
+}
+
 static void no_child_and_no_descriptor_is_left(void **state)
 {
 	(void)state;
@@ -231,6 +371,17 @@ static void validation_says_what_is_wrong(void **state)
 	problem = kind_problem("{\"command\": \"a\", \"directory\": \"b\"}");
 	assert_string_equal(problem, "/directory: expected an absolute path");
 	free(problem);
+	problem = kind_problem("{\"command\": \"a\", \"codes\": {\"300\": \"fail\"}}");
+	assert_string_equal(problem, "/codes: '300': expected an exit code, 0 to 255, or a range "
+				     "like 3-255");
+	free(problem);
+	problem = kind_problem("{\"command\": \"a\", \"codes\": {\"3\": \"bad\"}}");
+	assert_string_equal(problem,
+			    "/codes: 3: expected pass, warn, fail, down or error, not 'bad'");
+	free(problem);
+	problem = kind_problem("{\"command\": \"a\", \"user\": \"nosuchuser\"}");
+	assert_string_equal(problem, "/user: there is no user nosuchuser here");
+	free(problem);
 	problem = kind_problem("{\"command\": \"a\", \"environment\": {\"a=b\": \"c\"}}");
 	assert_string_equal(problem, "/environment: a name may not be empty or contain '='");
 	free(problem);
@@ -246,6 +397,11 @@ int main(void)
 		TEST(measurements_are_metrics_and_their_ranges_details),
 		TEST(a_signal_is_told),
 		TEST(what_cannot_be_run_is_exec_failed),
+		TEST(a_plain_program_is_well_or_not),
+		TEST(json_says_it_all),
+		TEST(exit_codes_mean_what_they_are_told_to),
+		TEST(limits_hold),
+		TEST(it_may_run_as_somebody_else),
 		TEST(the_program_is_found_in_path),
 		TEST(environment_and_directory_are_as_told),
 		TEST(the_command_gets_three_descriptors_and_clean_signals),
@@ -253,6 +409,7 @@ int main(void)
 		TEST(bytes_that_are_no_text_do_not_hurt),
 		TEST(a_timeout_kills_the_whole_group),
 		TEST(what_the_command_left_behind_is_killed),
+		TEST(a_daemon_does_not_get_away),
 		TEST(no_child_and_no_descriptor_is_left),
 		TEST(validation_says_what_is_wrong),
 	};
