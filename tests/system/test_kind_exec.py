@@ -6,7 +6,7 @@ import signal
 import textwrap
 
 import pytest
-from conftest import BlackHole, is_alive, wait_for
+from conftest import BlackHole, Rpc, is_alive, wait_for
 from test_checks import assert_is
 
 PLUGINS = "/usr/lib/nagios/plugins"
@@ -82,8 +82,9 @@ def test_plugins_run_unchanged(hale, nginx):
     assert_is(h, "odd", "unknown", "exec_unknown", "UNKNOWN: who knows")
     assert_is(h, "usage", "unknown", "exec_unknown", "no-such-option")
     assert_is(h, "hung", "down", "timeout")
-    r = h.cli("check", "load", check=True)
-    assert "warning below 0 or above 1000" in r.stdout, r.stdout
+    saw = Rpc(h, "check.exec").call("check.run", component="load")["saw"]
+    assert "; warning below 0 or above 1000; critical below 0 or above 2000" in saw["perfdata"][0]
+    assert saw["stdout"].startswith("LOAD OK")
     hole.close()
 
 
