@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "sha1.h"
+#include "base/sha1.h"
 
 #define WS_GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define WS_NONCE_BYTES 16

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "base/strlist.h"
-#include "sha1.h"
+#include "base/sha1.h"
 #include "ws.h"
 
 static void expect_sha1(const void *data, size_t len, const char *want)

@@ -4,8 +4,8 @@
  * RFC 6455 section 4.2.2 asks for SHA-1 of a public text; nothing secret depends on it. libsodium
  * offers no SHA-1, and one function does not justify a TLS library.
  */
-#ifndef HALE_WEB_SHA1_H
-#define HALE_WEB_SHA1_H
+#ifndef HALE_BASE_SHA1_H
+#define HALE_BASE_SHA1_H
 
 #include <stddef.h>
 #include <stdint.h>
