@@ -57,8 +57,8 @@ static void all_bytes_go_there_and_back(void **state)
 
 static void what_is_not_base64_is_refused(void **state)
 {
-	static const char *const wrong[] = {"Z",	"Zg",	 "Zg=",	  "Zg==Zg==", "Zh==", "Zm9=",
-					    "=AAA",	"A===",	 "Zg=v",  "Zm9v\n",   "Zm-_", "    "};
+	static const char *const wrong[] = {"Z",    "Zg",   "Zg=",  "Zg==Zg==", "Zh==", "Zm9=",
+					    "=AAA", "A===", "Zg=v", "Zm9v\n",   "Zm-_", "    "};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
