@@ -109,14 +109,19 @@ static void http_check_start(struct check *c)
 	}
 }
 
-/* The last one that is over frees them. */
+/* With the last one that is over the run has ended, and its data are gone. */
 static void http_check_cancel(struct check *c)
 {
 	const struct http_prep *prep = check_prep(c);
 	struct http_run *run = check_run_data(c);
+	struct ask *asks = run->asks;
 
-	for (size_t i = 0; i < prep->n && run->asks != NULL; i++)
-		ask_cancel(&run->asks[i]);
+	for (size_t i = 0, left = run->open; left > 0 && i < prep->n; i++) {
+		if (asks[i].call == NULL)
+			continue;
+		left--;
+		ask_cancel(&asks[i]);
+	}
 }
 
 /* ---- What it says of itself ---- */

@@ -84,19 +84,20 @@ static void keep_header(struct http_call *call, const char *line, size_t len)
 }
 
 /* Another answer begins, after an interim one or one that leads on; the last one counts. */
-static void begin_answer(struct http_call *call)
+static void begin_answer(struct http_call *call, const char *line, size_t len)
 {
+	HALE_CLEANUP(cleanup_free) char *copy = mem_dupn(line, len);
 	json_t *location = json_object_get(call->headers, "location");
-	long status = 0;
 
-	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (location != NULL && call->redirects == NULL)
 		call->redirects = json_array();
 	if (location != NULL)
-		(void)json_array_append_new(call->redirects,
-					    json_pack("{s:I, s:O}", "status", (json_int_t)status,
-						      "location", location));
+		(void)json_array_append_new(
+			call->redirects,
+			json_pack("{s:i, s:O}", "status", call->status, "location", location));
 	(void)json_object_clear(call->headers);
+	call->status = 0;
+	(void)sscanf(copy, "HTTP/%*s %d", &call->status);
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *ctx)
@@ -112,7 +113,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 		return 0;
 	}
 	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
-		begin_answer(call);
+		begin_answer(call, data, len);
 	else
 		keep_header(call, data, len);
 	return len;

@@ -37,6 +37,7 @@ struct http_call {
 	size_t body_max;
 	size_t header_bytes;
 	struct str body;
+	int status; /* of the answer that is coming in */
 	json_t *headers;
 	json_t *redirects; /* NULL: none yet */
 	struct http_tls_info tls;

@@ -68,14 +68,18 @@ static enum reason reason_of_tunnel(CURL *easy, enum reason otherwise)
 	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
 	if (status == 0 || status / 100 == 2)
 		return otherwise;
-	return status == 407 ? REASON_AUTH_FAILED : REASON_UNREACHABLE;
+	/* 407 is what it should say; tinyproxy says 401. */
+	return status == 407 || status == 401 ? REASON_AUTH_FAILED : REASON_UNREACHABLE;
 }
 
-/* In TLS 1.3 a server refuses the client's certificate when the handshake seems to be over. */
+/* curl has one code for a connection that broke and for what it could not make sense of. */
 static enum reason reason_of_broken(struct http_call *call, long os_errno)
 {
+	/* In TLS 1.3 a server refuses the client's certificate when the handshake seems over. */
 	if (strstr(call->curl_error, " alert ") != NULL)
 		return REASON_TLS_FAILED;
+	if (strstr(call->curl_error, " in chunked-encoding") != NULL)
+		return REASON_PROTOCOL;
 	return reason_of_tunnel(call->easy, reason_of_errno(os_errno, REASON_CONN_RESET));
 }
 
