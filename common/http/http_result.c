@@ -216,6 +216,11 @@ void http_call_result(struct http_call *call, CURLcode code, struct http_respons
 	const char *words =
 		call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code);
 
+	/* curl's word for a header line that does not fit into the 100 KB it keeps for one. What it
+	 * really lacked memory for does not come to an answer. */
+	if (code == CURLE_OUT_OF_MEMORY && call->stage == REASON_TIMEOUT_READ)
+		http_call_refuse(call, REASON_TOO_LARGE,
+				 "a line of the answer's headers is too long");
 	if (call->refused != REASON_OK)
 		http_call_no_result(call, call->refused, call->refused_text, r);
 	else if (code == CURLE_OK)
