@@ -10,8 +10,10 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "model/zone.h"
 
 #define MINUTE_S         60
+#define DAY_S            INT64_C(86400)
 #define HOURS_ALL        ((UINT32_C(1) << 24) - 1)
 /* Long enough for 29 February after 29 February, short enough to give up quickly. */
 #define SEARCH_S         (INT64_C(5) * 366 * 86400)
@@ -223,32 +225,36 @@ static int64_t floor_minute(int64_t s)
 	return s - (over < 0 ? over + MINUTE_S : over);
 }
 
-static bool local(int64_t s, struct tm *tm)
+static bool local(const struct zone *zone, int64_t s, struct tm *tm)
 {
 	time_t t = (time_t)s;
 
-	return localtime_r(&t, tm) != NULL;
+	if (zone == NULL)
+		return localtime_r(&t, tm) != NULL;
+	zone_local(zone, s, tm);
+	return true;
 }
 
 /* The earlier moment at which the clocks showed the same, if they went back since; else s. */
-static int64_t first_twin(int64_t s, const struct tm *tm)
+static int64_t first_twin(const struct zone *zone, int64_t s, const struct tm *tm)
 {
 	struct tm before, twin;
 	int64_t earlier;
 
-	if (!local(s - TWIN_LOOK_BACK_S, &before) || before.tm_gmtoff <= tm->tm_gmtoff)
+	if (!local(zone, s - TWIN_LOOK_BACK_S, &before) || before.tm_gmtoff <= tm->tm_gmtoff)
 		return s;
 	earlier = s - (before.tm_gmtoff - tm->tm_gmtoff);
-	return local(earlier, &twin) && twin.tm_gmtoff == before.tm_gmtoff ? earlier : s;
+	return local(zone, earlier, &twin) && twin.tm_gmtoff == before.tm_gmtoff ? earlier : s;
 }
 
 /* Did the clocks jump over a matching minute just before s? The skipped minutes are read as if the
  * zone had not changed. */
-static bool is_gap_match(const struct cron *c, int64_t s, const struct tm *tm)
+static bool is_gap_match(const struct cron *c, const struct zone *zone, int64_t s,
+			 const struct tm *tm)
 {
 	struct tm before;
 
-	if (!local(s - MINUTE_S, &before) || before.tm_gmtoff >= tm->tm_gmtoff)
+	if (!local(zone, s - MINUTE_S, &before) || before.tm_gmtoff >= tm->tm_gmtoff)
 		return false;
 	for (int64_t shown = s + before.tm_gmtoff; shown < s + tm->tm_gmtoff; shown += MINUTE_S) {
 		time_t t = (time_t)shown;
@@ -260,31 +266,52 @@ static bool is_gap_match(const struct cron *c, int64_t s, const struct tm *tm)
 	return false;
 }
 
-static bool is_run(const struct cron *c, int64_t s, const struct tm *tm)
+static bool is_run(const struct cron *c, const struct zone *zone, int64_t s, const struct tm *tm)
 {
 	if (is_rhythm(c))
 		return is_minute(c, tm);
-	if (is_gap_match(c, s, tm))
+	if (is_gap_match(c, zone, s, tm))
 		return true;
-	return is_minute(c, tm) && first_twin(s, tm) == s;
+	return is_minute(c, tm) && first_twin(zone, s, tm) == s;
 }
 
-/* The first minute of the next local day, always later than s. */
-static int64_t next_day(int64_t s, const struct tm *tm)
+/* The first minute of the next local day, always later than s. The offset in force at s finds it,
+ * unless it changes on the way: then the one in force there does. */
+static int64_t next_day(const struct zone *zone, int64_t s, const struct tm *tm)
 {
-	struct tm day = {
-		.tm_year = tm->tm_year,
-		.tm_mon = tm->tm_mon,
-		.tm_mday = tm->tm_mday + 1,
-		.tm_isdst = -1,
-	};
-	int64_t next = (int64_t)mktime(&day);
+	int64_t shown = s + tm->tm_gmtoff;
+	int64_t midnight = shown - ((shown % DAY_S) + DAY_S) % DAY_S + DAY_S;
+	int64_t guess = midnight - tm->tm_gmtoff;
+	struct tm there, corrected;
+	int64_t second;
 
-	next = floor_minute(first_twin(next, &day));
-	return next > s ? next : s + MINUTE_S;
+	if (!local(zone, guess, &there) || there.tm_gmtoff == tm->tm_gmtoff)
+		return floor_minute(guess);
+	second = midnight - there.tm_gmtoff;
+	/* A midnight that clocks jump over is not there by either offset: the jump is at the first
+	 * guess. One that they fall back across comes twice: the first counts. */
+	if (local(zone, second, &corrected) && second + corrected.tm_gmtoff >= midnight &&
+	    (second < guess || guess + there.tm_gmtoff < midnight))
+		guess = second;
+	return HALE_MAX(floor_minute(guess), s + MINUTE_S);
 }
 
-int64_t cron_next(const struct cron *c, int64_t after_ms)
+/* Past minutes that cannot match: the rest of a day, or of an hour in which the clocks are let be.
+ */
+static int64_t skip(const struct cron *c, const struct zone *zone, int64_t s, const struct tm *tm)
+{
+	int64_t hour = s + (60 - tm->tm_min) * MINUTE_S;
+	struct tm there;
+
+	if (!is_day(c, tm))
+		return next_day(zone, s, tm);
+	if ((c->hours >> tm->tm_hour & 1) == 0 && local(zone, hour, &there) &&
+	    there.tm_gmtoff == tm->tm_gmtoff)
+		return floor_minute(hour);
+	return s + MINUTE_S;
+}
+
+int64_t cron_next_in(const struct cron *c, const struct zone *zone, int64_t after_ms)
 {
 	int64_t after = after_ms / 1000 - (after_ms % 1000 < 0);
 	int64_t s = floor_minute(after) + MINUTE_S;
@@ -293,11 +320,16 @@ int64_t cron_next(const struct cron *c, int64_t after_ms)
 	while (s < end) {
 		struct tm tm;
 
-		if (!local(s, &tm))
+		if (!local(zone, s, &tm))
 			return -1;
-		if (is_run(c, s, &tm))
+		if (is_run(c, zone, s, &tm))
 			return s * 1000;
-		s = is_day(c, &tm) ? s + MINUTE_S : next_day(s, &tm);
+		s = skip(c, zone, s, &tm);
 	}
 	return -1;
+}
+
+int64_t cron_next(const struct cron *c, int64_t after_ms)
+{
+	return cron_next_in(c, NULL, after_ms);
 }

@@ -4,8 +4,9 @@
  * minute hour day-of-month month day-of-week, as crontab(5): lists, ranges, steps of a range or of
  * "*", names (jan, mon), 0 and 7 are Sunday; if both day fields are restricted (not just "*")
  * either may match; @hourly @daily @midnight @weekly @monthly @yearly @annually. Times are wall ms.
- * Zone arithmetic is the C library's (localtime in the process's TZ): the caller sets TZ, and calls
- * tzset(), once at start from the configuration.
+ * Times of day are those of a zone (zone.h), or of the process: then zone arithmetic is the C
+ * library's (localtime in the process's TZ), and the caller sets TZ, and calls tzset(), once at
+ * start from the configuration.
  *
  * Daylight saving, as cron(8) of Debian does it: a schedule whose hours are restricted means a time
  * of day, so one that is skipped when clocks go forward runs once, in the first minute after the
@@ -18,6 +19,8 @@
 #include "base/err.h"
 
 #include <stdint.h>
+
+struct zone;
 
 struct cron {
 	uint64_t minutes; /* bit per value */
@@ -33,5 +36,7 @@ struct cron {
 int cron_parse(const char *text, struct cron *c_r, struct err *err);
 /* First matching minute strictly after `after_ms`; -1 if none within five years (30 February). */
 int64_t cron_next(const struct cron *c, int64_t after_ms);
+/* The same where the clocks are those of `zone`; NULL: the process's. */
+int64_t cron_next_in(const struct cron *c, const struct zone *zone, int64_t after_ms);
 
 #endif
