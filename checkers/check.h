@@ -57,7 +57,12 @@ struct check_ops {
 	 * before cancel returns, or soon after if a thread must come back first; the runner ignores
 	 * what the kind then says and reports REASON_TIMEOUT (or what check_stage() named last). */
 	void (*cancel)(struct check *c);
+	/* Commands of the kind's own on the process's socket, beside those of every checker; ctx is
+	 * for check_nth(). Ends in a row without a name; at most CHECK_METHODS_MAX. May be NULL. */
+	const struct command_method *methods;
 };
+
+#define CHECK_METHODS_MAX 8
 
 extern const struct check_ops check_ops; /* each executable has one */
 
@@ -103,5 +108,12 @@ void check_done_as(struct check *c, enum outcome outcome, enum reason reason, co
 /* Blocking work off the loop: work() in a thread on the run data, after() back on the loop. While
  * it runs the run data stays valid even if the deadline passed. One at a time per check. */
 void check_work(struct check *c, void (*work)(void *run_data), void (*after)(struct check *c));
+
+/* For commands of the kind (check_ops.methods), whose ctx it is: the components of this process one
+ * by one; NULL beyond the last. */
+struct check *check_nth(void *ctx, size_t i);
+/* Something happened that the next check will see: it comes now, off the grid, and is published.
+ * One that is under way already is. */
+void check_due_now(struct check *c);
 
 #endif

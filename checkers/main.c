@@ -5,9 +5,12 @@
 int main(int argc, char **argv)
 {
 	struct service_ops ops = runner_service_ops;
+	struct command_method methods[RUNNER_METHODS_MAX];
 	char program[RUNNER_PROGRAM_MAX];
 
 	ops.program = runner_program(&check_ops, program);
 	ops.summary = check_ops.summary;
+	runner_methods(&check_ops, methods);
+	ops.methods = methods;
 	return service_main(argc, argv, &ops);
 }

@@ -115,6 +115,18 @@ void runner_arm(struct runner *r)
 	r->clock_ms = next_ms;
 }
 
+void check_due_now(struct check *c)
+{
+	struct runner *r = c->runner;
+
+	if (r->is_stopping || (c->run != NULL && c->run->is_overdue))
+		return;
+	c->is_published = true;
+	if (c->run == NULL && !c->is_queued)
+		run_enqueue(c);
+	run_pump(r);
+}
+
 /* ---- By command ---- */
 
 static struct check *find(const struct runner *r, const char *id)
@@ -166,6 +178,11 @@ const char *runner_suggest(const struct runner *r, const char *id)
 	for (size_t i = 0; i < r->checks_n; i++)
 		ids[i] = r->checks[i]->id;
 	return suggest_nearest(id, ids);
+}
+
+struct check *runner_check(struct runner *r, size_t i)
+{
+	return i < r->checks_n ? r->checks[i] : NULL;
 }
 
 struct runner_stats runner_stats_get(const struct runner *r)

@@ -87,6 +87,9 @@ int runner_run(struct runner *r, const char *id, runner_result_fn on_result, voi
 /* The id nearest to a misspelt one, or NULL. Borrowed. */
 const char *runner_suggest(const struct runner *r, const char *id);
 
+/* The i-th component, in the order of runner_add(); NULL beyond the last. */
+struct check *runner_check(struct runner *r, size_t i);
+
 struct runner_stats runner_stats_get(const struct runner *r);
 /* The ids (borrowed) of up to max components that are stuck; returns how many. */
 size_t runner_stuck(const struct runner *r, const char *ids_r[], size_t max);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -170,6 +171,17 @@ static void tell_status(void *ctx, const char *text)
 	service_status(checker->service, "%s", text);
 }
 
+/* Times of day mean the configured zone. */
+static void set_timezone(const json_t *slice)
+{
+	const char *zone =
+		json_string_value(json_object_get(json_object_get(slice, "instance"), "timezone"));
+
+	if (zone != NULL && zone[0] != '\0')
+		(void)setenv("TZ", zone, 1);
+	tzset();
+}
+
 static int start(struct service *s, const json_t *slice, void **state_r, struct err *err)
 {
 	struct checker *checker = mem_alloc(sizeof(*checker));
@@ -184,6 +196,7 @@ static int start(struct service *s, const json_t *slice, void **state_r, struct 
 	};
 	int rc;
 
+	set_timezone(slice);
 	checker->service = s;
 	checker->runner = runner_new(&check_ops, &host);
 	/* On failure the service exits without tearing down. */
@@ -279,6 +292,26 @@ static const struct command_method methods[] = {
 	 "{} -> {components, running, queued, stuck, runs, skipped, timeouts, late_ms_max}"},
 	{0},
 };
+
+void runner_methods(const struct check_ops *ops, struct command_method *all)
+{
+	size_t n = 0;
+
+	for (const struct command_method *m = methods; m->name != NULL; m++)
+		all[n++] = *m;
+	for (const struct command_method *m = ops->methods; m != NULL && m->name != NULL; m++) {
+		HALE_ASSERT(n < RUNNER_METHODS_MAX - 1);
+		all[n++] = *m;
+	}
+	all[n] = (struct command_method){0};
+}
+
+struct check *check_nth(void *ctx, size_t i)
+{
+	const struct checker *checker = ctx;
+
+	return runner_check(checker->runner, i);
+}
 
 const struct service_ops runner_service_ops = {
 	.summary = "runs the checks of one kind and reports what it observes",

@@ -15,4 +15,8 @@ extern const struct service_ops runner_service_ops;
 #define RUNNER_PROGRAM_MAX 64
 const char *runner_program(const struct check_ops *ops, char buf[RUNNER_PROGRAM_MAX]);
 
+/* Those of every checker, and the kind's own (check_ops.methods). */
+#define RUNNER_METHODS_MAX (CHECK_METHODS_MAX + 8)
+void runner_methods(const struct check_ops *ops, struct command_method *all);
+
 #endif

@@ -194,6 +194,32 @@ static void a_tick_adopts_a_run_by_command(void **state)
 	world_done(&w);
 }
 
+static void what_is_due_now_is_published_off_the_grid(void **state)
+{
+	struct answers answers = {0};
+	struct world w;
+
+	(void)state;
+	world_init(&w, 10);
+	add(&w, "a", 60000, 1000, "{\"how\": \"later\", \"delay\": 5}");
+	assert_ptr_equal(runner_check(w.runner, 0), runner_check(w.runner, 0));
+	assert_null(runner_check(w.runner, 1));
+	check_due_now(runner_check(w.runner, 0));
+	check_due_now(runner_check(w.runner, 0));
+	until_published(&w, "a", 1);
+	assert_int_equal(kind.started, 1);
+	/* One that somebody asked for is adopted; the next such one is again for him alone. */
+	assert_int_equal(runner_run(w.runner, "a", take_answer, &answers), 0);
+	check_due_now(runner_check(w.runner, 0));
+	until_published(&w, "a", 2);
+	assert_int_equal(answers.n, 1);
+	assert_int_equal(runner_run(w.runner, "a", take_answer, &answers), 0);
+	while (answers.n < 2)
+		turn(&w);
+	assert_int_equal(json_array_size(w.published), 2);
+	world_done(&w);
+}
+
 static void an_unknown_component_is_not_found_but_guessed(void **state)
 {
 	struct answers answers = {0};
@@ -369,6 +395,7 @@ int main(void)
 		cmocka_unit_test(many_commands_share_one_run),
 		cmocka_unit_test(who_asks_in_the_middle_of_a_run_looks_at_the_next_one),
 		cmocka_unit_test(a_tick_adopts_a_run_by_command),
+		cmocka_unit_test(what_is_due_now_is_published_off_the_grid),
 		cmocka_unit_test(an_unknown_component_is_not_found_but_guessed),
 		cmocka_unit_test(a_command_for_a_hung_component_is_answered_at_once),
 		cmocka_unit_test(a_stop_cancels_and_answers_whoever_waits),
