@@ -36,6 +36,11 @@ void api_monitoring_stop(struct web *web, struct request *rq);
 void api_monitoring_start(struct web *web, struct request *rq);
 void api_reload(struct web *web, struct request *rq);
 
+/* api_ping.c: pings of jobs, handed to the checkers of kind heartbeat */
+extern const char *const api_ping_query[];
+void api_ping(struct web *web, struct request *rq);
+void api_ping_signal(struct web *web, struct request *rq);
+
 /* api_page.c: the dashboard's files */
 void api_page(struct web *web, struct request *rq);
 void api_asset(struct web *web, struct request *rq);

@@ -19,6 +19,7 @@ struct request {
 	char *path;
 	struct route_match match;
 	uint64_t body_bytes;
+	struct str body;    /* its first REQUEST_BODY_KEPT bytes */
 	bool is_dispatched; /* on_request was called */
 	bool is_deferred;   /* the handler answers later */
 	bool is_suspended;
@@ -125,7 +126,7 @@ static enum MHD_Result begin(struct listener *l, struct MHD_Connection *conn, co
 		return refuse_early(rq, MHD_HTTP_BAD_REQUEST, "BAD_REQUEST", problem);
 	if (f.lengths && f.length > REQUEST_BODY_MAX)
 		return refuse_early(rq, MHD_HTTP_CONTENT_TOO_LARGE, "BODY_TOO_LARGE",
-				    "the body is larger than any request here needs");
+				    "the body is larger than 100 KB");
 	/* Answering a sound request in this first call would close the connection (measured). */
 	return MHD_YES;
 }
@@ -135,12 +136,13 @@ enum MHD_Result request_access(void *cls, struct MHD_Connection *conn, const cha
 			       size_t *upload_len, void **con_cls)
 {
 	(void)version;
-	(void)upload_data;
 	struct request *rq = *con_cls;
 	if (!rq)
 		return begin(cls, conn, url, method, con_cls);
 	if (*upload_len) {
 		rq->body_bytes += *upload_len;
+		str_addn(&rq->body, upload_data,
+			 HALE_MIN(*upload_len, REQUEST_BODY_KEPT - rq->body.len));
 		*upload_len = 0;
 		return MHD_YES;
 	}
@@ -150,7 +152,7 @@ enum MHD_Result request_access(void *cls, struct MHD_Connection *conn, const cha
 		if (rq->body_bytes > REQUEST_BODY_MAX) {
 			listener_count_refused(rq->listener);
 			request_refuse(rq, MHD_HTTP_CONTENT_TOO_LARGE, "BODY_TOO_LARGE",
-				       "the body is larger than any request here needs");
+				       "the body is larger than 100 KB");
 		} else {
 			listener_dispatch(rq->listener, rq);
 		}
@@ -180,6 +182,7 @@ void request_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
 	free(rq->upgrade.accept);
 	free(rq->method);
 	free(rq->path);
+	str_done(&rq->body);
 	free(rq);
 }
 
@@ -230,6 +233,20 @@ const char *request_query(const struct request *rq, const char *name)
 const char *request_header(const struct request *rq, const char *name)
 {
 	return MHD_lookup_connection_value(rq->conn, MHD_HEADER_KIND, name);
+}
+
+const char *request_body(const struct request *rq, size_t *len_r)
+{
+	*len_r = rq->body.len;
+	return str_text(&rq->body);
+}
+
+void request_address(const struct request *rq, char *buf, size_t size)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(rq->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (!info || !info->client_addr || uv_ip_name(info->client_addr, buf, size))
+		buf[0] = '\0';
 }
 
 struct stray_seek {

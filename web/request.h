@@ -3,7 +3,7 @@
  *
  * A handler ends in exactly one request_answer() (or request_upgrade()). If it cannot answer at
  * once it calls request_defer() and answers later; the request stays valid until it was answered,
- * also when the client has left. Bodies are read, bounded and dropped: no route takes one yet.
+ * also when the client has left. Of a body the beginning is kept, the rest is read and dropped.
  *
  * Texts are borrowed and live as long as the request. Loop thread only.
  */
@@ -16,14 +16,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* No route takes a body; this is what is read out of politeness before 413. */
-#define REQUEST_BODY_MAX 65536
+/* Beyond it: 413. A job's whole output may be sent with its ping; other routes take no body. */
+#define REQUEST_BODY_MAX  102400
+/* So much of it is kept. */
+#define REQUEST_BODY_KEPT 10240
 
 const char *request_method(const struct request *rq);
 const char *request_path(const struct request *rq);
 const char *request_param(const struct request *rq, size_t i);
 const char *request_query(const struct request *rq, const char *name); /* "" if it has no value */
 const char *request_header(const struct request *rq, const char *name);
+/* What was kept of the body; len 0: there is none. */
+const char *request_body(const struct request *rq, size_t *len_r);
+/* Who asks, "127.0.0.1", "fd00::1"; "" if that is not known. */
+void request_address(const struct request *rq, char *buf, size_t size);
 /* The first query parameter that `allowed` does not hold, or that is given twice; NULL: none. */
 const char *request_query_stray(const struct request *rq, const char *const *allowed);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "listener.h"
 #include "routes.h"
 #include "stream.h"
@@ -33,6 +34,8 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct l
 	else if (assets_load(ui_dir, &web->assets, &err))
 		log_warn("no dashboard", KV_S("error", err.text));
 	web->stream = stream_new(web);
+	web->pings = mem_alloc(sizeof(*web->pings));
+	web->pings->seed = (uint64_t)rnd_u32() << 32 | rnd_u32();
 	web->listeners_n = options->listen.n;
 	web->listeners = mem_array(web->listeners_n, sizeof(*web->listeners));
 	const struct web_listen *listen = options->listen.v;
@@ -125,6 +128,7 @@ void web_free(struct web *web)
 		reply_unref(web->documents[i].reply);
 	assets_free(web->assets);
 	reader_free(web->reader);
+	free(web->pings);
 	free(web->listeners);
 	free(web);
 }

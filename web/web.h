@@ -14,6 +14,7 @@
 #include "live.h"
 #include "metrics.h"
 #include "options.h"
+#include "ping_limit.h"
 #include "reader.h"
 #include "request.h"
 
@@ -56,6 +57,7 @@ struct web {
 	struct assets *assets;
 	struct reader *reader; /* NULL: no store is configured */
 	struct stream *stream;
+	struct ping_limit *pings;
 	struct listener **listeners;
 	size_t listeners_n;
 	struct {

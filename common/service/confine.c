@@ -28,32 +28,39 @@
 static const struct confine_row rows[] = {
 	/* Nagios plugins may be setuid (check_icmp), call sudo, look into containers, or be a whole
 	 * JVM: they may do what their user may. */
-	{"check.exec*",   "hale", CONFINE_CAPABILITIES_ALL, CONFINE_FILES_ANY, CONNECT | LISTEN,
-	 CONFINE_CALLS_MACHINE, 8192, RLIM_INFINITY, true},
-	{"check.null*",   "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
+	{"check.exec*",   "hale", CONFINE_CAPABILITIES_ALL, CONFINE_FILES_ANY, NULL,
+	 CONNECT | LISTEN, CONFINE_CALLS_MACHINE, 8192, RLIM_INFINITY, true},
+	{"check.null*",   "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
-	{"check.system*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
+	{"check.system*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
 	/* The bus is a local socket. */
-	{"check.systemd*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONFINE_NET_NONE,
+	{"check.systemd*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
-	{"check.sql*",    "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, IF_ASKED,
+	{"check.sql*",    "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, IF_ASKED,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
-	{"check.icmp*",   "hale", CAP(NET_RAW), CONFINE_FILES_CONFIGURED, CONNECT,
+	/* Takes pings from web's hands, and keeps them. */
+	{"check.heartbeat*", "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, "heartbeat",
+	 CONFINE_NET_NONE, CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
+	{"check.schedule*", "hale", READS_ANYBODYS, CONFINE_FILES_READ_STATE, "heartbeat", IF_ASKED,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
+	{"check.file*",   "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
+	{"check.icmp*",   "hale", CAP(NET_RAW), CONFINE_FILES_CONFIGURED, NULL, CONNECT,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
 	/* A thousand checks at once, each a connection, are the runner's limit. */
-	{"check.*",       "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, CONNECT,
+	{"check.*",       "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONNECT,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
-	{"notifier",      "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, CONNECT,
+	{"notifier",      "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, NULL, CONNECT,
 	 CONFINE_CALLS_SERVICE, 1024, 1024 * MIB, true},
 	/* Rows of a source are JSON in memory while a plan is made. */
-	{"reconciler",    "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, CONNECT,
+	{"reconciler",    "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, NULL, CONNECT,
 	 CONFINE_CALLS_SERVICE, 1024, 4096 * MIB, true},
-	{"recorder",      "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, IF_ASKED,
+	{"recorder",      "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, NULL, IF_ASKED,
 	 CONFINE_CALLS_SERVICE, 1024, 1024 * MIB, true},
 	{"web",           "hale", READS_ANYBODYS | CAP(NET_BIND_SERVICE), CONFINE_FILES_READ_STATE,
-	 LISTEN | IF_ASKED, CONFINE_CALLS_SERVICE, 16384, 2048 * MIB, true},
-	{"*",             "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, CONNECT,
+	 NULL, LISTEN | IF_ASKED, CONFINE_CALLS_SERVICE, 16384, 2048 * MIB, true},
+	{"*",             "hale", OWNS_FILES, CONFINE_FILES_WRITE_STATE, NULL, CONNECT,
 	 CONFINE_CALLS_SERVICE, 1024, 1024 * MIB, true},
 };
 /* clang-format on */
@@ -160,19 +167,24 @@ const char *confine_network_text(unsigned network)
 	}
 }
 
-static const char *files_text(enum confine_files files)
+static void files_text(const struct confine_row *row, struct str *out)
 {
-	switch (files) {
+	switch (row->files) {
 	case CONFINE_FILES_CONFIGURED:
-		return "read: configured";
-	case CONFINE_FILES_READ_STATE:
-		return "read: configured, state";
-	case CONFINE_FILES_WRITE_STATE:
-		return "write: configured, state";
-	case CONFINE_FILES_ANY:
+		str_add(out, "read: configured");
 		break;
+	case CONFINE_FILES_READ_STATE:
+		str_add(out, "read: configured, state");
+		break;
+	case CONFINE_FILES_WRITE_STATE:
+		str_add(out, "write: configured, state");
+		break;
+	case CONFINE_FILES_ANY:
+		str_add(out, "any");
+		return;
 	}
-	return "any";
+	if (row->state != NULL)
+		str_addf(out, "/%s", row->state);
 }
 
 static void limits_text(const struct confine_row *row, struct str *out)
@@ -192,14 +204,16 @@ json_t *confine_table(void)
 		const struct confine_row *row = &rows[i];
 		bool is_free = row->calls == CONFINE_CALLS_MACHINE;
 		HALE_CLEANUP(str_done) struct str capabilities = {0};
+		HALE_CLEANUP(str_done) struct str files = {0};
 		HALE_CLEANUP(str_done) struct str limits = {0};
 
+		files_text(row, &files);
 		confine_capabilities_text(row->capabilities, &capabilities);
 		limits_text(row, &limits);
 		json_array_append_new(
 			table, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "process",
 					 row->service, "user", row->user, "capabilities",
-					 str_text(&capabilities), "files", files_text(row->files),
+					 str_text(&capabilities), "files", str_text(&files),
 					 "network", confine_network_text(row->network), "programs",
 					 is_free ? "yes" : "no", "system_calls",
 					 is_free ? "all but the machine's" : "filtered", "limits",

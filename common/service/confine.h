@@ -55,7 +55,8 @@ struct confine_row {
 	const char *user;      /* who it runs as; haled sees to it */
 	uint64_t capabilities; /* kept of those haled had: bits 1 << CAP_… */
 	enum confine_files files;
-	unsigned network; /* CONFINE_NET_… */
+	const char *state; /* of READ_STATE, WRITE_STATE: only this folder of it; NULL: all of it */
+	unsigned network;  /* CONFINE_NET_… */
 	enum confine_calls calls;
 	rlim_t nofile;         /* open files; checks and clients are connections */
 	rlim_t data_bytes;     /* a leak ends here, in a restart, and not in the machine's swap */

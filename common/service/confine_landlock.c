@@ -202,10 +202,15 @@ static void allow_home(struct ruleset *r)
 
 static void allow_state(struct ruleset *r)
 {
-	const char *dir = r->c->state_dir;
+	const char *folder = r->c->row->state;
+	HALE_CLEANUP(cleanup_free)
+	char *dir = folder != NULL ? path_join(r->c->state_dir, folder) : mem_dup(r->c->state_dir);
 
-	if (r->c->row->files == CONFINE_FILES_WRITE_STATE) {
+	/* One that another process makes is made here too, so that the rule has something to speak
+	 * of. */
+	if (r->c->row->files == CONFINE_FILES_WRITE_STATE || folder != NULL)
 		(void)dir_make(dir, 0750, NULL);
+	if (r->c->row->files == CONFINE_FILES_WRITE_STATE) {
 		allow(r, dir, WRITES, true);
 	} else if (r->c->row->files == CONFINE_FILES_READ_STATE) {
 		allow(r, dir, READS, true);

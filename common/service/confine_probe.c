@@ -131,7 +131,11 @@ static int make_file(const char *dir)
 
 static int act_make_state(const struct scene *s)
 {
-	return make_file(s->c->state_dir);
+	const char *folder = s->c->row->state;
+	HALE_CLEANUP(cleanup_free)
+	char *dir = folder != NULL ? path_join(s->c->state_dir, folder) : mem_dup(s->c->state_dir);
+
+	return make_file(dir);
 }
 
 static int act_make_temporary(const struct scene *s HALE_UNUSED)
