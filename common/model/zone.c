@@ -346,8 +346,7 @@ struct zone_span zone_at(const struct zone *z, int64_t s)
 
 	if (i < z->n || !z->has_tail)
 		return span;
-	tail = z->has_rules ? rules_at(z, s)
-			    : (struct zone_span){z->std_s, INT64_MIN, INT64_MAX};
+	tail = z->has_rules ? rules_at(z, s) : (struct zone_span){z->std_s, INT64_MIN, INT64_MAX};
 	tail.since_s = HALE_MAX(tail.since_s, span.since_s);
 	return tail;
 }
