@@ -96,6 +96,33 @@ bool decimal_parse(const char *text, struct decimal *d_r)
 	return true;
 }
 
+const char *decimal_text(struct decimal d, char buf[DECIMAL_TEXT_MAX])
+{
+	char reversed[DECIMAL_TEXT_MAX];
+	unsigned __int128 rest;
+	size_t n = 0, len = 0;
+	int scale;
+
+	strip_zeros(&d);
+	rest = d.digits < 0 ? -(unsigned __int128)d.digits : (unsigned __int128)d.digits;
+	/* So small that the noughts have no place: 12e-300. */
+	scale = d.scale > DECIMAL_DIGITS ? 0 : d.scale;
+	for (int at = 0; rest != 0 || at <= scale; at++) {
+		if (at == scale && scale > 0)
+			reversed[n++] = '.';
+		reversed[n++] = (char)('0' + (int)(rest % 10));
+		rest /= 10;
+	}
+	if (d.digits < 0)
+		buf[len++] = '-';
+	while (n > 0)
+		buf[len++] = reversed[--n];
+	buf[len] = '\0';
+	if (scale != d.scale)
+		(void)snprintf(buf + len, DECIMAL_TEXT_MAX - len, "e-%d", d.scale);
+	return buf;
+}
+
 const char *decimal_real_text(double real, char buf[DECIMAL_TEXT_MAX])
 {
 	for (int precision = 15; precision <= 17; precision++) {

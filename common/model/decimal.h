@@ -28,6 +28,8 @@ bool decimal_parse(const char *text, struct decimal *d_r);
 bool decimal_from_json(const json_t *value, struct decimal *d_r);
 /* |a - b| <= tolerance */
 bool decimal_is_within(struct decimal a, struct decimal b, struct decimal tolerance);
+/* "-12.5", "1000": the same text for the same number, whatever it was written like. Returns buf. */
+const char *decimal_text(struct decimal d, char buf[DECIMAL_TEXT_MAX]);
 /* The shortest text that reads back as the same double: 100.01, 10, 1e+20. Returns buf. */
 const char *decimal_real_text(double real, char buf[DECIMAL_TEXT_MAX]);
 

@@ -51,6 +51,28 @@ static void other_spellings_of_a_number_are_the_same_number(void **state)
 	}
 }
 
+static void a_number_has_one_text(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"10.000", "10"},
+		{"10e-1", "1"},
+		{"-.50", "-0.5"},
+		{"0.0", "0"},
+		{"1e20", "100000000000000000000"},
+		{"0.007", "0.007"},
+		{"-0", "0"},
+		{"1200e-302", "12e-300"},
+		{"9999999999999999999999999999999999999", "9999999999999999999999999999999999999"},
+		{"0.0000000000000000000000000000000000001",
+		 "0.0000000000000000000000000000000000001"},
+	};
+	char buf[DECIMAL_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		assert_string_equal(decimal_text(dec(pairs[i][0]), buf), pairs[i][1]);
+}
+
 static void what_is_no_decimal_number_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -128,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_counts_not_its_binary_neighbour),
 		cmocka_unit_test(other_spellings_of_a_number_are_the_same_number),
+		cmocka_unit_test(a_number_has_one_text),
 		cmocka_unit_test(what_is_no_decimal_number_is_refused),
 		cmocka_unit_test(numbers_too_far_apart_to_align_are_compared_all_the_same),
 		cmocka_unit_test(a_json_real_is_read_by_its_shortest_digits),
