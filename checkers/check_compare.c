@@ -431,25 +431,27 @@ const struct check_ops check_ops = {
 	.metrics = compare_metrics,
 	.details = compare_details,
 	.reasons = compare_reasons,
-	.example =
-		"position_sync:\n"
-		"  compare:\n"
-		"    names: {a: IB, b: DB}\n"
-		"    a: {http: {url: \"http://127.0.0.1:5001/positions\", jq: .positions},\n"
-		"        rename: {quantity: position}}\n"
-		"    b: {sql: {postgres: {dsn: \"${DATABASE_URL:-host=127.0.0.1 dbname=trade}\"},\n"
-		"        query: SELECT symbol, quantity FROM positions WHERE status = 'open'}}\n"
-		"    key: symbol\n"
-		"    columns: {quantity: exact}\n"
-		"    quantity: quantity\n"
-		"  interval: 1m\n"
-		"  timeout: 15s\n"
-		"  on_error: degraded\n"
-		"rows:\n"
-		"  compare:\n"
-		"    a: {sql: {sqlite: {path: /srv/a.db}, query: SELECT count(*) FROM orders}}\n"
-		"    b: {file: {path: /srv/export/orders.csv}}\n"
-		"    count_tolerance: 10\n",
+	.example = "position_sync:\n"
+		   "  compare:\n"
+		   "    names: {a: IB, b: DB}\n"
+		   "    a:\n"
+		   "      http: {url: \"http://127.0.0.1:5001/positions\", jq: .positions}\n"
+		   "      rename: {quantity: position}\n"
+		   "    b:\n"
+		   "      sql:\n"
+		   "        postgres: {dsn: \"${DATABASE_URL:-host=127.0.0.1 dbname=trade}\"}\n"
+		   "        query: SELECT symbol, quantity FROM positions WHERE status = 'open'\n"
+		   "    key: symbol\n"
+		   "    columns: {quantity: exact}\n"
+		   "    quantity: quantity\n"
+		   "  interval: 1m\n"
+		   "  timeout: 15s\n"
+		   "  on_error: degraded\n"
+		   "exported:\n"
+		   "  compare:\n"
+		   "    a: {sql: {sqlite: {path: /srv/a.db}, query: SELECT count(*) FROM orders}}\n"
+		   "    b: {file: {path: /srv/export/orders.csv}}\n"
+		   "    count_tolerance: 10\n",
 	.validate = compare_validate,
 	.prepare = compare_prepare,
 	.unprepare = compare_unprepare,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sql_options.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "metric_name.h"
 #include "store/pgasync.h"
 
 #define YEAR_MS (366 * 86400000.0)
@@ -122,16 +122,6 @@ void sql_place_validate(const struct sqlite_opts *sqlite, const struct postgres_
 		problem(ctx, at_dsn, err.text);
 }
 
-static bool is_name(const char *name)
-{
-	bool is_good = islower((unsigned char)*name) != 0;
-
-	for (; *name != '\0'; name++)
-		is_good = is_good && (islower((unsigned char)*name) ||
-				      isdigit((unsigned char)*name) || *name == '_');
-	return is_good;
-}
-
 struct report {
 	service_problem_fn problem;
 	void *ctx;
@@ -149,8 +139,8 @@ static void complain(const struct report *r, const char *section, const char *na
 
 static void check_name(const struct report *r, const char *section, const char *name)
 {
-	if (!is_name(name))
-		complain(r, section, name, "", "a name here is made of a-z, 0-9 and _");
+	if (!metric_name_is_good(name))
+		complain(r, section, name, "", METRIC_NAME_RULE);
 }
 
 static void check_freshness(const struct report *r, const struct freshness_opts *f)
@@ -189,9 +179,8 @@ static void check_entries(const struct report *r, const struct sql_opts *o)
 		check_freshness(r, &freshness[i]);
 	for (size_t i = 0; i < o->activity.n; i++) {
 		check_name(r, "activity", activity[i].name);
-		if (activity[i].metric != NULL && !is_name(activity[i].metric))
-			complain(r, "activity", activity[i].name, "metric",
-				 "a metric's name is made of a-z, 0-9 and _");
+		if (activity[i].metric != NULL && !metric_name_is_good(activity[i].metric))
+			complain(r, "activity", activity[i].name, "metric", METRIC_NAME_RULE);
 	}
 	if (json_object_size(o->queries) > SQL_ENTRIES_MAX)
 		complain(r, "queries", "", "", "at most 64 queries in one component");

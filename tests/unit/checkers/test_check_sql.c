@@ -665,7 +665,7 @@ static void what_cannot_be_is_refused_beforehand(void **state)
 	expect_problem(with_text(on_sqlite("SELECT 1"), "stats", "[\"connections\"]"),
 		       "/stats SQLite has only");
 	expect_problem(with_text(on_sqlite("SELECT 1"), "queries", "{\"A b\": \"SELECT 1\"}"),
-		       "/queries/A b a name");
+		       "/queries/A b a metric's name");
 	expect_problem(with_text(on_sqlite("SELECT 1"), "freshness", "{\"q\": {\"table\": \"t\"}}"),
 		       "/freshness/q needs");
 	expect_problem(with_text(on_sqlite("SELECT 1"), "freshness",
