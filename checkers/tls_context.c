@@ -180,7 +180,7 @@ int tls_context_get(struct tls_contexts *all, const struct conn_tls *tls, SSL_CT
 			context = NULL;
 	}
 	if (context == NULL) {
-		SSL_CTX *ctx;
+		SSL_CTX *ctx = NULL;
 
 		rc = make(tls, &ctx, err);
 		if (rc != 0)

@@ -23,8 +23,7 @@ static const char *text_param(const json_t *params, const char *name)
 
 static void call_status(void *ctx, struct command_request *rq, const json_t *params)
 {
-	(void)params;
-	command_reply(rq, haled_status(ctx));
+	command_reply(rq, haled_status(ctx, json_is_true(json_object_get(params, "brief"))));
 }
 
 /* By its name or that of its component: "notifier", "hale.notifier", "program.trader". */
@@ -213,7 +212,7 @@ static void call_config_section(void *ctx, struct command_request *rq, const jso
 
 static json_t *snapshot(void *ctx)
 {
-	return haled_status(ctx);
+	return haled_status(ctx, false);
 }
 
 static void call_replay(void *ctx, struct command_request *rq, const json_t *params)
@@ -268,7 +267,7 @@ static void call_methods(void *ctx, struct command_request *rq, const json_t *pa
 }
 
 const struct command_method haled_methods[] = {
-	{"status", call_status, "everything: overall, components, processes"},
+	{"status", call_status, "{brief}: everything; brief without components, processes"},
 	{"show", call_show, "{name}: one component or process"},
 	{"logs", call_logs, "{name, after, limit}: last lines of the processes"},
 	{"process.restart", call_restart, "{names}: globs are fine"},

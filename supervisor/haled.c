@@ -151,13 +151,13 @@ void haled_judge_config(struct haled *d)
 		      clock_wall_ms());
 }
 
-json_t *haled_status(struct haled *d)
+json_t *haled_status(struct haled *d, bool is_brief)
 {
 	json_t *out = haled_overall(d);
-	json_t *processes = json_array();
+	json_t *processes = is_brief ? NULL : json_array();
 	json_t *config;
 
-	for (size_t i = 0; i < d->children_n; i++)
+	for (size_t i = 0; i < d->children_n && !is_brief; i++)
 		json_array_append_new(processes, child_encode(d->children[i]));
 	config = json_pack("{s:s, s:o, s:b, s:o}", "path", d->config->path, "loaded_at",
 			   component_time(d->loaded_ms), "last_reload_ok", d->reload_error == NULL,
@@ -165,12 +165,13 @@ json_t *haled_status(struct haled *d)
 			   d->reload_error == NULL ? json_null() : json_string(d->reload_error));
 	json_object_update_new(
 		out,
-		json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
+		json_pack("{s:s, s:s, s:o, s:o*, s:o*, s:o, s:o, s:o, s:s, s:I, s:s, s:I, s:o}",
 			  "node", d->config->node, "instance", d->config->instance, "counts",
-			  health_counts(d->health), "components", health_components(d->health),
-			  "processes", processes, "config", config, "bus", hub_stats(d->hub),
-			  "commands", command_stats_encode(d->commands), "epoch", hub_epoch(d->hub),
-			  "head", (json_int_t)hub_head(d->hub), "version", HALE_VERSION, "pid",
+			  health_counts(d->health), "components",
+			  is_brief ? NULL : health_components(d->health), "processes", processes,
+			  "config", config, "bus", hub_stats(d->hub), "commands",
+			  command_stats_encode(d->commands), "epoch", hub_epoch(d->hub), "head",
+			  (json_int_t)hub_head(d->hub), "version", HALE_VERSION, "pid",
 			  (json_int_t)getpid(), "started", component_time(d->started_ms)));
 	return out;
 }

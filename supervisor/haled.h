@@ -85,7 +85,7 @@ int haled_run(struct haled *d);
 void haled_stop(struct haled *d);
 void haled_event(struct haled *d, const char *kind, const char *severity, const char *subject,
 		 const char *message, json_t *details /* taken, may be NULL */);
-json_t *haled_status(struct haled *d); /* docs/bus.md "status"; new reference */
+json_t *haled_status(struct haled *d, bool is_brief); /* docs/bus.md "status"; new reference */
 /* {"status","score","since","monitoring_active","monitoring"}; new reference. */
 json_t *haled_overall(struct haled *d);
 /* The verdict on the configuration: was the file that was last read taken? */

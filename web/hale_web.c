@@ -149,7 +149,8 @@ static void on_watch(uv_timer_t *t)
 		return;
 	w->is_asking = true;
 	w->refresh_ms = now;
-	service_call(w->service, "haled", "status", NULL, WATCH_TIMEOUT_MS, on_status, w);
+	service_call(w->service, "haled", "status", json_pack("{s:b}", "brief", 1),
+		     WATCH_TIMEOUT_MS, on_status, w);
 }
 
 static void backend_work(void *ctx, void (*work)(void *arg), void (*after)(void *arg), void *arg)

@@ -83,7 +83,9 @@ void live_refresh(struct live *l, const json_t *status)
 {
 	json_int_t head = json_integer_value(json_object_get(status, "head"));
 	const char *epoch = text_of(status, "epoch");
-	if (head >= 0 && (uint64_t)head >= l->seq && str_eq(epoch, text_of(l->base, "epoch"))) {
+	bool is_whole = json_object_get(status, "components") != NULL;
+	if (is_whole && head >= 0 && (uint64_t)head >= l->seq &&
+	    str_eq(epoch, text_of(l->base, "epoch"))) {
 		live_snapshot(l, status);
 		return;
 	}

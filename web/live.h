@@ -28,8 +28,8 @@ void live_free(struct live *l);
 
 /* Replaces everything but the recent lines. */
 void live_snapshot(struct live *l, const json_t *snapshot);
-/* A later `status` answer: everything if it is at least as new as the lines seen, else only what
- * no line carries (config, bus). */
+/* A later `status` answer: everything if it is whole and at least as new as the lines seen, else
+ * only what no line carries (config, bus). */
 void live_refresh(struct live *l, const json_t *status);
 /* One line of the bus. Returns the name of the stream event it is ("health:update"), or NULL for a
  * topic nobody shows. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http - requests on the loop: libcurl's multi interface behind one small door
+/* http - requests on the loop, behind one small door
+ *
+ * Plain HTTP/1.1 goes over sockets of our own (http_plain.h), everything else through libcurl's
+ * multi interface; which of the two it was cannot be told from the answer.
  *
  * Used by the http checker, the webhook and telegram channels, the reconciler's sources and
  * actions. Loop thread only; never blocks (names resolve in curl's own threads). Each request ends
@@ -109,6 +112,8 @@ typedef void (*http_done_fn)(void *ctx, const struct http_response *r);
 struct http_client *http_client_new(uv_loop_t *loop);
 /* Cancels what is in flight (callbacks with REASON_CANCELLED), closes, frees, calls on_closed. */
 void http_client_close(struct http_client *c, void (*on_closed)(void *ctx), void *ctx);
+/* Has curl make all requests, also the plain ones. For tests, which try both ways. */
+void http_client_use_curl(struct http_client *c);
 /* A malformed URL and the like also end in the callback, in a later loop turn. */
 struct http_call *http_start(struct http_client *c, const struct http_request *rq,
 			     http_done_fn on_done, void *ctx);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_call.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "http_headers.h"
 
 void http_call_refuse(struct http_call *call, enum reason reason, const char *fmt, ...)
 {
@@ -35,52 +35,14 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	return len;
 }
 
-/* Header values are bytes; JSON text is UTF-8. */
-static json_t *header_text(char *value, size_t len)
-{
-	json_t *text = json_stringn(value, len);
-
-	if (text != NULL)
-		return text;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)value[i] >= 0x80)
-			value[i] = '?';
-	}
-	return json_stringn(value, len);
-}
-
-/* Lines of one name are one list (RFC 9110 section 5.3). */
-static void add_header(json_t *headers, const char *name, json_t *value /* taken */)
-{
-	const json_t *before = json_object_get(headers, name);
-
-	if (before == NULL) {
-		(void)json_object_set_new(headers, name, value);
-		return;
-	}
-	(void)json_object_set_new(
-		headers, name,
-		json_sprintf("%s, %s", json_string_value(before), json_string_value(value)));
-	json_decref(value);
-}
-
 static void keep_header(struct http_call *call, const char *line, size_t len)
 {
 	HALE_CLEANUP(cleanup_free) char *copy = mem_dupn(line, len);
 	char *colon = memchr(copy, ':', len);
-	char *value;
-	size_t value_len;
 
-	if (colon == NULL || strlen(copy) < len)
-		return;
-	*colon = '\0';
-	for (char *p = copy; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	value = colon + 1 + strspn(colon + 1, " \t");
-	value_len = strlen(value);
-	while (value_len > 0 && isspace((unsigned char)value[value_len - 1]))
-		value_len--;
-	add_header(call->headers, copy, header_text(value, value_len));
+	if (colon != NULL)
+		http_headers_add(call->headers, copy, (size_t)(colon - copy), colon + 1,
+				 len - (size_t)(colon + 1 - copy));
 }
 
 /* Another answer begins, after an interim one or one that leads on; the last one counts. */

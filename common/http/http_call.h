@@ -14,6 +14,8 @@
 
 #include <curl/curl.h>
 
+#define HTTP_USER_AGENT "hale/" HALE_VERSION
+
 /* The option's type is right by construction: curl's own typecheck macros see each call. What can
  * fail is memory, which is fatal everywhere. */
 #define SET(easy, option, value) HALE_ASSERT(curl_easy_setopt(easy, option, value) == CURLE_OK)
@@ -25,8 +27,13 @@ struct http_call {
 	http_stage_fn on_stage;
 	void *ctx;
 
-	CURL *easy;
-	bool is_added; /* curl has it; not so when it was refused at once */
+	/* One of the two has it; none when it was refused at once. */
+	struct plain_request *plain; /* NULL: not asked, or not any more, by http_plain.h … */
+	bool is_plain_started;
+	CURL *easy; /* … but by curl */
+	bool is_added;
+	struct http_request *again; /* to be asked by curl instead, after all; or NULL */
+	char *learn;                /* host whose address is worth knowing; or NULL */
 	struct curl_slist *header_list;
 	struct curl_slist *connect_list;
 	char curl_error[CURL_ERROR_SIZE];
@@ -58,6 +65,9 @@ void http_call_clear(struct http_call *call);
 
 /* Fills r from a transfer that curl ended with `code`. r borrows from call and easy. */
 void http_call_result(struct http_call *call, CURLcode code, struct http_response *r);
+/* The same of a plain request that has ended. */
+void http_call_answer(struct http_call *call, enum reason reason, const char *text,
+		      struct http_response *r);
 /* Fills r for a call that ended without curl: cancelled, or refused before it began. */
 void http_call_no_result(struct http_call *call, enum reason reason, const char *text,
 			 struct http_response *r);

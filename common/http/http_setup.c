@@ -2,35 +2,11 @@
 /* What curl is told for one request. */
 #include "http_call.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-#define USER_AGENT "hale/" HALE_VERSION
-
-static bool is_token(const char *name)
-{
-	if (*name == '\0')
-		return false;
-	for (; *name != '\0'; name++) {
-		/* RFC 9110 section 5.6.2. */
-		if (!isalnum((unsigned char)*name) && strchr("!#$%&'*+-.^_`|~", *name) == NULL)
-			return false;
-	}
-	return true;
-}
-
-/* A line end inside a value would let it write headers of its own. */
-static bool is_header_value(const char *value)
-{
-	for (; *value != '\0'; value++) {
-		if (iscntrl((unsigned char)*value) && *value != '\t')
-			return false;
-	}
-	return true;
-}
+#include "http_headers.h"
 
 static void add_header(struct http_call *call, const char *line)
 {
@@ -45,7 +21,7 @@ static void setup_bearer(struct http_call *call, const char *token)
 {
 	HALE_CLEANUP(cleanup_free) char *line = mem_printf("Authorization: Bearer %s", token);
 
-	if (!is_header_value(token))
+	if (!http_is_header_value(token))
 		http_call_refuse(call, REASON_CONFIG, "the bearer token is not a line of text");
 	else
 		add_header(call, line);
@@ -61,7 +37,7 @@ static void setup_headers(struct http_call *call, const struct http_request *rq)
 		const char *text = json_string_value(value);
 		HALE_CLEANUP(str_done) struct str line = {0};
 
-		if (text == NULL || !is_token(name) || !is_header_value(text)) {
+		if (text == NULL || !http_is_token(name) || !http_is_header_value(text)) {
 			http_call_refuse(call, REASON_CONFIG,
 					 "header '%.40s' is not a name and a line of text", name);
 			continue;
@@ -88,7 +64,7 @@ static void setup_method(struct http_call *call, const struct http_request *rq)
 	bool is_get = strcmp(method, "GET") == 0;
 	bool has_body = rq->body != NULL;
 
-	if (!is_token(method))
+	if (!http_is_token(method))
 		http_call_refuse(call, REASON_CONFIG, "'%.40s' is not a method", method);
 	if (strcmp(method, "HEAD") == 0) {
 		SET(call->easy, CURLOPT_NOBODY, 1L);
@@ -234,7 +210,8 @@ void http_call_setup(struct http_call *call, const struct http_request *rq)
 	call->body_max = rq->body_max == 0 ? HTTP_BODY_MAX_DEFAULT : rq->body_max;
 	call->headers = json_object();
 	SET(call->easy, CURLOPT_URL, rq->url);
-	SET(call->easy, CURLOPT_USERAGENT, rq->user_agent == NULL ? USER_AGENT : rq->user_agent);
+	SET(call->easy, CURLOPT_USERAGENT,
+	    rq->user_agent == NULL ? HTTP_USER_AGENT : rq->user_agent);
 	http_call_listen(call);
 	setup_connection(call, rq);
 	setup_target(call, rq);

@@ -29,7 +29,7 @@ PROGRAMS = ["supervisor", "checkers", "recorder", "notifier", "reconciler", "web
 FOREIGN = {
     r"nng/": {"common/bus"},
     r"yaml\.h": {"common/conf"},
-    r"curl/": {"common/http"},
+    r"curl/|http_parser\.h": {"common/http"},
     r"jq\.h|jv\.h": {"common/expr"},
     r"sqlite3\.h|libpq-fe\.h": {"common/store"},
     r"microhttpd\.h": {"web"},
@@ -128,12 +128,12 @@ def test_haled_links_only_what_it_should():
                          "gcc_s"}, libraries
 
 
-def test_no_program_is_linked_with_libpq():
-    """It would cost every start what only a PostgreSQL database needs: common/store/pq.h."""
+def test_no_program_is_linked_with_libpq_or_libcurl():
+    """They would cost every start what few need: common/store/pq.h, common/http/http_curl.h."""
     names = [n for n in os.listdir(BIN) if n.startswith("hale")]
     assert {"hale", "hale-recorder", "hale-notifier", "hale-check-sql"} <= set(names)
-    linked = [n for n in names if "[libpq" in subprocess.run(
-        ["readelf", "-d", f"{BIN}/{n}"], capture_output=True, text=True, check=True).stdout]
+    linked = [n for n in names if re.search(r"\[lib(pq|curl)", subprocess.run(
+        ["readelf", "-d", f"{BIN}/{n}"], capture_output=True, text=True, check=True).stdout)]
     assert not linked, linked
 
 

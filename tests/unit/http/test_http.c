@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "http/http.h"
+#include "http_curl.h"
 
 #define SHORT_MS  150   /* for requests that must time out */
 #define LONG_MS   20000 /* for requests that must not */
@@ -124,6 +125,8 @@ static void on_connection(uv_stream_t *listener, int status)
 	assert_int_equal(uv_read_start((uv_stream_t *)peer, on_alloc, on_read), 0);
 }
 
+static bool is_curl_only; /* this round goes by curl alone */
+
 static int setup(void **state)
 {
 	struct sockaddr_in address;
@@ -141,6 +144,8 @@ static int setup(void **state)
 	assert_int_equal(uv_tcp_getsockname(&server.tcp, (struct sockaddr *)&address, &len), 0);
 	server.port = ntohs(address.sin_port);
 	client = http_client_new(&loop);
+	if (is_curl_only)
+		http_client_use_curl(client);
 	return 0;
 }
 
@@ -565,6 +570,91 @@ static void test_connections_are_reused_while_they_last_unless_fresh_is_wanted(v
 	assert_int_equal(server.connections, 3);
 }
 
+static void test_a_chunked_answer_after_an_interim_one_is_read(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer =
+		"HTTP/1.1 103 Early Hints\r\nX-Test: early\r\n\r\n"
+		"HTTP/1.1 200 OK\r\nX-Test: a\r\nx-tesT: b\r\nTransfer-Encoding: chunked\r\n"
+		"\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n";
+	for (int i = 0; i < 2; i++) {
+		seen = fetch((struct http_request){0});
+		assert_reason(&seen, REASON_OK);
+		assert_int_equal(seen.r.status, 200);
+		assert_string_equal(seen.body, "hello");
+		assert_string_equal(seen.header, "a, b");
+	}
+	assert_true(seen.r.is_reused);
+}
+
+static void test_an_answer_without_a_length_ends_with_the_connection(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.0 200 OK\r\n\r\nhello";
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_OK);
+	assert_string_equal(seen.body, "hello");
+	assert_string_equal(seen.r.version, "1.0");
+}
+
+static void test_doubtful_framing_is_a_protocol_error(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 3\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+		"0\r\n\r\n",
+	};
+
+	(void)state;
+	/* curl has its own opinion of them. */
+	for (size_t i = 0; i < ARRAY_LEN(answers) && !is_curl_only; i++) {
+		struct seen seen;
+
+		server.answer = answers[i];
+		seen = fetch((struct http_request){0});
+		assert_reason(&seen, REASON_PROTOCOL);
+	}
+}
+
+static void test_what_is_not_understood_is_asked_again_by_curl(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.answer = "HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 5\r\n\r\nhello";
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_PROTOCOL);
+	assert_string_equal(seen.r.error, "Header without colon"); /* says curl */
+	assert_int_equal(server.connections, is_curl_only ? 1 : 2);
+	/* From then on at once. */
+	seen = fetch((struct http_request){.fresh_connection = true});
+	assert_int_equal(server.connections, is_curl_only ? 2 : 3);
+	/* One that does something is not made twice. */
+	seen = fetch((struct http_request){.method = "POST", .url = url_to("/other")});
+	assert_int_equal(server.connections, is_curl_only ? 3 : 4);
+	assert_reason(&seen, REASON_PROTOCOL);
+}
+
+static void test_endless_interim_answers_are_too_large(void **state)
+{
+	HALE_CLEANUP(str_done) struct str answer = {0};
+	struct seen seen;
+
+	(void)state;
+	for (unsigned i = 0; i < HTTP_HEADERS_MAX_BYTES / 16; i++)
+		str_add(&answer, "HTTP/1.1 103 a\r\nX-Y: 12345678\r\n\r\n");
+	server.answer = str_text(&answer);
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_TOO_LARGE);
+}
+
 static void test_cancelling_calls_back_before_it_returns(void **state)
 {
 	struct seen seen = {0};
@@ -754,8 +844,27 @@ static void test_plain_text_on_a_tls_port_is_tls_failed(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
+static void test_without_libcurl_a_request_that_needs_it_says_so(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	http_curl_library = "libhale-no-such.so";
+	server.answer = OK_HELLO;
+	seen = fetch((struct http_request){.url = "https://127.0.0.1:1/"});
+	assert_reason(&seen, REASON_INTERNAL);
+	assert_non_null(strstr(seen.r.error, "install libcurl4"));
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_OK);
+	http_curl_library = "libcurl.so.4";
+}
+
 int main(void)
 {
+	/* First, while it is not loaded yet. */
+	const struct CMUnitTest without[] = {
+		TEST(without_libcurl_a_request_that_needs_it_says_so),
+	};
 	const struct CMUnitTest tests[] = {
 		TEST(an_answer_comes_with_status_body_headers_and_times),
 		TEST(the_request_carries_method_headers_body_and_login),
@@ -781,6 +890,11 @@ int main(void)
 		TEST(retry_after_reads_seconds),
 		TEST(retry_after_reads_a_date),
 		TEST(connections_are_reused_while_they_last_unless_fresh_is_wanted),
+		TEST(a_chunked_answer_after_an_interim_one_is_read),
+		TEST(an_answer_without_a_length_ends_with_the_connection),
+		TEST(doubtful_framing_is_a_protocol_error),
+		TEST(what_is_not_understood_is_asked_again_by_curl),
+		TEST(endless_interim_answers_are_too_large),
 		TEST(cancelling_calls_back_before_it_returns),
 		TEST(closing_the_client_ends_every_call_once),
 		TEST(a_callback_may_close_the_client),
@@ -792,5 +906,11 @@ int main(void)
 		TEST(plain_text_on_a_tls_port_is_tls_failed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("http, without curl", without, NULL, NULL);
+
+	/* By either way there must be the same answer. */
+	failed += cmocka_run_group_tests_name("http, plain where it can be", tests, NULL, NULL);
+
+	is_curl_only = true;
+	return failed + cmocka_run_group_tests_name("http, by curl", tests, NULL, NULL);
 }
