@@ -48,7 +48,7 @@ struct check_ops {
 	void *(*prepare)(const void *opts);
 	void (*unprepare)(void *prep);
 	/* The host that these options make it ask, "name:port", for the limit of checks per host;
-	 * false: none. NULL: the first option that names a target (CONF_F_CONNECT) tells it. */
+	 * false: none. NULL: the first option that names one tells it (target_of_options). */
 	bool (*host_of)(const void *opts, char *host, size_t size);
 	/* Begins one run. Must not block. Ends in exactly one check_done(), never before start()
 	 * returned unless nothing was begun. */

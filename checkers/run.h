@@ -14,6 +14,7 @@
 #ifndef HALE_CHECKERS_RUN_H
 #define HALE_CHECKERS_RUN_H
 
+#include "guard.h"
 #include "lineup.h"
 #include "retry.h"
 #include "roll.h"
@@ -30,6 +31,8 @@ struct run_waiter {
 	void *ctx;
 	struct run_waiter *next;
 };
+
+struct result;
 
 struct run {
 	struct check *check;
@@ -62,7 +65,10 @@ struct check {
 	struct retry_rule retry_rule;
 	struct retry_state retry_state;
 	uint32_t timeout_ms;
-	uint32_t index; /* in the runner and in its schedule */
+	uint32_t index;  /* in the runner and in its schedule */
+	uint32_t held;   /* results that wait for the guard */
+	bool is_guarded; /* asks another host, which may not be reachable for lack of network */
+	bool is_masked;  /* the last result was that this host has no network */
 	bool is_queued;
 	bool is_ticked;    /* the schedule waits for schedule_idle() */
 	bool is_published; /* what the run says goes out; otherwise only to who asked */
@@ -90,6 +96,9 @@ struct runner {
 	struct lineup *lineup;
 	struct timeline deadlines;
 	struct timeline retries;
+	struct guard *guard; /* NULL: none is wanted */
+	struct result *held; /* results that wait for its answer */
+	struct result **held_end;
 	size_t overdue;
 	bool is_pumping;
 	uint64_t runs;
@@ -122,6 +131,8 @@ void runner_tell_status(struct runner *r, bool is_now);
 /* ---- runner_run.c ---- */
 
 void run_enqueue(struct check *c);
+/* Off the grid, and published. */
+void run_at_once(struct check *c);
 /* Begins what may begin. */
 void run_pump(struct runner *r);
 /* The kind has spoken. */
@@ -139,6 +150,9 @@ void tell_result(struct run *run, enum outcome outcome, enum reason reason, cons
 json_t *tell_stuck(struct run *run);
 /* The same, said once more because it was due again. */
 void tell_still_stuck(struct run *run);
+/* The guard's answer. ctx is the runner. */
+void tell_held(void *ctx, enum guard_answer word);
+void tell_drop_held(struct runner *r);
 /* There will be no result. */
 void tell_nothing(struct run_waiter *waiters);
 

@@ -43,6 +43,8 @@ void runner_tell_status(struct runner *r, bool is_now)
 	add_count(&text, r->overdue, "stuck");
 	add_count(&text, lineup_waiting(r->lineup), "waiting");
 	add_count(&text, schedule_skipped(r->schedule), "skipped");
+	if (r->guard != NULL && guard_last(r->guard) == GUARD_AWAY)
+		str_add(&text, ", no network");
 	if (str_eq(str_text(&text), r->status))
 		return;
 	snprintf(r->status, sizeof(r->status), "%s", str_text(&text));
@@ -199,6 +201,7 @@ struct runner_stats runner_stats_get(const struct runner *r)
 		.timeouts = r->timeouts,
 		.late_ms_max = schedule_late_max_ms(r->schedule),
 		.queued_ms_max = r->queued_max_ms,
+		.network = r->guard != NULL ? guard_last(r->guard) : GUARD_UNKNOWN,
 	};
 }
 
@@ -241,6 +244,10 @@ struct runner *runner_new(const struct check_ops *ops, const struct runner_host 
 			       host->per_host_max > 0 ? host->per_host_max : RUNNER_PER_HOST_MAX);
 	r->by_id = (struct roll){.id_of = id_of, .ctx = r};
 	r->threads = threads_new(host->loop);
+	r->held_end = &r->held;
+	if (host->connectivity != NULL)
+		r->guard = guard_new(host->loop, host->connectivity, tell_held, r);
+	r->host.connectivity = NULL; /* is the caller's */
 	r->clock_ms = INT64_MAX;
 	uv_timer_init(host->loop, &r->tick);
 	uv_timer_init(host->loop, &r->clock);
@@ -250,19 +257,27 @@ struct runner *runner_new(const struct check_ops *ops, const struct runner_host 
 }
 
 /* What the kind says, or what its options name. */
-static struct lineup_host *host_of(struct runner *r, const void *opts, const json_t *options)
+static bool find_target(const struct runner *r, const void *opts, const json_t *options,
+			struct target *t_r)
 {
+	char name[TARGET_NAME_MAX];
+
+	if (r->ops->host_of == NULL)
+		return target_of_options(r->ops->items, options, t_r);
+	return r->ops->host_of(opts, name, sizeof(name)) && target_parse(name, t_r);
+}
+
+static void place(struct check *c, const json_t *options)
+{
+	struct runner *r = c->runner;
 	char name[TARGET_NAME_MAX];
 	struct target t;
 
-	if (r->ops->host_of != NULL) {
-		if (!r->ops->host_of(opts, name, sizeof(name)))
-			return NULL;
-		return lineup_host(r->lineup, name);
-	}
-	if (!target_of_options(r->ops->items, options, &t))
-		return NULL;
-	return lineup_host(r->lineup, target_name(&t, name));
+	if (!find_target(r, c->opts, options, &t))
+		return;
+	c->item.host = lineup_host(r->lineup, target_name(&t, name));
+	/* Who checks the guard's own targets is to hear the plain truth. */
+	c->is_guarded = r->guard != NULL && !target_is_local(&t) && !guard_has(r->guard, name);
 }
 
 static void keep(struct runner *r, struct check *c)
@@ -293,7 +308,7 @@ int runner_add(struct runner *r, const char *id, int64_t interval_ms, int64_t ti
 	c->timeout_ms = (uint32_t)HALE_MIN(timeout_ms, (int64_t)UINT32_MAX);
 	c->opts = opts;
 	c->prep = r->ops->prepare != NULL ? r->ops->prepare(opts) : NULL;
-	c->item.host = host_of(r, opts, options);
+	place(c, options);
 	c->index = (uint32_t)schedule_add(r->schedule, id, interval_ms);
 	HALE_ASSERT(c->index == r->checks_n);
 	keep(r, c);
@@ -330,6 +345,8 @@ static void end_stop(struct runner *r)
 	uv_close((uv_handle_t *)&r->tick, NULL);
 	uv_close((uv_handle_t *)&r->clock, NULL);
 	uv_close((uv_handle_t *)&r->stop, NULL);
+	tell_drop_held(r);
+	guard_close(r->guard);
 	close_shared(r);
 	threads_close(r->threads);
 	r->on_stopped(r->stop_ctx);
@@ -410,6 +427,7 @@ void runner_free(struct runner *r)
 	threads_free(r->threads);
 	schedule_free(r->schedule);
 	lineup_free(r->lineup);
+	guard_free(r->guard);
 	timeline_done(&r->deadlines);
 	timeline_done(&r->retries);
 	roll_done(&r->by_id);

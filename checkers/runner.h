@@ -3,12 +3,15 @@
  *
  * Each component is run at its times (schedule.h), at most RUNNER_CONCURRENT_MAX at once and not
  * too many of one host (lineup.h), the rest queued in order; its deadline counts from its start,
- * not from the queue. What is not a pass is looked into again at once if its component wants that
- * (retry.h). At the deadline the
- * runner publishes the timeout, tells the kind to cancel, and forgets what the kind says
- * afterwards. A kind that does not come back (its thread hangs) keeps its component busy but no
- * place among the concurrent ones, so that no other check waits for it; the timeout is published
- * again at each tick, because silence would read as a dead checker.
+ * not from the queue. At the deadline the runner publishes the timeout, tells the kind to cancel,
+ * and forgets what the kind says afterwards. A kind that does not come back (its thread hangs)
+ * keeps its component busy but no place among the concurrent ones, so that no other check waits
+ * for it; the timeout is published again at each tick, because silence would read as a dead
+ * checker.
+ *
+ * What is not a pass is looked into again at once if its component wants that (retry.h). And no
+ * target is blamed for being down before it is known that this host has a network (guard.h): if it
+ * has none the result is an error, own_network, and there is another check once it has.
  *
  * Ownership: runner_new/_free; free after the loop has ended.
  * Loop:      everything on the loop thread.
@@ -18,6 +21,7 @@
 #define HALE_CHECKERS_RUNNER_H
 
 #include "check.h"
+#include "guard.h"
 #include "retry.h"
 
 #include <jansson.h>
@@ -47,7 +51,8 @@ struct runner_host {
 	uv_loop_t *loop;
 	const char *node;
 	size_t concurrent_max;
-	size_t per_host_max; /* 0: RUNNER_PER_HOST_MAX */
+	size_t per_host_max;                   /* 0: RUNNER_PER_HOST_MAX */
+	const struct guard_rule *connectivity; /* NULL: this host's network is not doubted */
 	void (*publish)(void *ctx, json_t *observation /* taken */);
 	void (*status)(void *ctx, const char *text);
 	void *ctx;
@@ -64,8 +69,9 @@ struct runner_stats {
 	uint64_t retries; /* off the grid, of retry_interval */
 	uint64_t skipped; /* ticks that found the component still busy */
 	uint64_t timeouts;
-	int64_t late_ms_max;   /* the longest a tick was late … */
-	int64_t queued_ms_max; /* … and a check that was due waited for a place */
+	int64_t late_ms_max;       /* the longest a tick was late … */
+	int64_t queued_ms_max;     /* … and a check that was due waited for a place */
+	enum guard_answer network; /* UNKNOWN: nobody asked */
 };
 
 struct runner *runner_new(const struct check_ops *ops, const struct runner_host *host);

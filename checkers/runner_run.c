@@ -149,9 +149,8 @@ void run_pump(struct runner *r)
 	runner_arm(r);
 }
 
-static void on_retry(struct check *c)
+void run_at_once(struct check *c)
 {
-	c->runner->retried++;
 	if (c->run != NULL && c->run->is_overdue) {
 		tell_still_stuck(c->run);
 		return;
@@ -168,6 +167,8 @@ void run_expire(struct runner *r, int64_t time_ms)
 
 	while ((item = timeline_take(&r->deadlines, time_ms)) != NULL)
 		on_deadline(container_of(item, struct run, deadline));
-	while ((item = timeline_take(&r->retries, time_ms)) != NULL)
-		on_retry(container_of(item, struct check, retry));
+	while ((item = timeline_take(&r->retries, time_ms)) != NULL) {
+		r->retried++;
+		run_at_once(container_of(item, struct check, retry));
+	}
 }

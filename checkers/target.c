@@ -75,7 +75,7 @@ bool target_parse(const char *text, struct target *t_r)
 	const char *scheme = text == NULL ? NULL : strstr(text, "://");
 	bool is_there;
 
-	if (text == NULL || text[0] == '/')
+	if (text == NULL || text[0] == '/' || str_starts(text, "unix:"))
 		return false;
 	if (scheme != NULL) {
 		const char *rest = scheme + 3;
@@ -93,6 +93,22 @@ bool target_parse(const char *text, struct target *t_r)
 	return is_there;
 }
 
+/* What is looked at need not be a host: it may be a file, or the name of a process. A host has a
+ * port or a scheme, or its option says that it is connected to. */
+static bool of_text(const struct conf_item *item, const char *text, struct target *t_r)
+{
+	const unsigned files = CONF_F_READ_FILE | CONF_F_READ_BESIDE | CONF_F_WRITE;
+	struct target t;
+
+	if ((item->flags & (CONF_F_CONNECT | CONF_F_TARGET)) == 0 || (item->flags & files) != 0 ||
+	    !target_parse(text, &t))
+		return false;
+	if ((item->flags & CONF_F_CONNECT) == 0 && t.port[0] == '\0')
+		return false;
+	*t_r = t;
+	return true;
+}
+
 static bool of_value(const struct conf_item *item, const json_t *value, struct target *t_r)
 {
 	const json_t *first = json_is_array(value) ? json_array_get(value, 0) : value;
@@ -101,9 +117,7 @@ static bool of_value(const struct conf_item *item, const json_t *value, struct t
 		return target_of_options(item->items, value, t_r);
 	if (item->type == CONF_T_ARRAY && json_is_object(first))
 		return target_of_options(item->items, first, t_r);
-	if ((item->flags & CONF_F_CONNECT) == 0)
-		return false;
-	return target_parse(json_is_string(first) ? json_string_value(first) : item->def, t_r);
+	return of_text(item, json_is_string(first) ? json_string_value(first) : item->def, t_r);
 }
 
 bool target_of_options(const struct conf_item *items, const json_t *options, struct target *t_r)

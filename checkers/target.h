@@ -24,7 +24,8 @@ struct target {
 /* "https://user@host:443/path", "host:443", "[::1]:443", "host", "host=a port=5432". False: it
  * names no host (a path, nothing). */
 bool target_parse(const char *text, struct target *t_r);
-/* The first of the options that names a target (CONF_F_CONNECT). False: there is none. */
+/* The first of the options that names a host (CONF_F_CONNECT, or CONF_F_TARGET if there is a port
+ * or a scheme). False: there is none. */
 bool target_of_options(const struct conf_item *items, const json_t *options, struct target *t_r);
 /* "host:port" */
 const char *target_name(const struct target *t, char buf[TARGET_NAME_MAX]);

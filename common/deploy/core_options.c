@@ -43,6 +43,29 @@ const struct conf_item bus_items[] = {
 	CONF_END,
 };
 
+static const struct conf_item connectivity_items[] = {
+	CONF_LIST(struct connectivity_options, targets, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
+		  .help = "addresses in figures with their ports, e.g. 1.1.1.1:53; when none of "
+			  "them lets itself be connected to, this host has no network"),
+	CONF_DURATION(struct connectivity_options, timeout_ms, .name = "timeout", .def = "2s",
+		      .min = 10, .max = 60000,
+		      .help = "how long they have time to answer; a failure is told so much later "
+			      "if there is no network"),
+	CONF_DURATION(struct connectivity_options, interval_ms, .name = "interval", .def = "5s",
+		      .min = 100, .max = 3600000,
+		      .help = "without a network, how often they are tried again"),
+	CONF_END,
+};
+
+const struct conf_item checks_items[] = {
+	CONF_INT(struct checks_options, per_host, .def = "64", .min = 1, .max = 1024,
+		 .help = "of one host and port, so many checks are begun at once, and four times "
+			 "as many are under way"),
+	CONF_MAP(struct checks_options, connectivity, connectivity_items,
+		 .help = "before others are blamed: whether this host has a network itself"),
+	CONF_END,
+};
+
 const struct conf_item plugins_items[] = {
 	CONF_LIST(struct plugins_options, directories,
 		  .help = "folders with further programs and their manifests (NAME.json)"),
@@ -133,6 +156,7 @@ struct component_options {
 	char *label;
 	int64_t interval_ms;
 	int64_t timeout_ms;
+	int64_t retry_interval_ms; /* the checker's: slice.c */
 	int64_t degraded_after;
 	int64_t critical_after;
 	int64_t recover_after;
@@ -160,6 +184,10 @@ const struct conf_item component_items[] = {
 		      .min = 100, .max = 86400000, .help = "time between two checks"),
 	CONF_DURATION(struct component_options, timeout_ms, .name = "timeout", .def = "10s",
 		      .min = 10, .max = 3600000, .help = "a check that takes longer has failed"),
+	CONF_DURATION(struct component_options, retry_interval_ms, .name = "retry_interval",
+		      .def = "0", .min = 0, .max = 86400000,
+		      .help = "a result that is not a pass is checked again after this time, until "
+			      "it is confirmed; 0: at the next interval"),
 	CONF_INT(struct component_options, degraded_after, .def = "1", .min = 1, .max = 1000,
 		 .help = "failures in a row until degraded"),
 	CONF_INT(struct component_options, critical_after, .min = 1, .max = 1000,
@@ -196,6 +224,7 @@ static const struct conf_section core_sections[] = {
 	{"instance", instance_items, CONF_T_MAP, "this installation"},
 	{"aggregation", aggregation_items, CONF_T_MAP, "the overall status"},
 	{"bus", bus_items, CONF_T_MAP, "the message bus"},
+	{"checks", checks_items, CONF_T_MAP, "what all checks have in common"},
 	{"plugins", plugins_items, CONF_T_MAP, "programs that did not come with hale"},
 	{"processes", process_items, CONF_T_DICT, "how each of hale's processes is supervised"},
 	{"programs", program_items, CONF_T_DICT, "your own programs, supervised like hale's"},

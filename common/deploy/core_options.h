@@ -31,6 +31,18 @@ struct bus_options {
 	int64_t ring_bytes;
 };
 
+struct connectivity_options {
+	struct strlist targets;
+	int64_t timeout_ms;
+	int64_t interval_ms;
+};
+
+/* What all checkers have in common; handed to them as it is (slice "checks"). */
+struct checks_options {
+	int64_t per_host;
+	struct connectivity_options connectivity;
+};
+
 struct plugins_options {
 	struct strlist directories;
 };
@@ -65,6 +77,7 @@ struct process_options {
 extern const struct conf_item instance_items[];
 extern const struct conf_item aggregation_items[];
 extern const struct conf_item bus_items[];
+extern const struct conf_item checks_items[];
 extern const struct conf_item plugins_items[];
 extern const struct conf_item process_items[];
 extern const struct conf_item program_restart_items[]; /* struct restart_options with `when` */

@@ -76,6 +76,30 @@ static void add_process(struct config *c, const char *name, const char *program,
 	json_decref(slice);
 }
 
+static json_t *at_least_one(const json_t *component, const char *name)
+{
+	json_int_t n = json_integer_value(json_object_get(component, name));
+
+	return json_integer(HALE_MAX(n, (json_int_t)1));
+}
+
+/* How a result is confirmed off the grid, or NULL if it is not. */
+static json_t *retry_of(const json_t *component)
+{
+	json_t *interval = json_object_get(component, "retry_interval");
+	json_t *retry;
+
+	if (json_integer_value(interval) == 0)
+		return NULL;
+	retry = json_pack("{s:O, s:o, s:o}", "interval", interval, "degraded_after",
+			  at_least_one(component, "degraded_after"), "recover_after",
+			  at_least_one(component, "recover_after"));
+	if (json_object_get(component, "critical_after") != NULL)
+		json_object_set(retry, "critical_after",
+				json_object_get(component, "critical_after"));
+	return retry;
+}
+
 /* The slices under construction, by process name: {"check.http": {slice}}. */
 static void add_component(const struct config *c, json_t *slices, const char *id,
 			  const json_t *component)
@@ -89,14 +113,17 @@ static void add_component(const struct config *c, json_t *slices, const char *id
 		slice = slice_base(c, process);
 		json_object_set_new(slice, "kind", json_string(kind));
 		json_object_set_new(slice, "components", json_array());
+		if (json_object_get(c->json, "checks") != NULL)
+			json_object_set(slice, "checks", json_object_get(c->json, "checks"));
 		json_object_set_new(slices, process, slice);
 	}
 	json_array_append_new(json_object_get(slice, "components"),
-			      json_pack("{s:s, s:s, s:O, s:O, s:O}", "id", id, "label",
+			      json_pack("{s:s, s:s, s:O, s:O, s:O, s:o*}", "id", id, "label",
 					label == NULL ? id : label, "interval",
 					json_object_get(component, "interval"), "timeout",
 					json_object_get(component, "timeout"), "options",
-					json_object_get(component, kind)));
+					json_object_get(component, kind), "retry",
+					retry_of(component)));
 }
 
 static int check_processes(struct config *c, const struct manifest_set *manifests, struct err *err)

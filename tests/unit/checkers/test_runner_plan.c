@@ -126,6 +126,125 @@ static void a_host_that_hangs_gets_no_more_than_its_share_and_recovers(void **st
 	world_done(&w);
 }
 
+/* ---- This host's own network ---- */
+
+struct uplink {
+	uv_tcp_t server;
+	char target[32];
+	struct guard_rule rule;
+	struct runner_host host;
+};
+
+/* A port that nobody listens on, until uplink_open(). */
+static void uplink_init(struct uplink *u)
+{
+	struct sockaddr_in address;
+	int len = sizeof(address);
+	uv_loop_t loop;
+
+	memset(u, 0, sizeof(*u));
+	uv_loop_init(&loop);
+	uv_tcp_init(&loop, &u->server);
+	uv_ip4_addr("127.0.0.1", 0, &address);
+	assert_int_equal(uv_tcp_bind(&u->server, (struct sockaddr *)&address, 0), 0);
+	uv_tcp_getsockname(&u->server, (struct sockaddr *)&address, &len);
+	uv_close((uv_handle_t *)&u->server, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	snprintf(u->target, sizeof(u->target), "127.0.0.1:%d", ntohs(address.sin_port));
+	strlist_add(&u->rule.targets, u->target);
+	u->rule.timeout_ms = 1000;
+	u->rule.interval_ms = 10;
+	u->host = (struct runner_host){.concurrent_max = 10, .connectivity = &u->rule};
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+	(void)server;
+	(void)status;
+}
+
+static void uplink_open(struct uplink *u, struct world *w)
+{
+	struct sockaddr_in address;
+
+	uv_ip4_addr("127.0.0.1", (int)strtol(strchr(u->target, ':') + 1, NULL, 10), &address);
+	uv_tcp_init(&w->loop, &u->server);
+	assert_int_equal(uv_tcp_bind(&u->server, (struct sockaddr *)&address, 0), 0);
+	assert_int_equal(uv_listen((uv_stream_t *)&u->server, 8, on_connection), 0);
+}
+
+static void without_a_network_no_other_host_is_called_down(void **state)
+{
+	struct uplink u;
+	struct world w;
+	const json_t *o;
+
+	(void)state;
+	uplink_init(&u);
+	world_init_with(&w, &u.host);
+	add(&w, "far", 60000, 20, "{\"how\": \"never\", \"address\": \"far.example:1\"}");
+	add(&w, "near", 60000, 20, "{\"how\": \"never\", \"address\": \"127.0.0.1:1\"}");
+	add(&w, "wrong", 60000, 20, "{\"how\": \"fails\", \"address\": \"far.example:2\"}");
+	runner_start(w.runner);
+	until_published(&w, "far", 1);
+	until_published(&w, "near", 1);
+	until_published(&w, "wrong", 1);
+	o = nth_of(&w, "far", 0);
+	assert_string_equal(text_of(o, "outcome"), "error");
+	assert_string_equal(text_of(o, "reason"), "own_network");
+	assert_string_equal(text_of(o, "message"),
+			    "This host itself has no network (Timed out connecting (after 20ms))");
+	assert_string_equal(text_of(nth_of(&w, "near", 0), "outcome"), "down");
+	assert_string_equal(text_of(nth_of(&w, "wrong", 0), "outcome"), "fail");
+	assert_string_equal(w.status, "3 checks, no network");
+	/* What was put off is checked as soon as there is one. */
+	uplink_open(&u, &w);
+	until_published(&w, "far", 2);
+	assert_string_equal(text_of(nth_of(&w, "far", 1), "outcome"), "down");
+	assert_int_equal(runner_stats_get(w.runner).network, GUARD_REACHABLE);
+	assert_string_equal(w.status, "3 checks");
+	uv_close((uv_handle_t *)&u.server, NULL);
+	world_done(&w);
+	strlist_done(&u.rule.targets);
+}
+
+static void who_checks_the_way_out_hears_the_truth(void **state)
+{
+	struct uplink u;
+	struct world w;
+
+	(void)state;
+	uplink_init(&u);
+	strlist_add(&u.rule.targets, "203.0.113.7:53"); /* never connected to: none is asked */
+	world_init_with(&w, &u.host);
+	add(&w, "uplink", 60000, 20, "{\"how\": \"never\", \"address\": \"203.0.113.7:53\"}");
+	runner_start(w.runner);
+	until_published(&w, "uplink", 1);
+	assert_string_equal(text_of(nth_of(&w, "uplink", 0), "outcome"), "down");
+	assert_int_equal(runner_stats_get(w.runner).network, GUARD_UNKNOWN);
+	world_done(&w);
+	strlist_done(&u.rule.targets);
+}
+
+static void a_stop_drops_what_waits_for_the_answer(void **state)
+{
+	struct answers answers = {0};
+	struct uplink u;
+	struct world w;
+
+	(void)state;
+	uplink_init(&u);
+	world_init_with(&w, &u.host);
+	add(&w, "far", 60000, 5, "{\"how\": \"never\", \"address\": \"far.example:1\"}");
+	assert_int_equal(runner_run(w.runner, "far", take_answer, &answers), 0);
+	while (runner_stats_get(w.runner).timeouts == 0)
+		turn(&w);
+	world_done(&w);
+	assert_int_equal(answers.n, 1);
+	strlist_done(&u.rule.targets);
+}
+
 /* ---- Many ---- */
 
 /* What is measured is whether anything waits for those that hang; how fast this machine is, and
@@ -234,6 +353,9 @@ int main(void)
 		cmocka_unit_test(a_kind_that_hangs_is_told_as_often_as_it_would_be_asked),
 		cmocka_unit_test(one_host_is_not_asked_by_all_at_once),
 		cmocka_unit_test(a_host_that_hangs_gets_no_more_than_its_share_and_recovers),
+		cmocka_unit_test(without_a_network_no_other_host_is_called_down),
+		cmocka_unit_test(who_checks_the_way_out_hears_the_truth),
+		cmocka_unit_test(a_stop_drops_what_waits_for_the_answer),
 		cmocka_unit_test(fifty_thousand_cost_little_and_are_spread),
 		cmocka_unit_test(two_hundred_that_hang_delay_nobody_of_a_thousand),
 	};

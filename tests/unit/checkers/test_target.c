@@ -98,6 +98,8 @@ static const struct conf_item items[] = {
 	CONF_STR(struct inner, dsn),
 	CONF_MAP(struct inner, dsn, inner_items, .name = "postgres"),
 	CONF_STR(struct inner, address, .flags = CONF_F_CONNECT),
+	CONF_STR(struct inner, address, .name = "watched", .flags = CONF_F_TARGET),
+	CONF_STR(struct inner, address, .name = "file", .flags = CONF_F_TARGET | CONF_F_READ_FILE),
 	CONF_END,
 };
 
@@ -123,6 +125,9 @@ static void the_option_that_names_a_target_tells_it(void **state)
 	check_options("{\"dsn\": \"host=not.this\"}", NULL);
 	check_options("{\"postgres\": {\"dsn\": \"host=a port=1\"}}", "a:1");
 	check_options("{\"address\": \"b:2\"}", "b:2");
+	check_options("{\"watched\": \"http://c/\"}", "c:http");
+	check_options("{\"watched\": \"nginx.service\"}", NULL);
+	check_options("{\"file\": \"a:1\"}", NULL);
 	check_options("{\"address\": [\"b:2\", \"c:3\"]}", "b:2");
 }
 
