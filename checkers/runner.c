@@ -123,9 +123,7 @@ void check_due_now(struct check *c)
 
 	if (r->is_stopping || (c->run != NULL && c->run->is_overdue))
 		return;
-	c->is_published = true;
-	if (c->run == NULL && !c->is_queued)
-		run_enqueue(c);
+	run_at_once(c);
 	run_pump(r);
 }
 
