@@ -27,7 +27,15 @@ enum {
 };
 
 /* Columns of /proc/net/dev after the interface's name. */
-enum { NET_RX_BYTES = 0, NET_TX_BYTES = 8, NET_N = 16 };
+enum {
+	NET_RX_BYTES = 0,
+	NET_RX_ERRORS = 2,
+	NET_RX_DROPPED = 3,
+	NET_TX_BYTES = 8,
+	NET_TX_ERRORS = 10,
+	NET_TX_DROPPED = 11,
+	NET_N = 16
+};
 
 static const char *next_line(const char *text)
 {
@@ -53,24 +61,41 @@ static size_t read_numbers(const char *text, uint64_t *numbers, size_t max)
 	return n;
 }
 
+static bool read_number(const char *line, const char *name, uint64_t *number_r)
+{
+	return str_starts(line, name) && read_numbers(line + strlen(name), number_r, 1) == 1;
+}
+
+static int take_ticks(const char *numbers, struct sysinfo_cpu *cpu)
+{
+	uint64_t ticks[CPU_N] = {0};
+
+	if (read_numbers(numbers, ticks, CPU_N) <= CPU_IDLE)
+		return -EINVAL;
+	cpu->total = 0;
+	for (size_t i = 0; i < CPU_N; i++)
+		cpu->total += ticks[i];
+	cpu->busy = cpu->total - ticks[CPU_IDLE] - ticks[CPU_IOWAIT];
+	cpu->user = ticks[CPU_USER] + ticks[CPU_NICE];
+	cpu->system = ticks[CPU_SYSTEM] + ticks[CPU_IRQ] + ticks[CPU_SOFTIRQ];
+	cpu->iowait = ticks[CPU_IOWAIT];
+	cpu->steal = ticks[CPU_STEAL];
+	return 0;
+}
+
 int sysinfo_cpu_parse(const char *stat, struct sysinfo_cpu *cpu_r)
 {
 	struct sysinfo_cpu cpu = {0};
 
 	for (const char *line = stat; *line != '\0'; line = next_line(line)) {
-		uint64_t ticks[CPU_N] = {0};
-
+		(void)read_number(line, "procs_running ", &cpu.running);
+		(void)read_number(line, "procs_blocked ", &cpu.blocked);
 		if (!str_starts(line, "cpu"))
 			continue;
-		if (isdigit((unsigned char)line[3])) {
+		if (isdigit((unsigned char)line[3]))
 			cpu.cores++;
-			continue;
-		}
-		if (read_numbers(line + 3, ticks, CPU_N) <= CPU_IDLE)
+		else if (take_ticks(line + 3, &cpu) < 0)
 			return -EINVAL;
-		for (size_t i = 0; i < CPU_N; i++)
-			cpu.total += ticks[i];
-		cpu.busy = cpu.total - ticks[CPU_IDLE] - ticks[CPU_IOWAIT];
 	}
 	if (cpu.total == 0 || cpu.cores == 0)
 		return -EINVAL;
@@ -78,14 +103,19 @@ int sysinfo_cpu_parse(const char *stat, struct sysinfo_cpu *cpu_r)
 	return 0;
 }
 
+double sysinfo_ticks_percent(uint64_t before, uint64_t after, uint64_t total_before,
+			     uint64_t total_after)
+{
+	uint64_t total = total_after - total_before;
+
+	if (total_after <= total_before || after < before)
+		return 0;
+	return after - before >= total ? 100 : 100.0 * (double)(after - before) / (double)total;
+}
+
 double sysinfo_cpu_percent(const struct sysinfo_cpu *before, const struct sysinfo_cpu *after)
 {
-	uint64_t total = after->total - before->total;
-	uint64_t busy = after->busy - before->busy;
-
-	if (after->total <= before->total || after->busy < before->busy)
-		return 0;
-	return busy >= total ? 100 : 100.0 * (double)busy / (double)total;
+	return sysinfo_ticks_percent(before->busy, after->busy, before->total, after->total);
 }
 
 int sysinfo_load_parse(const char *loadavg, double load_r[3])
@@ -148,19 +178,29 @@ int sysinfo_uptime_parse(const char *uptime, double *seconds_r)
 }
 
 /* "allocated unused maximum"; unused is always 0 since Linux 2.6. */
-int sysinfo_files_parse(const char *file_nr, uint64_t *open_r)
+int sysinfo_files_parse(const char *file_nr, uint64_t *open_r, uint64_t *max_r)
 {
-	uint64_t numbers[2];
+	uint64_t numbers[3];
 
-	if (read_numbers(file_nr, numbers, 2) != 2 || numbers[1] > numbers[0])
+	if (read_numbers(file_nr, numbers, 3) != 3 || numbers[1] > numbers[0])
 		return -EINVAL;
 	*open_r = numbers[0] - numbers[1];
+	*max_r = numbers[2];
 	return 0;
 }
 
-int sysinfo_network_parse(const char *net_dev, struct sysinfo_network *network_r)
+static bool is_wanted(const char *name, size_t len, const char *interface)
+{
+	if (interface == NULL)
+		return len != 2 || memcmp(name, "lo", 2) != 0;
+	return strlen(interface) == len && memcmp(name, interface, len) == 0;
+}
+
+int sysinfo_network_parse(const char *net_dev, const char *interface,
+			  struct sysinfo_network *network_r)
 {
 	struct sysinfo_network network = {0};
+	size_t found = 0;
 
 	/* Two lines of headings, which hold no ":". */
 	for (const char *line = net_dev; *line != '\0'; line = next_line(line)) {
@@ -168,13 +208,90 @@ int sysinfo_network_parse(const char *net_dev, struct sysinfo_network *network_r
 		size_t len = strcspn(name, ":\n");
 		uint64_t numbers[NET_N];
 
-		if (name[len] != ':' || (len == 2 && memcmp(name, "lo", 2) == 0))
+		if (name[len] != ':' || !is_wanted(name, len, interface))
 			continue;
 		if (read_numbers(name + len + 1, numbers, NET_N) != NET_N)
 			return -EINVAL;
+		found++;
 		network.rx_bytes += numbers[NET_RX_BYTES];
 		network.tx_bytes += numbers[NET_TX_BYTES];
+		network.errors += numbers[NET_RX_ERRORS] + numbers[NET_RX_DROPPED] +
+				  numbers[NET_TX_ERRORS] + numbers[NET_TX_DROPPED];
 	}
+	if (interface != NULL && found == 0)
+		return -ENODEV;
 	*network_r = network;
 	return 0;
+}
+
+/* " avg10=0.00 avg60=0.00 avg300=0.00 total=0" */
+static bool read_averages(const char *text, double averages_r[3])
+{
+	static const char *const names[] = {"avg10=", "avg60=", "avg300="};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char *end;
+
+		text += strspn(text, " ");
+		if (!str_starts(text, names[i]) || !isdigit((unsigned char)text[strlen(names[i])]))
+			return false;
+		averages_r[i] = strtod(text + strlen(names[i]), &end);
+		if (!(averages_r[i] >= 0 && averages_r[i] <= 100))
+			return false;
+		text = end;
+	}
+	return true;
+}
+
+int sysinfo_pressure_parse(const char *pressure, struct sysinfo_pressure *pressure_r)
+{
+	struct sysinfo_pressure p = {0};
+	bool has_some = false;
+
+	for (const char *line = pressure; *line != '\0'; line = next_line(line)) {
+		if (str_starts(line, "some "))
+			has_some = read_averages(line + 5, p.some);
+		else if (str_starts(line, "full "))
+			p.has_full = read_averages(line + 5, p.full);
+	}
+	if (!has_some)
+		return -EINVAL;
+	*pressure_r = p;
+	return 0;
+}
+
+/* "   0: 0100007F:1F90 00000000:0000 0A …": the state is the fourth word, hexadecimal. */
+static void take_socket(struct sysinfo_tcp *tcp, const char *line)
+{
+	const char *end = strchr(line, '\n');
+
+	for (int word = 0; word < 3; word++) {
+		line += strspn(line, " ");
+		line += strcspn(line, " \n");
+	}
+	line += strspn(line, " ");
+	if (end - line < 2 || !isxdigit((unsigned char)line[0]) ||
+	    !isxdigit((unsigned char)line[1]) || line[0] != '0')
+		return; /* the heading */
+	tcp->states[strtoul((const char[]){line[1], '\0'}, NULL, 16)]++;
+}
+
+size_t sysinfo_tcp_add(struct sysinfo_tcp *tcp, const char *text)
+{
+	const char *line = text;
+
+	for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
+		take_socket(tcp, line);
+		line = end + 1;
+	}
+	return (size_t)(line - text);
+}
+
+uint64_t sysinfo_tcp_connections(const struct sysinfo_tcp *tcp)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(tcp->states); i++)
+		n += i == SYSINFO_TCP_LISTEN ? 0 : tcp->states[i];
+	return n;
 }

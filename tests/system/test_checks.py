@@ -388,7 +388,7 @@ def test_sql_wrong_password(hale, postgres):
 
 def test_system_reports_this_machine(hale):
     h = hale(components(
-        machine="system: {}", nowhere="system: {path: /no/such/path}",
+        machine="system: {}", nowhere="system: {disks: /no/such/path}",
         full="system: {}, interval: 1s, timeout: 800ms, impact: degraded, thresholds:"
              " {uptime_seconds: {critical: '> 1'}}"))
     c = assert_is(h, "machine", "healthy", "ok", "cpu ")
