@@ -89,8 +89,7 @@ static const char systemd_about[] =
 	"hale must run as one of them, and the user's systemd must be there (`loginctl "
 	"enable-linger USER` keeps it without a login).\n\n"
 	"Where there is no bus (a container), mount the host's socket and name it in `bus`, or "
-	"let [exec](#exec) ask: `exec: {command: [systemctl, is-active, nginx], codes: {3: "
-	"fail}}`.";
+	"let [exec](#exec) ask: `exec: {command: [systemctl, is-active, nginx], format: text}`.";
 
 static const char systemd_example[] =
 	"services:\n"
