@@ -132,7 +132,9 @@ static void on_said(uv_write_t *uv, int status)
 	struct client *c = uv->data;
 
 	free(container_of(uv, struct saying, uv));
-	if (status == 0 && c->is_endless && !c->is_closing)
+	/* Of TLS a piece is more than one write. */
+	if (status == 0 && c->is_endless && !c->is_closing &&
+	    uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) == 0)
 		endless(c);
 }
 
