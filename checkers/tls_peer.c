@@ -19,7 +19,7 @@ struct tls_peer {
 	char alpn[CONN_ALPN_MAX + 1];
 	char subject[TLS_PEER_TEXT_MAX];
 	char issuer[TLS_PEER_TEXT_MAX];
-	char names[TLS_PEER_TEXT_MAX];
+	char *names; /* owned */
 	char sha256[2 * 32 + 1];
 	char verify_error[2 * TLS_PEER_TEXT_MAX];
 };
@@ -80,16 +80,20 @@ static void add_name(struct str *out, const GENERAL_NAME *name)
 	str_add(out, text);
 }
 
-static void names_text(const X509 *certificate, char out[TLS_PEER_TEXT_MAX])
+/* Caller frees. */
+static char *names_text(const X509 *certificate)
 {
 	GENERAL_NAMES *names = ssl.X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 	const OPENSSL_STACK *stack = (const OPENSSL_STACK *)names;
 	HALE_CLEANUP(str_done) struct str text = {0};
+	char *cleaned;
 
-	for (int i = 0; i < ssl.OPENSSL_sk_num(stack) && text.len < TLS_PEER_TEXT_MAX; i++)
+	for (int i = 0; i < ssl.OPENSSL_sk_num(stack) && text.len < TLS_PEER_NAMES_MAX; i++)
 		add_name(&text, ssl.OPENSSL_sk_value(stack, i));
-	(void)str_clean(out, TLS_PEER_TEXT_MAX, str_text(&text));
 	ssl.GENERAL_NAMES_free(names);
+	cleaned = mem_array(text.len + 1, 1);
+	(void)str_clean(cleaned, text.len + 1, str_text(&text));
+	return cleaned;
 }
 
 static void sha256_text(const X509 *certificate, char out[65])
@@ -153,7 +157,7 @@ static void explain(struct tls_peer *p, long code, const char *expected, int64_t
 		break;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		(void)snprintf(out, size, "certificate is for %s, not for %s",
+		(void)snprintf(out, size, "certificate is for %.300s, not for %s",
 			       p->names[0] != '\0' ? p->names : p->subject, expected);
 		break;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -196,7 +200,7 @@ static void take_certificate(struct tls_peer *p, SSL *connection)
 	}
 	name_text(ssl.X509_get_subject_name(certificate), p->subject);
 	name_text(ssl.X509_get_issuer_name(certificate), p->issuer);
-	names_text(certificate, p->names);
+	p->names = names_text(certificate);
 	sha256_text(certificate, p->sha256);
 	f->subject = p->subject;
 	f->issuer = p->issuer;
@@ -229,6 +233,9 @@ struct tls_peer *tls_peer_new(SSL *connection, const char *expected, int64_t now
 
 void tls_peer_free(struct tls_peer *p)
 {
+	if (p == NULL)
+		return;
+	free(p->names);
 	free(p);
 }
 

@@ -12,8 +12,10 @@
 #include "conn.h"
 #include "openssl.h"
 
-/* A certificate may have thousands of names; people read the first of them. */
-#define TLS_PEER_TEXT_MAX 1024
+/* Of a subject or issuer; a real one has a hundred. */
+#define TLS_PEER_TEXT_MAX  1024
+/* A certificate for a hundred sites has a few thousand bytes of them. */
+#define TLS_PEER_NAMES_MAX 16384
 
 struct tls_peer;
 
