@@ -309,16 +309,27 @@ static void begin_scenario(const char *what, size_t step)
 	bench.step = step;
 }
 
+/* What a timeout at this step is. */
+static enum reason stage_reason(void)
+{
+	if (bench.step == SCRIPT_TLS)
+		return REASON_TIMEOUT_TLS;
+	if (bench.b->dialogue.steps[bench.step].silence != REASON_OK)
+		return bench.b->dialogue.steps[bench.step].silence;
+	return REASON_TIMEOUT_READ;
+}
+
 static void judge(const struct scenario *s)
 {
 	enum reason reason = judge_failure();
-	enum reason stage = bench.step == SCRIPT_TLS ? REASON_TIMEOUT_TLS : REASON_TIMEOUT_READ;
+	enum reason stage = stage_reason();
+	bool is_late = is_timeout(reason) || reason == stage;
 
 	if (s->ends_by == BY_DEADLINE)
 		judge_reason(stage);
-	else if (s->ends_by == BY_EVENT && is_timeout(reason))
+	else if (s->ends_by == BY_EVENT && is_late)
 		complain("seen only when the time was over (%s)", text_of("reason"));
-	else if (is_timeout(reason))
+	else if (is_late)
 		judge_reason(stage);
 }
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
+#include "model/reason.h"
 
 /* What a healthy server does next: waits for something, says something. */
 struct script_step {
@@ -23,6 +24,7 @@ struct script_step {
 	/* So many bytes of what is said are needed for a pass; 0: all. "Half an answer" is half of
 	 * these. */
 	size_t needed;
+	enum reason silence; /* what a timeout here is, if it is not timeout_read */
 };
 
 struct script_dialogue {
