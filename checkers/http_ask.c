@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "http_expect.h"
 
 #define US_PER_MS 1000.0
 #define MS_PER_S  1000.0
@@ -141,29 +142,56 @@ static json_t *body_shown(const struct http_response *r)
 	return json_string(text);
 }
 
-/* Values of these headers are as good as a login. */
+static json_t *url_shown(const char *url)
+{
+	HALE_CLEANUP(cleanup_free) char *text = http_url_shown(url);
+
+	return json_string(text);
+}
+
+/* A cookie is as good as a login, a URL may hold one. */
 static json_t *headers_shown(const struct http_response *r)
 {
 	json_t *headers = json_copy(r->headers);
+	const char *location = json_string_value(json_object_get(headers, "location"));
 
 	if (json_object_get(headers, "set-cookie") != NULL)
-		json_object_set_new(headers, "set-cookie", json_string("(not shown)"));
+		json_object_set_new(headers, "set-cookie", json_string("…"));
+	if (location != NULL)
+		json_object_set_new(headers, "location", url_shown(location));
 	return headers;
+}
+
+static json_t *redirects_shown(const struct http_response *r)
+{
+	json_t *all = json_array();
+	json_t *hop;
+	size_t i;
+
+	json_array_foreach (r->redirects, i, hop)
+		json_array_append_new(
+			all,
+			json_pack("{s:O, s:o}", "status", json_object_get(hop, "status"),
+				  "location",
+				  url_shown(json_string_value(json_object_get(hop, "location")))));
+	return all;
 }
 
 static void show(const struct ask *a, const struct http_response *r)
 {
 	const struct question *q = a->question;
+	HALE_CLEANUP(cleanup_free) char *url = NULL;
 	json_t *o;
 
 	if (!check_is_watched(a->check))
 		return;
-	o = json_pack("{s:o, s:o}", "request", json_sprintf("%s %s", q->method, q->url), "phases",
+	url = http_url_shown(q->url);
+	o = json_pack("{s:o, s:o}", "request", json_sprintf("%s %s", q->method, url), "phases",
 		      phases(r));
 	if (q->name != NULL)
 		json_object_set_new(o, "endpoint", json_string(q->name));
 	if (r->redirects != NULL)
-		json_object_set(o, "redirects", r->redirects);
+		json_object_set_new(o, "redirects", redirects_shown(r));
 	if (*r->tls_version != '\0')
 		json_object_set_new(o, "certificate", certificate(r));
 	if (r->status != 0) {
@@ -251,7 +279,7 @@ static void tell_connection(struct check *c, const struct http_response *r)
 		check_metric(c, "wire_bytes", (double)r->wire_bytes);
 	if (r->redirects != NULL) {
 		check_metric(c, "redirects", (double)json_array_size(r->redirects));
-		check_detail(c, "final_url", json_string(r->url));
+		check_detail(c, "final_url", url_shown(r->url));
 	}
 }
 

@@ -14,7 +14,7 @@
 #ifndef HALE_CHECKERS_HTTP_ASK_H
 #define HALE_CHECKERS_HTTP_ASK_H
 
-#include "http_headers.h"
+#include "http_limits.h"
 #include "http_judge.h"
 #include "http_options.h"
 

@@ -12,6 +12,8 @@
 
 #define STATUS_FIRST 100
 #define STATUS_LAST  599
+/* No word of a path is so long; tokens are. */
+#define WORD_MAX     24
 
 static bool is_status(const char *digits)
 {
@@ -132,4 +134,70 @@ int http_url_check(const char *url, struct err *err)
 			return err_set(err, -EINVAL, "a blank must be written as %%20");
 	}
 	return 0;
+}
+
+/* ---- Shown without what may be secret ---- */
+
+static void add_path(struct str *out, const char *path, size_t len)
+{
+	const char *end = path + len;
+
+	while (path < end) {
+		size_t word = strcspn(path, "/");
+
+		word = HALE_MIN(word, (size_t)(end - path));
+		if (word > WORD_MAX)
+			str_add(out, "…");
+		else
+			str_addn(out, path, word);
+		path += word;
+		if (path < end) {
+			str_addc(out, '/');
+			path++;
+		}
+	}
+}
+
+/* "?key=…&limit=…" */
+static void add_query(struct str *out, const char *query, size_t len)
+{
+	const char *end = query + len;
+
+	while (query < end) {
+		size_t pair = HALE_MIN(strcspn(query, "&"), (size_t)(end - query));
+		size_t name = HALE_MIN(strcspn(query, "="), pair);
+
+		if (name < pair && name <= WORD_MAX)
+			str_addf(out, "%.*s=…", (int)name, query);
+		else
+			str_add(out, "…");
+		query += pair;
+		if (query < end) {
+			str_addc(out, '&');
+			query++;
+		}
+	}
+}
+
+char *http_url_shown(const char *url)
+{
+	struct str out = {0};
+	const char *scheme = strstr(url, "://");
+	const char *rest = url + strcspn(url, "?#");
+	const char *host = scheme != NULL && scheme < rest ? scheme + 3 : url;
+	size_t host_len = scheme != NULL && scheme < rest ? strcspn(host, "/?#") : 0;
+	const char *at = memrchr(host, '@', host_len);
+
+	str_addn(&out, url, (size_t)(host - url));
+	if (at != NULL) {
+		host_len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	str_addn(&out, host, host_len);
+	add_path(&out, host + host_len, (size_t)(rest - host) - host_len);
+	if (*rest == '?') {
+		str_addc(&out, '?');
+		add_query(&out, rest + 1, strcspn(rest + 1, "#"));
+	}
+	return str_take(&out);
 }

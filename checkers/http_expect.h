@@ -44,6 +44,9 @@ void text_rule_done(struct text_rule *rule);
 /* text may hold NUL. */
 bool text_rule_matches(const struct text_rule *rule, const char *text, size_t len);
 
+/* A URL fit to be shown: without a login, without the values of its query, and with "…" for parts
+ * of the path that are so long that they may be a token. The caller frees it. */
+char *http_url_shown(const char *url);
 /* An http or https URL with a host and without a login, as far as one can see without asking. */
 int http_url_check(const char *url, struct err *err);
 

@@ -13,7 +13,7 @@
 #include "excerpt.h"
 #include "expr/jq.h"
 #include "http_expect.h"
-#include "http_headers.h"
+#include "http_limits.h"
 
 #define MS_PER_S         1000.0
 /* More is no detail but a copy of the body; it travels and is kept with each answer. */

@@ -302,6 +302,21 @@ static const char *name_taken(const struct http_opts *o, size_t index, const cha
 	return NULL;
 }
 
+/* Metrics are the component's, whichever endpoint they are taken from. */
+static void check_metric_names(const struct place *at, const struct http_opts *o, size_t index)
+{
+	const struct http_endpoint_opts *endpoints = o->endpoints.v;
+	const char *name;
+	json_t *program;
+
+	json_object_foreach (endpoints[index].metrics, name, program) {
+		for (size_t i = 0; i < index; i++) {
+			if (json_object_get(endpoints[i].metrics, name) != NULL)
+				tell(at, "/metrics", "another endpoint has a metric %s too", name);
+		}
+	}
+}
+
 static void check_endpoint(const struct place *at, const struct http_opts *o, size_t index)
 {
 	const struct http_endpoint_opts *e =
@@ -319,6 +334,7 @@ static void check_endpoint(const struct place *at, const struct http_opts *o, si
 		check_url(at, e->url);
 	check_expect(at, &e->expect);
 	check_programs(at, "/metrics", e->metrics, "metric");
+	check_metric_names(at, o, index);
 }
 
 static void check_endpoints(const struct place *at, const struct http_opts *o)

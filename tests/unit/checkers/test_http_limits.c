@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "http_headers.h"
+#include "http_limits.h"
 
 #define NOW_MS INT64_C(1700000000000)
 

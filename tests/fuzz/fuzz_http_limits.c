@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "http_headers.h"
+#include "http_limits.h"
 
 #define NOW_MS INT64_C(1700000000000)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http_headers.h"
+#include "http_limits.h"
 
 #include <ctype.h>
 #include <errno.h>

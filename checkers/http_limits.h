@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_headers - what an answer's headers tell of limits and of its age
+/* http_limits - what an answer's headers tell of limits and of its age
  *
  * Pure. Headers as common/http gives them: an object, lower-cased name -> text.
  *
@@ -9,8 +9,8 @@
  * remaining=5, reset=30"; from draft 08 on lists of policies: "day";r=900;t=3600). Of several
  * policies the one that is used up most counts.
  */
-#ifndef HALE_CHECKERS_HTTP_HEADERS_H
-#define HALE_CHECKERS_HTTP_HEADERS_H
+#ifndef HALE_CHECKERS_HTTP_LIMITS_H
+#define HALE_CHECKERS_HTTP_LIMITS_H
 
 #include <jansson.h>
 #include <stdbool.h>
