@@ -87,7 +87,7 @@ static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t se
 	(void)epoch;
 	struct hale_web *w = ctx;
 	struct health_line line;
-	if (stream_clients(w->web->stream) > 0 || !str_eq(topic, TOPIC_HEALTH) ||
+	if (w->is_stopping || stream_clients(w->web->stream) > 0 || !str_eq(topic, TOPIC_HEALTH) ||
 	    !health_line_is_routine(text, len, &line) || !live_routine(w->live, seq, &line))
 		return false;
 	heard(w);
