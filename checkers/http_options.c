@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "http_expect.h"
 #include "http_judge.h"
+#include "metric_name.h"
 
 #define MS_PER_HOUR (60 * 60 * 1000)
 
@@ -201,18 +202,6 @@ static void tell(const struct place *at, const char *option, const char *fmt, ..
 	at->problem(at->ctx, path, str_text(&text));
 }
 
-bool http_is_metric_name(const char *name)
-{
-	if (!islower((unsigned char)*name))
-		return false;
-	for (; *name != '\0'; name++) {
-		if (!islower((unsigned char)*name) && !isdigit((unsigned char)*name) &&
-		    *name != '_')
-			return false;
-	}
-	return true;
-}
-
 static void check_rule(const struct place *at, const char *option, const char *text,
 		       enum text_rule_form form)
 {
@@ -257,8 +246,10 @@ static void check_programs(const struct place *at, const char *option, const jso
 	json_object_foreach ((json_t *)programs, name, program) {
 		HALE_CLEANUP(cleanup_free) char *path = mem_printf("%s/%s", option, name);
 
-		if (!http_is_metric_name(name))
-			tell(at, path, "a %s's name is made of a-z, 0-9 and _", what);
+		if (!metric_name_is_good(name))
+			tell(at, path,
+			     "a %s's name is made of a-z, 0-9 and _, and begins with a letter",
+			     what);
 		check_program(at, path, json_string_value(program));
 	}
 }
@@ -324,8 +315,10 @@ static void check_endpoint(const struct place *at, const struct http_opts *o, si
 	HALE_CLEANUP(cleanup_free) char *name = http_endpoint_name(e);
 	const char *taken = name_taken(o, index, name);
 
-	if (!http_is_metric_name(name))
-		tell(at, "/name", "'%s': an endpoint's name is made of a-z, 0-9 and _", name);
+	if (!metric_name_is_good(name))
+		tell(at, "/name",
+		     "'%s': an endpoint's name is made of a-z, 0-9 and _, and begins with a letter",
+		     name);
 	else if (taken != NULL)
 		tell(at, "/name", "'%s' is the name of %s; give it another", name, taken);
 	if ((e->path == NULL) == (e->url == NULL))

@@ -74,7 +74,5 @@ const struct http_expect_opts *http_endpoint_expect(const struct http_opts *o,
 						    const struct http_endpoint_opts *e);
 /* Over which the windowed figures are taken; 0: there are none. */
 int64_t http_window_ms(const struct http_opts *o);
-/* Is it a metric's name: a-z, 0-9 and _, a letter first? */
-bool http_is_metric_name(const char *name);
 
 #endif

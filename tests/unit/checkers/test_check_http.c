@@ -371,8 +371,9 @@ static void validation_says_what_is_wrong(void **state)
 	assert_problem("{\"url\": \"http://a\", \"metrics\": {\"a\": \".a |\"}}",
 		       "/metrics/a: not a jq program: syntax error, unexpected $end (Unix shell "
 		       "quoting issues?)");
-	assert_problem("{\"url\": \"http://a\", \"metrics\": {\"A\": \".a\"}}",
-		       "/metrics/A: a metric's name is made of a-z, 0-9 and _");
+	assert_problem(
+		"{\"url\": \"http://a\", \"metrics\": {\"A\": \".a\"}}",
+		"/metrics/A: a metric's name is made of a-z, 0-9 and _, and begins with a letter");
 	assert_problem("{\"url\": \"http://a\", \"message\": \"$nosuch\"}",
 		       "/message: not a jq program: $nosuch is not defined");
 	assert_problem("{\"url\": \"http://a\", \"message\": \"$status | keys\"}", "");
@@ -401,8 +402,8 @@ static void validation_says_what_is_wrong_with_endpoints(void **state)
 		{"{\"path\": \"/a\", \"metrics\": {\"n\": \".n\"}}, "
 		 "{\"path\": \"/b\", \"metrics\": {\"n\": \".n\"}}",
 		 "/endpoints/1/metrics: another endpoint has a metric n too"},
-		{"{\"path\": \"/1\"}",
-		 "/endpoints/0/name: '1': an endpoint's name is made of a-z, 0-9 and _"},
+		{"{\"path\": \"/1\"}", "/endpoints/0/name: '1': an endpoint's name is made of a-z, "
+				       "0-9 and _, and begins with a letter"},
 		{"{\"path\": \"/a\", \"expect\": {\"jq\": \"|\"}}",
 		 "/endpoints/0/expect/jq: not a jq program: syntax error, unexpected '|' (Unix "
 		 "shell "
