@@ -143,15 +143,20 @@ static void allow(struct ruleset *r, const char *path, uint64_t access, bool is_
 }
 
 /* The directory whose entries may come and go with `path`, or path itself if it is a directory, or
- * if that would open too much. Caller frees. */
+ * if that would open too much. Of a pattern ("/backup/db-?/x.gz") what stands before its first
+ * wildcard. Caller frees. */
 static char *place_of(const char *path)
 {
+	const char *wild = strpbrk(path, "*?[");
 	const char *slash = strrchr(path, '/');
-	size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+	size_t len;
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return mem_dup(path);
+	if (wild != NULL && stat(path, &st) < 0)
+		slash = memrchr(path, '/', (size_t)(wild - path));
+	len = slash != NULL ? (size_t)(slash - path) : 0;
 	if (slash == NULL)
 		return mem_dup(".");
 	if (len == 0 || (len == 4 && strncmp(path, "/etc", 4) == 0))
