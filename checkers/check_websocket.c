@@ -20,6 +20,7 @@
 #include "dialogue.h"
 #include "excerpt.h"
 #include "message_expect.h"
+#include "patience.h"
 #include "tls_options.h"
 #include "ws_client.h"
 #include "ws_upgrade.h"
@@ -137,8 +138,8 @@ struct websocket_run {
 	struct str head;          /* of the answer, while it comes */
 	struct ws_client *client; /* once that was good */
 	struct dialogue dialogue;
-	uv_timer_t *patience; /* while closing; its own memory */
-	int64_t asked_us;     /* the handshake, then the ping */
+	struct patience *patience; /* while closing */
+	int64_t asked_us;          /* the handshake, then the ping */
 	char ping[PING_BYTES];
 	double pong_ms;
 	bool has_pong;
@@ -150,11 +151,6 @@ struct websocket_run {
 	struct err text;
 };
 
-static void on_timer_closed(uv_handle_t *handle)
-{
-	free(handle);
-}
-
 static void finish(struct check *c)
 {
 	struct websocket_run *run = check_run_data(c);
@@ -163,8 +159,7 @@ static void finish(struct check *c)
 	conn_close(TAKE_PTR(run->conn));
 	ws_client_free(TAKE_PTR(run->client));
 	str_done(&run->head);
-	if (run->patience != NULL)
-		uv_close((uv_handle_t *)TAKE_PTR(run->patience), on_timer_closed);
+	patience_stop(TAKE_PTR(run->patience));
 	if (run->messages > 0)
 		check_metric(c, "messages", (double)run->messages);
 	check_done(c, run->reason, "%s", text.text);
@@ -197,19 +192,11 @@ static void send_out(struct websocket_run *run)
 
 /* ---- Goodbye ---- */
 
-static void on_patience(uv_timer_t *timer)
-{
-	finish(timer->data);
-}
-
 static void say_goodbye(struct check *c)
 {
 	struct websocket_run *run = check_run_data(c);
 
-	run->patience = mem_alloc(sizeof(*run->patience));
-	run->patience->data = c;
-	HALE_ASSERT(uv_timer_init(check_loop(c), run->patience) == 0);
-	(void)uv_timer_start(run->patience, on_patience, CLOSE_MS, 0);
+	run->patience = patience_start(c, finish);
 	dialogue_sent(c, &run->dialogue, "close 1000", 10);
 	ws_client_close(run->client);
 	send_out(run);
