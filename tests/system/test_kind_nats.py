@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import socket
+import socketserver
 import subprocess
 import threading
 
@@ -193,6 +194,56 @@ def test_nats_and_what_can_be_wrong_with_it(hale, nats, sink, black_hole, tmp_pa
     assert_is(h, "plain", "down", "conn_refused")
     plain.start()
     assert_is(h, "plain", "healthy", "ok")
+
+
+class Scripted:
+    """Says the first text at once, the second when asked something, and holds the line."""
+
+    def __init__(self, first, second=b""):
+        class Talk(socketserver.BaseRequestHandler):
+            def handle(self):
+                with contextlib.suppress(OSError):
+                    self.request.sendall(first)
+                    self.request.recv(65536)
+                    self.request.sendall(second)
+                    while self.request.recv(65536):
+                        pass
+
+        socketserver.ThreadingTCPServer.allow_reuse_address = True
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_nats_against_peers_of_all_kinds(hale):
+    hello = b"INFO {\"version\":\"2.9.10\"}\r\n"
+    peers = {
+        "lame": Scripted(hello, b"INFO {\"ldm\":true}\r\nPONG\r\n"),
+        "ssh": Scripted(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+        "json": Scripted(b"INFO {nonsense\r\n"),
+        "early": Scripted(b"PING\r\n"),
+        # What follows INFO unencrypted would count as said within TLS.
+        "inject": Scripted(b"INFO {\"tls_required\":true}\r\nPONG\r\n"),
+        "huge": Scripted(hello, b"MSG a 1 2000000\r\nxxx"),
+        "news": Scripted(hello, b"+OK\r\nMSG other 9 2\r\nhi\r\nPING\r\nPONG\r\n")}
+    try:
+        h = hale(components(**{n: f"nats: {{address: '127.0.0.1:{p.port}'}}"
+                               for n, p in peers.items()}))
+        assert_is(h, "lame", "degraded", "unexpected_reply", "lame duck")
+        assert_is(h, "ssh", "critical", "protocol_error", "not the protocol of NATS: SSH-2.0")
+        assert_is(h, "json", "critical", "protocol_error", "INFO is not JSON")
+        assert_is(h, "early", "critical", "protocol_error", "says INFO first")
+        assert_is(h, "inject", "critical", "protocol_error", "goes on unencrypted")
+        assert_is(h, "huge", "critical", "too_large", "2000000 bytes")
+        assert_is(h, "news", "healthy", "ok")
+    finally:
+        for p in peers.values():
+            p.close()
 
 
 def test_nats_that_is_being_stopped(hale, nats):
