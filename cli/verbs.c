@@ -152,11 +152,12 @@ const struct verb verbs[] = {
 			   "hale's other processes are restarted with: hale restart --in-turn hale\n",
 	},
 	{
-		.name = "check", .words = "COMPONENT", .words_min = 1, .words_max = 1,
+		.name = "check", .words = "COMPONENT…", .words_min = 1, .words_max = VERB_ANY_WORDS,
 		.is_verdict = true, .run = verb_check,
 		.help = "Check a component now, beside its schedule",
-		.details = "The result is shown and counts for nothing. Exit code: 0 pass, 1 warn, 2 fail or down,\n"
-			   "3 it could not be checked.\n",
+		.details = "All that was seen is shown (phases, headers, rows, what expressions gave), and counts for\n"
+			   "nothing. Exit code, of several the worst: 0 pass, 1 warn, 2 fail or down, 3 it could not\n"
+			   "be checked.\n",
 	},
 	{
 		.name = "events", .words = "", .flags = events_flags, .run = verb_events,

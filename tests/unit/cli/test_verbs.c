@@ -162,6 +162,28 @@ static void check_exits_by_outcome(void **state)
 		assert_int_equal(fake_run(f, "check api"), rows[i].code);
 }
 
+static void check_shows_what_was_seen_of_several(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "show", api);
+	fake_answer(f, "check.http", "check.run",
+		    "{\"observation\": {\"outcome\": \"pass\", \"took_ms\": 3},"
+		    " \"saw\": {\"request\": \"GET /\"}}");
+	fake_answer(f, "check.http", "check.run",
+		    "{\"observation\": {\"outcome\": \"warn\", \"took_ms\": 4}}");
+	assert_run(f, "check api api", 1,
+		   "● pass  api\n"
+		   "  took  3 ms\n"
+		   "  request  GET /\n"
+		   "\n"
+		   "● warn  api\n"
+		   "  took  4 ms\n");
+	assert_run(f, "check -o json api", 1,
+		   "{\n  \"observation\": {\n    \"outcome\": \"warn\",\n    \"took_ms\": 4\n  "
+		   "}\n}\n");
+}
+
 static void check_says_what_cannot_be_checked(void **state)
 {
 	struct fake *f = *state;
@@ -544,6 +566,9 @@ int main(void)
 		T(show_survives_an_empty_answer),
 		T(check_asks_the_process_that_checks),
 		T(check_exits_by_outcome),
+		T(check_shows_what_was_seen_of_several),
+		cmocka_unit_test_setup_teardown(check_shows_what_was_seen_of_several, fake_setup,
+						fake_teardown),
 		T(check_says_what_cannot_be_checked),
 		T(logs_print_lines_with_their_time),
 		T(logs_follow_the_cursor_until_haled_goes),
