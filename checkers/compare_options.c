@@ -58,7 +58,7 @@ static const struct conf_item file_items[] = {
 		 .help = "A file, an absolute path; CSV begins with a line of names"),
 	CONF_ENUM(struct compare_file_opts, format, .choices = "csv|json",
 		  .help = "How it is written; default: by its name, JSON if that ends in .json"),
-	CONF_STR(struct compare_file_opts, separator, .def = ",", .flags = CONF_F_NONEMPTY,
+	CONF_STR(struct compare_file_opts, separator, .def = "\",\"", .flags = CONF_F_NONEMPTY,
 		 .help = "CSV: what stands between fields, one character"),
 	CONF_JQ(struct compare_file_opts, jq, .def = ".", .help = "JSON: as with http"),
 	CONF_SIZE(struct compare_file_opts, size_max, .def = "16MB", .min = 1,

@@ -193,17 +193,31 @@ static void fail_lost(struct pg_call *call)
 	       text[0] != '\0' ? text : "connection lost");
 }
 
+/* To libpq the login is a part of connecting; a server that is connected to and then silent is
+ * something else. */
+static enum reason connect_timeout(const struct pg_call *call)
+{
+	switch (pq.PQstatus(call->conn)) {
+	case CONNECTION_STARTED:
+	case CONNECTION_NEEDED:
+		return REASON_TIMEOUT_CONNECT;
+	case CONNECTION_SSL_STARTUP:
+		return pq.PQsslInUse(call->conn) != 0 ? REASON_TIMEOUT_TLS : REASON_TIMEOUT_READ;
+	default:
+		return REASON_TIMEOUT_READ;
+	}
+}
+
 static void on_timeout(uv_timer_t *timer)
 {
 	struct pg_call *call = timer->data;
-	static const enum reason reasons[] = {
-		[STAGE_RESOLVE] = REASON_TIMEOUT_DNS,
-		[STAGE_CONNECT] = REASON_TIMEOUT_CONNECT,
-		[STAGE_BEGIN] = REASON_TIMEOUT_READ,
-		[STAGE_QUERY] = REASON_TIMEOUT_READ,
-	};
+	enum reason reason = REASON_TIMEOUT_READ;
 
-	finish(call, reasons[call->stage], reason_text(reasons[call->stage]));
+	if (call->stage == STAGE_RESOLVE)
+		reason = REASON_TIMEOUT_DNS;
+	else if (call->stage == STAGE_CONNECT)
+		reason = connect_timeout(call);
+	finish(call, reason, reason_text(reason));
 }
 
 /* --- waiting for the socket --- */

@@ -54,6 +54,7 @@
 	X(PQsetSingleRowMode)                                                                      \
 	X(PQsetnonblocking)                                                                        \
 	X(PQsocket)                                                                                \
+	X(PQsslInUse)                                                                              \
 	X(PQstatus)                                                                                \
 	X(PQtransactionStatus)
 

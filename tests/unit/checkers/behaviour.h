@@ -14,6 +14,7 @@
 #ifndef HALE_TESTS_CHECKERS_BEHAVIOUR_H
 #define HALE_TESTS_CHECKERS_BEHAVIOUR_H
 
+#include "model/reason.h"
 #include "script.h"
 
 struct behaviour {
@@ -25,6 +26,8 @@ struct behaviour {
 	struct script_dialogue dialogue;
 	/* With TLS: the kind does not look at certificates. */
 	bool trusts_all;
+	/* Unless REASON_OK: the one reason that the kind has for all that its peer does wrong. */
+	enum reason only_reason;
 };
 
 /* Within a test whose setup and teardown are kind_setup and kind_teardown. */

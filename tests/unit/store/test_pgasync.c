@@ -228,7 +228,7 @@ static void a_closed_port_is_conn_refused(void **state)
 			 REASON_CONN_REFUSED);
 }
 
-static void a_silent_server_is_timeout_connect(void **state)
+static void a_silent_server_is_timeout_read(void **state)
 {
 	char conninfo[200];
 	int port, fd = listen_silent(&port);
@@ -237,7 +237,7 @@ static void a_silent_server_is_timeout_connect(void **state)
 	(void)state;
 	(void)snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d", port);
 	s = run(conninfo, "SELECT 1", 200);
-	assert_int_equal(s.reason, REASON_TIMEOUT_CONNECT);
+	assert_int_equal(s.reason, REASON_TIMEOUT_READ);
 	assert_true(s.connect_ms == 0);
 	(void)close(fd);
 }
@@ -326,7 +326,7 @@ static void a_stopped_server_holds_nobody(void **state)
 
 	(void)state;
 	assert_int_equal(kill(server.pid, SIGSTOP), 0);
-	assert_int_equal(run(server.conninfo, "SELECT 1", 300).reason, REASON_TIMEOUT_CONNECT);
+	assert_int_equal(run(server.conninfo, "SELECT 1", 300).reason, REASON_TIMEOUT_READ);
 	assert_in_range(clock_mono_ms() - begin, 300, 3000);
 	assert_int_equal(kill(server.pid, SIGCONT), 0);
 }
@@ -477,7 +477,7 @@ int main(void)
 		cmocka_unit_test(no_password_is_sql_auth),
 		cmocka_unit_test(no_such_database_is_sql_error),
 		cmocka_unit_test(a_closed_port_is_conn_refused),
-		cmocka_unit_test(a_silent_server_is_timeout_connect),
+		cmocka_unit_test(a_silent_server_is_timeout_read),
 		cmocka_unit_test(a_name_that_does_not_resolve_is_dns_failed),
 		cmocka_unit_test(nonsense_is_a_config_error_and_not_repeated),
 		cmocka_unit_test(cancel_at_any_moment_calls_back_once),
