@@ -77,7 +77,7 @@ static int read_ms(const json_t *entry, const char *name, int64_t min, int64_t f
 /* Only there if it is wanted; how many results count is haled's rule, and given with it. */
 static int read_retry(const json_t *retry, struct retry_rule *rule_r, struct err *err)
 {
-	int64_t interval_ms, bad_from = 1, failures = 1, passes = 1;
+	int64_t interval_ms = 0, bad_from = 1, failures = 1, passes = 1;
 	int rc = read_ms(retry, "interval", 0, 0, &interval_ms, err);
 
 	if (rc == 0)
