@@ -15,7 +15,8 @@
 	"\x30\x1d\x02\x01\x01\x77\x18\x80\x16"                                                     \
 	"1.3.6.1.4.1.1466.20037"
 
-#define XMPP_ASK "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+#define XMPP_TLS "urn:ietf:params:xml:ns:xmpp-tls"
+#define XMPP_ASK "<starttls xmlns='" XMPP_TLS "'/>"
 
 /* Looks at what has come since the last answer. used_r: how much of it the reply takes, if it is
  * complete; the rest is the next reply's. */
@@ -128,17 +129,18 @@ static enum starttls_result judge_xml(const struct starttls *s, size_t *used_r)
 		return STARTTLS_BROKEN;
 	if (strlen(text) < s->reply.len) /* NUL is nowhere in XML */
 		return STARTTLS_BROKEN;
-	if (strstr(text, "<failure") != NULL || strstr(text, "<stream:error") != NULL)
-		return STARTTLS_REFUSED;
 	if (found != NULL)
 		found = strchr(found, '>');
 	if (found == NULL)
-		return STARTTLS_MORE;
+		return strstr(text, "<failure") != NULL || strstr(text, "<stream:error") != NULL
+			       ? STARTTLS_REFUSED
+			       : STARTTLS_MORE;
 	*used_r = (size_t)(found - text) + 1;
+	if (*wanted != '/')
+		return STARTTLS_READY;
 	/* The features tell whether it is among them. */
-	if (*wanted == '/' && strstr(text, "urn:ietf:params:xml:ns:xmpp-tls") == NULL)
-		return STARTTLS_REFUSED;
-	return STARTTLS_READY;
+	return memmem(text, *used_r, XMPP_TLS, sizeof(XMPP_TLS) - 1) != NULL ? STARTTLS_READY
+									     : STARTTLS_REFUSED;
 }
 
 static enum starttls_result judge_postgres(const struct starttls *s, size_t *used_r)

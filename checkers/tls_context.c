@@ -160,40 +160,55 @@ static void make_room(struct tls_contexts *all)
 	drop(all, victim);
 }
 
+static bool is_fresh(const struct context *context, const struct stamp stamps[FILES])
+{
+	for (size_t i = 0; i < FILES; i++) {
+		if (!is_same(&stamps[i], &context->stamps[i]))
+			return false;
+	}
+	return true;
+}
+
+static void keep(struct tls_contexts *all, const char *key, SSL_CTX *ctx,
+		 const struct stamp stamps[FILES])
+{
+	struct context *context = mem_alloc(sizeof(*context));
+
+	drop(all, key);
+	make_room(all);
+	context->ctx = ctx;
+	memcpy(context->stamps, stamps, sizeof(context->stamps));
+	(void)map_put(&all->by_options, key, context);
+}
+
 int tls_context_get(struct tls_contexts *all, const struct conn_tls *tls, SSL_CTX **ctx_r,
 		    struct err *err)
 {
 	HALE_CLEANUP(cleanup_free) char *key = NULL;
 	struct stamp stamps[FILES];
-	struct context *context;
+	const struct context *kept;
 	int rc = openssl_load(err);
 
 	if (rc != 0)
 		return rc;
 	ssl.ERR_clear_error();
-	key = mem_printf("%d\n%s\n%s\n%s", tls->min_version, tls->ca != NULL ? tls->ca : "",
+	key = mem_printf("%d\n%s\n%s\n%s", (int)tls->min_version, tls->ca != NULL ? tls->ca : "",
 			 tls->cert != NULL ? tls->cert : "", tls->key != NULL ? tls->key : "");
 	stamp_all(tls, stamps);
-	context = map_get(&all->by_options, key);
-	for (size_t i = 0; i < FILES && context != NULL; i++) {
-		if (!is_same(&stamps[i], &context->stamps[i]))
-			context = NULL;
+	kept = map_get(&all->by_options, key);
+	if (kept != NULL && is_fresh(kept, stamps)) {
+		*ctx_r = kept->ctx;
+		return 0;
 	}
-	if (context == NULL) {
-		SSL_CTX *ctx = NULL;
-
-		rc = make(tls, &ctx, err);
-		if (rc != 0)
-			return rc;
-		drop(all, key);
-		make_room(all);
-		context = mem_alloc(sizeof(*context));
-		context->ctx = ctx;
-		memcpy(context->stamps, stamps, sizeof(stamps));
-		(void)map_put(&all->by_options, key, context);
+	rc = make(tls, ctx_r, err);
+	if (rc == 0) {
+		keep(all, key, *ctx_r, stamps);
+	} else if (kept != NULL) {
+		/* Half written, or replaced by one that this confined process may not open. */
+		*ctx_r = kept->ctx;
+		rc = 0;
 	}
-	*ctx_r = context->ctx;
-	return 0;
+	return rc;
 }
 
 struct tls_contexts *tls_contexts_new(void)

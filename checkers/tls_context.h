@@ -2,7 +2,9 @@
 /* tls_context - what handshakes of one kind have in common, made once: trust, identity, versions
  *
  * To read a file of a hundred trusted certificates takes longer than a handshake. So a context is
- * kept for each set of options, and made anew when one of its files has changed.
+ * kept for each set of options, and made anew when one of its files has changed. If that fails the
+ * old one goes on: a file may just be written, and a confined process may not open one that took
+ * the place of that it was allowed to read.
  *
  * Ownership: tls_contexts_new/_free; a context is borrowed (a stream made from it keeps it alive).
  * Errors:    -ENOSYS: no library; -EINVAL: the options do not work (a file is not what it should
