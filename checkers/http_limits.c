@@ -208,12 +208,27 @@ static void consider_lists(const char *limits, const char *policies, struct rate
 	consider(best, flat.limit, flat.remaining, flat.reset_seconds);
 }
 
+/* Most answers have none, and are not searched for thirty names. */
+static bool tells_of_limits(const json_t *headers)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)headers, name, value) {
+		if (str_starts(name, "ratelimit") || str_starts(name, "x-rate"))
+			return true;
+	}
+	return false;
+}
+
 bool http_rate_limit(const json_t *headers, int64_t now_ms, struct rate_limit *limit_r)
 {
 	const char *limits = text_of(headers, "ratelimit");
 	const char *policies = text_of(headers, "ratelimit-policy");
 	struct rate_limit best = untold;
 
+	if (!tells_of_limits(headers))
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(plain_names); i++)
 		consider(&best, number_of(headers, plain_names[i].limit),
 			 number_of(headers, plain_names[i].remaining),

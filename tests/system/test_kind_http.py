@@ -2,12 +2,16 @@
 """The kind http against nginx in its manners, a proxy, and a server that misbehaves."""
 import contextlib
 import email.utils
+import gzip
+import os
+import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import Hale, Rpc, free_port, wait_for
+from conftest import BIN, DEADLINE, Hale, Rpc, free_port, wait_for
 from http_servers import Nginx, Odd, Proxy
 
 
@@ -378,6 +382,33 @@ def test_endpoints_are_asked_at_once_and_one_that_hangs_hides_no_other(ask, odd)
     assert o["metrics"]["p95_response_ms"] == 2000
 
 
+def test_who_was_stopped_asks_again(ask, odd):
+    """The time limit of an endpoint is the checker's own; it was away, not the target."""
+    answered = threading.Event()
+
+    def slow(h):
+        answered.wait(DEADLINE)
+        h.answer()
+    odd.answers["/slow"] = slow
+    ask.start(timeout="1s", api=f"url: '{odd.url()}', endpoints: [{{path: /slow}}]")
+    seen = []
+    # The schedule's first run may be under way: then it is shared, and as good.
+    asking = threading.Thread(target=lambda: seen.append(ask.once("api")))
+    before = len(odd.asked)
+    asking.start()
+    wait_for(lambda: len(odd.asked) > before, "asked")
+    pid = ask.hale.process_of("check.http")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        over = time.monotonic() + 1.6
+        wait_for(lambda: time.monotonic() > over, "the time is over, and more")
+        answered.set()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    asking.join(DEADLINE)
+    assert_is(seen[0], "pass", "ok", "1 of 1 endpoints are well")
+
+
 def test_a_server_that_is_gone_has_no_port(ask):
     o = ask(gone=f"url: 'http://127.0.0.1:{free_port()}', "
                  "endpoints: [{path: /health}, {path: /api/health}]")["gone"]
@@ -429,7 +460,7 @@ def test_servers_that_misbehave(ask, nginx, odd):
         "/bad_chunk": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
         "/garbage": raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), "/nothing": raw(b""),
         "/drip": raw(b"HTTP/1.1 200 OK\r\nContent-Le", lambda h: h.hang()),
-        "/bomb": lambda h: h.answer(body=__import__("gzip").compress(bytes(50 << 20)),
+        "/bomb": lambda h: h.answer(body=gzip.compress(bytes(50 << 20)),
                                     headers=[("Content-Encoding", "gzip")]),
         "/no_gzip": lambda h: h.answer(body=b"this is not gzip",
                                        headers=[("Content-Encoding", "gzip")]),
@@ -457,8 +488,6 @@ def test_mistakes_are_found_before_they_are_made():
   d: {http: {url: 'http://a', endpoints: [{path: /a}, {path: /a/}], metrics: {x: .x}}}
 """)
     try:
-        import subprocess
-        from conftest import BIN
         r = subprocess.run([f"{BIN}/haled", "--check", "--config", h.config_path], text=True,
                            capture_output=True)
     finally:
