@@ -210,7 +210,7 @@ static void conclude(struct check *c)
 		finish(c, OUTCOME_WARN, REASON_UNEXPECTED_REPLY,
 		       "the server is being stopped (lame duck)");
 	} else {
-		str_addf(&text, "%s, PONG in %.1f ms", run->server, run->rtt_ms);
+		str_addf(&text, "%s, PONG in %.2f ms", run->server, run->rtt_ms);
 		finish(c, OUTCOME_PASS, REASON_OK, str_text(&text));
 	}
 }
@@ -257,7 +257,8 @@ static void ask(struct check *c, enum step step, const char *subject, const char
 	run->is_subscribed = true;
 	str_addf(&out, "PUB %s %s.%d %zu\r\n%s\r\n", subject, run->inbox, (int)step,
 		 strlen(payload), payload);
-	str_addf(&shown, "PUB %s %s", subject, payload);
+	/* What is sent may be secret. */
+	str_addf(&shown, "PUB %s (%zu bytes)", subject, strlen(payload));
 	say(c, &out, str_text(&shown));
 }
 

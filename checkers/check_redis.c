@@ -470,7 +470,7 @@ static void conclude(struct check *c)
 	}
 	if (*info->version != '\0')
 		str_addf(&text, "Redis %s, %s, ", info->version, info->role);
-	str_addf(&text, "PONG in %.1f ms", run->ping_ms);
+	str_addf(&text, "PONG in %.2f ms", run->ping_ms);
 	finish(c, OUTCOME_PASS, REASON_OK, str_text(&text));
 }
 

@@ -159,7 +159,8 @@ struct smtp_run {
 	bool has_auth;
 	bool is_login;             /* AUTH LOGIN was begun */
 	struct patience *patience; /* while leaving */
-	int64_t begun_us;          /* open */
+	int64_t started_us;
+	int64_t begun_us; /* open */
 	int64_t asked_us;
 	bool is_verdict; /* it stands; QUIT is on its way */
 	enum reason reason;
@@ -542,7 +543,7 @@ static void leave(struct check *c)
 		finish(c);
 		return;
 	}
-	run->patience = patience_start(c, finish);
+	run->patience = patience_start(c, run->started_us, finish);
 	say(c, STEP_QUIT, "QUIT", NULL);
 }
 
@@ -614,6 +615,7 @@ static void smtp_start(struct check *c)
 	struct conn_tls tls;
 	struct err err;
 
+	run->started_us = clock_mono_us();
 	if (address_parse_or(o->address, default_port(o), &address, &err) != 0) {
 		FAIL(c, REASON_CONFIG, "address: %s", err.text);
 		finish(c);

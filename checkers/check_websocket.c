@@ -138,6 +138,7 @@ struct websocket_run {
 	struct str head;          /* of the answer, while it comes */
 	struct ws_client *client; /* once that was good */
 	struct dialogue dialogue;
+	int64_t started_us;
 	struct patience *patience; /* while closing */
 	int64_t asked_us;          /* the handshake, then the ping */
 	char ping[PING_BYTES];
@@ -196,7 +197,7 @@ static void say_goodbye(struct check *c)
 {
 	struct websocket_run *run = check_run_data(c);
 
-	run->patience = patience_start(c, finish);
+	run->patience = patience_start(c, run->started_us, finish);
 	dialogue_sent(c, &run->dialogue, "close 1000", 10);
 	ws_client_close(run->client);
 	send_out(run);
@@ -229,7 +230,7 @@ static void look(struct check *c)
 		judge(c, REASON_OK, "Connected, %zu subscription%s", o->subscriptions.n,
 		      o->subscriptions.n == 1 ? "" : "s");
 	else if (o->ping)
-		judge(c, REASON_OK, "Connected, pong in %.1f ms", run->pong_ms);
+		judge(c, REASON_OK, "Connected, pong in %.2f ms", run->pong_ms);
 	else
 		judge(c, REASON_OK, "Connected");
 }
@@ -457,7 +458,8 @@ static void on_open(struct check *c)
 	}
 	ws_key_format(nonce, run->key);
 	ws_request_format(&request, &run->url, run->key, &o->subprotocols, o->headers);
-	dialogue_sent(c, &run->dialogue, request.data, strcspn(request.data, "\r"));
+	/* What follows the path is where tokens stand. */
+	dialogue_sent(c, &run->dialogue, request.data, strcspn(request.data, "?\r"));
 	run->asked_us = clock_mono_us();
 	conn_write(run->conn, request.data, request.len);
 }
@@ -504,6 +506,7 @@ static void websocket_start(struct check *c)
 	struct conn_tls tls;
 	struct err err;
 
+	run->started_us = clock_mono_us();
 	if (ws_url_parse(o->url, &run->url, &err) != 0) {
 		judge(c, REASON_CONFIG, "url: %s", err.text);
 		finish(c);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct patience {
@@ -23,15 +24,17 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-struct patience *patience_start(struct check *c, void (*on_over)(struct check *c))
+struct patience *patience_start(struct check *c, int64_t begun_us, void (*on_over)(struct check *c))
 {
+	int64_t left_ms = check_timeout_ms(c) - (clock_mono_us() - begun_us) / 1000 - PATIENCE_END;
 	struct patience *p = mem_alloc(sizeof(*p));
 
 	p->check = c;
 	p->on_over = on_over;
 	p->timer.data = p;
 	HALE_ASSERT(uv_timer_init(check_loop(c), &p->timer) == 0);
-	(void)uv_timer_start(&p->timer, on_timer, PATIENCE_MS, 0);
+	(void)uv_timer_start(&p->timer, on_timer,
+			     (uint64_t)HALE_MIN(HALE_MAX(left_ms, 0), PATIENCE_MS), 0);
 	return p;
 }
 

@@ -12,12 +12,15 @@
 
 #include "check.h"
 
-#define PATIENCE_MS 500
+#define PATIENCE_MS  500
+/* Of the check's own time so much is left over, for the verdict to be told in. */
+#define PATIENCE_END 50
 
 struct patience;
 
-/* on_over comes once, from the loop. */
-struct patience *patience_start(struct check *c, void (*on_over)(struct check *c));
+/* on_over comes once, from the loop, and before the deadline of a run that began at begun_us. */
+struct patience *patience_start(struct check *c, int64_t begun_us,
+				void (*on_over)(struct check *c));
 void patience_stop(struct patience *p); /* takes NULL */
 
 #endif

@@ -165,6 +165,13 @@ static void keep(char to[WS_VALUE_MAX], const char *value)
 	(void)str_clean(to, WS_VALUE_MAX, value);
 }
 
+/* Of a URL that is shown: without its query, which may hand on a token of ours. */
+static void keep_path(char to[WS_VALUE_MAX], const char *url)
+{
+	keep(to, url);
+	to[strcspn(to, "?")] = '\0';
+}
+
 static void take_header(struct ws_answer *a, const char *name, const char *value)
 {
 	if (strcasecmp(name, "Upgrade") == 0)
@@ -180,7 +187,7 @@ static void take_header(struct ws_answer *a, const char *name, const char *value
 	else if (strcasecmp(name, "Server") == 0)
 		keep(a->server, value);
 	else if (strcasecmp(name, "Location") == 0)
-		keep(a->location, value);
+		keep_path(a->location, value);
 }
 
 static bool parse_status(const char *line, struct ws_answer *a)

@@ -6,8 +6,10 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "behaviour.h"
 #include "kind.h"
+#include "patience.h"
 
 static const struct script_step steps[] = {
 	{.say = "220-mail.example.org\r\n220 ready\r\n"},
@@ -55,6 +57,28 @@ static void a_login_after_starttls(void **state)
 	});
 }
 
+static const struct script_step brief[] = {
+	{.say = "220 ready\r\n"},
+	{.expect = "EHLO me\r\n", .say = "250 hello\r\n"},
+};
+
+/* The verdict stands before the deadline; who then waits for an answer to QUIT must not lose it. */
+static void a_goodbye_without_an_answer_is_no_timeout(void **state)
+{
+	const struct script_dialogue dialogue = {.steps = brief, .steps_n = ARRAY_LEN(brief)};
+	HALE_CLEANUP(cleanup_free)
+	char *options = mem_printf("{\"address\": \"127.0.0.1:%d\", \"hello\": \"me\"}",
+				   script_start(&dialogue, NULL, 0));
+	json_t *o;
+
+	(void)state;
+	script_behave(&(struct script_manner){0});
+	o = kind_ask(options, PATIENCE_MS - PATIENCE_END);
+	assert_string_equal(kind_text(o, "reason"), "ok");
+	json_decref(o);
+	script_stop();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kind_setup, kind_teardown)
 
 int main(void)
@@ -62,6 +86,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_whole_dialogue),
 		TEST(a_login_after_starttls),
+		TEST(a_goodbye_without_an_answer_is_no_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,19 @@ static void a_good_answer_is_good(void **state)
 	assert_string_equal(complaint(GOOD "Sec-WebSocket-Protocol: chat\r\n\r\n", &chat), "");
 }
 
+static void where_it_sends_us_is_told_without_a_query(void **state)
+{
+	struct ws_answer a;
+	struct err err = {0};
+	size_t used = 0;
+
+	(void)state;
+	assert_int_equal(
+		parse("HTTP/1.1 302 Found\r\nLocation: /login?token=x\r\n\r\n", &a, &used, &err),
+		0);
+	assert_string_equal(a.location, "/login");
+}
+
 static void what_is_wrong_with_an_answer_is_said(void **state)
 {
 	const struct strlist none = {0};
@@ -208,6 +221,7 @@ int main(void)
 		cmocka_unit_test(requests_are_as_the_rfc_wants_them),
 		cmocka_unit_test(headers_that_would_break_it_are_refused),
 		cmocka_unit_test(a_good_answer_is_good),
+		cmocka_unit_test(where_it_sends_us_is_told_without_a_query),
 		cmocka_unit_test(what_is_wrong_with_an_answer_is_said),
 		cmocka_unit_test(half_an_answer_is_waited_for_but_not_without_end),
 	};
