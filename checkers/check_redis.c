@@ -26,6 +26,7 @@
 #include "tls_options.h"
 
 #define US_PER_MS    1000.0
+#define US_PER_S     1000000.0
 #define DEFAULT_PORT "6379"
 
 /* Servers are set up with 16 databases; nobody has more than a few hundred. */
@@ -115,6 +116,41 @@ static void redis_validate(const void *opts, service_problem_fn problem, void *c
 		problem(ctx, "/role", "is told by INFO, which is turned off");
 	for (size_t i = 0; i < o->commands.n; i++)
 		validate_command(&commands[i], i, problem, ctx);
+}
+
+/* ---- What outlives a run: counters, for their rates ---- */
+
+static const struct {
+	const char *counter;
+	const char *rate;
+} rates[] = {
+	{"evicted_keys", "evicted_keys_per_second"},
+	{"rejected_connections", "rejected_connections_per_second"},
+};
+
+struct redis_prep {
+	struct {
+		int64_t at_us; /* 0: not known yet */
+		double value;
+	} last[ARRAY_LEN(rates)];
+};
+
+static void *redis_prepare(const void *opts HALE_UNUSED)
+{
+	return mem_alloc(sizeof(struct redis_prep));
+}
+
+/* Since the last run; none after the server has begun to count anew. */
+static void take_rate(struct check *c, size_t i, double value)
+{
+	struct redis_prep *prep = check_prep(c);
+	int64_t now_us = clock_mono_us();
+	double seconds = (double)(now_us - prep->last[i].at_us) / US_PER_S;
+
+	if (prep->last[i].at_us != 0 && seconds > 0 && value >= prep->last[i].value)
+		check_metric(c, rates[i].rate, (value - prep->last[i].value) / seconds);
+	prep->last[i].at_us = now_us;
+	prep->last[i].value = value;
 }
 
 /* ---- One run ---- */
@@ -333,6 +369,10 @@ static bool take_pong(struct check *c, const struct resp_value *v)
 static void on_metric(void *ctx, const char *name, double value)
 {
 	check_metric(ctx, name, value);
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		if (strcmp(name, rates[i].counter) == 0)
+			take_rate(ctx, i, value);
+	}
 }
 
 static void judge_role(struct check *c)
@@ -577,6 +617,8 @@ static const struct metric_doc redis_metrics[] = {
 	{"rejected_connections",
 	 "connections turned away at the limit of clients, since its start"},
 	{"evicted_keys", "keys dropped for want of memory, since its start"},
+	{"rejected_connections_per_second", "those since the last check"},
+	{"evicted_keys_per_second", "those since the last check"},
 	{"expired_keys", "keys that came of age, since its start"},
 	{"keys", "keys of the database `db`"},
 	{"hit_percent", "share of reads that found their key, since its start"},
@@ -676,6 +718,8 @@ const struct check_ops check_ops = {
 		   "    memory_percent: {degraded: \"> 80\", critical: \"> 95\"}\n"
 		   "    rdb_last_save_ok: {degraded: \"== 0\"}\n",
 	.validate = redis_validate,
+	.prepare = redis_prepare,
+	.unprepare = free,
 	.start = redis_start,
 	.cancel = redis_cancel,
 };

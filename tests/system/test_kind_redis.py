@@ -173,6 +173,21 @@ def test_redis_that_lets_nobody_in(hale, redis):
     assert_is(h, "c", "healthy", "ok")
 
 
+def test_redis_that_evicts(hale, redis):
+    r = redis("--maxmemory-policy", "allkeys-random")
+    h = hale(components(c=f"redis: {{address: '127.0.0.1:{r.port}'}}, thresholds:"
+                        " {evicted_keys_per_second: {degraded: '> 0'}}"))
+    wait_for(lambda: h.component("c")["metrics"]["evicted_keys_per_second"] == 0, "two checks")
+    assert_is(h, "c", "healthy", "ok")
+    r.cli("eval", "for i = 1, 100 do redis.call('set', i, string.rep('x', 10000)) end", "0")
+    used = int(dict(line.split(":", 1) for line in r.cli("info", "memory").splitlines()
+                    if ":" in line)["used_memory"])
+    r.cli("config", "set", "maxmemory", str(used - 500000))
+    c = assert_is(h, "c", "degraded", "threshold", "evicted_keys_per_second")
+    assert c["metrics"]["evicted_keys"] > 0
+    assert_is(h, "c", "healthy", "ok")
+
+
 def test_redis_refuses_what_writes(hale):
     h = hale("components: {c: {redis: {address: nowhere, commands: [{command: [FLUSHALL]}]}}}\n",
              start=False)
