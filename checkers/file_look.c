@@ -149,7 +149,7 @@ static void expand(struct file_look *l, const char *base, const char *pattern, i
 	if (len == 0) {
 		if (stat(base, &st) == 0)
 			add(l, base, &st);
-		else if (errno != ENOENT)
+		else if (errno != ENOENT && errno != ENOTDIR)
 			fail(l, base, errno);
 	} else if (file_is_pattern(part)) {
 		each_entry(l, base, depth, take_match, pattern);
