@@ -248,7 +248,7 @@ const struct check_ops check_ops = {
 		   "    fail_after: 2h\n"
 		   "    timezone: America/New_York\n"
 		   "    active_window: mon-fri 09:30-16:05\n"
-		   "    holidays: [2026-11-26, 12-25]\n"
+		   "    holidays: [\"2026-11-26\", \"12-25\"]\n"
 		   "  on_error: degraded\n"
 		   "nightly_dump:\n"
 		   "  schedule:\n"
