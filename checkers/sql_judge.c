@@ -153,6 +153,8 @@ static void judge_main(struct check *c, const struct sql_step *step, struct verd
 		return;
 	}
 	check_metric(c, "rows", (double)step->rows);
+	if (step->kept != NULL)
+		check_detail(c, "rows", json_incref(step->kept));
 	if (step->rows > 0 && o->metrics.n > 0)
 		listed_metrics(c, step, v);
 	for (size_t i = 0; o->metrics.n == 0 && i < step->columns_n; i++)

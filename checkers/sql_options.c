@@ -83,6 +83,10 @@ const struct conf_item sql_items[] = {
 	CONF_LIST(struct sql_opts, metrics,
 		  .help = "Columns of the first row to take as metrics; default: all that are "
 			  "numbers"),
+	CONF_INT(
+		struct sql_opts, keep_rows, .def = "0", .min = 0, .max = SQL_KEEP_ROWS_MAX,
+		.help = "So many rows of `query` become the detail `rows`, a list that anybody may "
+			"read who sees the component"),
 	CONF_STRMAP(struct sql_opts, queries,
 		    .help = "Further queries on the same connection, name: statement. The numbers "
 			    "of the first row are metrics, its texts details: `<name>` if there is "

@@ -11,6 +11,8 @@
 /* Of queries, freshness and activity each: a component is one thing that is watched. */
 #define SQL_ENTRIES_MAX    64
 #define SQL_ROW_COUNTS_MAX 64
+/* An observation travels over the bus and into the history, with every check. */
+#define SQL_KEEP_ROWS_MAX  200
 
 #define SQL_NOT_EXPECTED (-1) /* expect_rows: any number */
 
@@ -53,6 +55,7 @@ struct sql_opts {
 	char *expect;
 	int64_t expect_rows;
 	struct strlist metrics;
+	int64_t keep_rows;
 	json_t *queries;
 	struct conf_vec freshness; /* of struct freshness_opts */
 	struct conf_vec activity;  /* of struct activity_opts */

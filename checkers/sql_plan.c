@@ -226,7 +226,9 @@ void sql_plan_init(struct sql_plan *plan, const struct sql_opts *o, bool is_watc
 	*plan = (struct sql_plan){.is_watched = is_watched,
 				  .is_sqlite = o->sqlite.path != NULL,
 				  .estimate_above = o->estimate_above};
-	(void)add_step(plan, SQL_MAIN, "", mem_dup(o->query));
+	plan->keep_rows = (size_t)o->keep_rows;
+	add_step(plan, SQL_MAIN, "", mem_dup(o->query))->kept =
+		o->keep_rows > 0 ? json_array() : NULL;
 	json_object_foreach (o->queries, name, query)
 		(void)add_step(plan, SQL_NAMED, name, mem_dup(json_string_value(query)));
 	for (size_t i = 0; i < o->freshness.n; i++)
@@ -258,6 +260,7 @@ static void step_done(struct sql_step *step)
 	free(step->sql);
 	free(step->error);
 	json_decref(step->shown);
+	json_decref(step->kept);
 }
 
 void sql_plan_done(struct sql_plan *plan)
@@ -340,6 +343,8 @@ bool sql_plan_row(void *ctx, const struct db_row *row)
 			step->shown = json_array();
 		json_array_append_new(step->shown, sql_row_json(row));
 	}
+	if (step->kept != NULL && step->rows <= plan->keep_rows)
+		json_array_append_new(step->kept, sql_row_json(row));
 	if (step->use == SQL_TABLES)
 		add_found_table(plan, row);
 	return true;

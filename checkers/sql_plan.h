@@ -51,6 +51,7 @@ struct sql_step {
 	struct sql_column *columns; /* of the first row */
 	size_t columns_n;
 	json_t *shown; /* the first rows, if somebody looks on */
+	json_t *kept;  /* the first rows that become a detail; NULL: none are asked for */
 };
 
 struct sql_plan {
@@ -60,6 +61,7 @@ struct sql_plan {
 	bool is_watched; /* keep rows to be shown */
 	bool is_sqlite;
 	int64_t estimate_above;
+	size_t keep_rows;
 	size_t tables; /* found by "*" */
 	bool is_cut;   /* there are more */
 };

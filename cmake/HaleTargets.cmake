@@ -18,6 +18,9 @@ function(hale_compile_options target)
     -Wformat=2 -Wundef -Wpointer-arith -Wvla -Wwrite-strings -Wimplicit-fallthrough
     $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>
     -fno-omit-frame-pointer -fstack-protector-strong)
+  if(HALE_FUZZ) # libFuzzer must see which way the code under test goes
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   if(HALE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${HALE_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${HALE_SANITIZE})

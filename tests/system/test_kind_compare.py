@@ -121,6 +121,18 @@ def test_a_source_that_hangs_is_an_error_by_the_deadline(hale, black_hole, postg
              "no query left on the server")
 
 
+def test_an_empty_target_is_not_configured(hale):
+    h = hale("""components:
+  sync:
+    compare:
+      a: {http: {url: 'http://127.0.0.1:1/'}}
+      b: {sql: {postgres: {dsn: '${NO_SUCH_DSN:-}'}, query: SELECT 1}}
+    interval: 1s
+    timeout: 900ms
+""")
+    wait_is(h, "sync", "unknown", "not_configured", "Not configured")
+
+
 def replace(path, text):
     with open(path + ".new", "w") as f:
         f.write(text)
@@ -148,7 +160,7 @@ def test_files_that_are_replaced_and_what_hale_check_shows(hale):
     h.start()
     wait_is(h, "exported", "healthy", "ok", "In sync")
     r = h.cli("check", "exported")
-    assert r.returncode == 0 and "In sync" in r.stdout
+    assert r.returncode == 0 and "In sync" in r.stdout and "Ledger" in r.stdout
     saw = json.loads(h.cli("-o", "json", "check", "exported").stdout)["saw"]
     assert saw["Export"]["first"] == rows and saw["Ledger"]["rows"] == 2
     rows[1]["amount"] = 5.02

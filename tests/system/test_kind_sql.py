@@ -164,6 +164,8 @@ def test_hale_check_shows_statements_and_rows(hale, schema):
     interval: 1h
 """)
     wait_for(lambda: h.component("db")["last_check"], "checked")
+    r = h.cli("check", "db")
+    assert "SELECT 7 AS seven" in r.stdout and 'max("legs"."at")' in r.stdout, r.stdout
     r = h.cli("-o", "json", "check", "db")
     assert r.returncode == 0 and "hush-hush" not in r.stdout + r.stderr
     saw = json.loads(r.stdout)["saw"]["statement"]

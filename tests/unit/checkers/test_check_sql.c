@@ -425,6 +425,24 @@ static void named_queries_give_metrics_and_details(void **state)
 	}
 }
 
+static void rows_may_be_kept_as_a_detail(void **state)
+{
+	(void)state;
+	EACH_ENGINE(e)
+	{
+		json_t *o = expect(with(engines[e]("SELECT id, state FROM orders ORDER BY id"),
+					"keep_rows", json_integer(2)),
+				   "pass", "ok", "3 rows");
+		json_t *rows = json_pack("[{s:i, s:s}, {s:i, s:s}]", "id", 1, "state", "open", "id",
+					 2, "state", "open");
+
+		assert_true(
+			json_equal(json_object_get(json_object_get(o, "details"), "rows"), rows));
+		json_decref(rows);
+		json_decref(o);
+	}
+}
+
 static void one_that_fails_does_not_spoil_the_others(void **state)
 {
 	(void)state;
@@ -728,6 +746,7 @@ int main(void)
 		cmocka_unit_test(stopping_in_the_middle_leaves_nothing_behind),
 		cmocka_unit_test(exactly_one_database_must_be_named),
 		cmocka_unit_test(named_queries_give_metrics_and_details),
+		cmocka_unit_test(rows_may_be_kept_as_a_detail),
 		cmocka_unit_test(one_that_fails_does_not_spoil_the_others),
 		cmocka_unit_test(the_bands_keep_the_operators_of_their_source),
 		cmocka_unit_test(ages_are_read_from_every_kind_of_column),
