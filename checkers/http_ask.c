@@ -19,8 +19,8 @@
  * more. */
 #define AWAY_MS 250
 
-/* Of a body, for who looks on. */
-#define SHOWN_MAX_BYTES 2048
+/* Of a body, for who looks on: what fits onto a screen beside the rest. */
+#define SHOWN_MAX_BYTES 600
 
 /* ---- Questions ---- */
 
@@ -136,10 +136,11 @@ static json_t *certificate(const struct http_response *r)
 
 static json_t *body_shown(const struct http_response *r)
 {
-	HALE_CLEANUP(cleanup_free) char *text = mem_alloc(SHOWN_MAX_BYTES);
+	char text[SHOWN_MAX_BYTES];
+	bool is_cut = r->body_len >= sizeof(text);
 
-	(void)str_clean(text, SHOWN_MAX_BYTES, r->body);
-	return json_string(text);
+	(void)str_clean(text, sizeof(text), r->body);
+	return json_sprintf("%s%s", text, is_cut ? "…" : "");
 }
 
 static json_t *url_shown(const char *url)
@@ -186,10 +187,11 @@ static void show(const struct ask *a, const struct http_response *r)
 	if (!check_is_watched(a->check))
 		return;
 	url = http_url_shown(q->url);
-	o = json_pack("{s:o, s:o}", "request", json_sprintf("%s %s", q->method, url), "phases",
-		      phases(r));
+	o = json_object();
 	if (q->name != NULL)
 		json_object_set_new(o, "endpoint", json_string(q->name));
+	json_object_set_new(o, "request", json_sprintf("%s %s", q->method, url));
+	json_object_set_new(o, "phases", phases(r));
 	if (r->redirects != NULL)
 		json_object_set_new(o, "redirects", redirects_shown(r));
 	if (*r->tls_version != '\0')

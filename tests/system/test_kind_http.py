@@ -306,7 +306,7 @@ def test_what_hale_check_shows(ask, nginx):
     saw = ask.saw["a"]["http"]
     assert saw["request"] == f"GET {nginx.url('plain', '/ok.json')}"
     assert saw["answer"] == "HTTP/1.1 200" and saw["headers"]["content-encoding"] == "gzip"
-    assert saw["body"].startswith('{"status": "ok"') and len(saw["body"]) < 2100
+    assert saw["body"].startswith('{"status": "ok"') and 600 == len(saw["body"]) and saw["body"][-1] == "…"
     assert {"connect_ms", "wait_ms", "transfer_ms", "total_ms"} <= set(saw["phases"])
     # 4 KB of one letter pack well.
     assert o["metrics"]["wire_bytes"] < 1000 < 4000 < o["metrics"]["body_bytes"]
@@ -341,6 +341,27 @@ def test_a_target_that_a_variable_leaves_empty_is_not_configured(hale):
     c = wait_for(lambda: (lambda c: c if c["reason"] == "not_configured" else None)(
         h.component("a")), "not configured")
     assert c["status"] == "unknown" and not c["configured"]
+
+
+def test_a_proxy_of_the_broker_speaks_in_its_own_words(hale, odd):
+    """S0-19, S0-20, S0-21."""
+    answers = {"good": lambda h: h.answer(), "bad": lambda h: h.answer(503),
+               "slow": lambda h: h.hang()}
+    odd.answers.update({"/" + name: answer for name, answer in answers.items()})
+    urls = {**{name: odd.url("/" + name) for name in answers},
+            "gone": f"http://127.0.0.1:{free_port()}/health"}
+    h = hale("components:\n" + "".join(
+        f"  {name}: {{http: {{url: '{url}'}}, interval: 1s, timeout: 500ms, messages: {{pass: '', "
+        "http_status: Unhealthy response, failure: Not reachable}}\n"
+        for name, url in urls.items()))
+    for name, status, message, error in (("good", "healthy", "", None),
+                                         ("bad", "critical", "Unhealthy response", "HTTP 503"),
+                                         ("slow", "down", "Not reachable", "after 500ms"),
+                                         ("gone", "down", "Not reachable", "refused")):
+        c = h.wait_status(name, status)
+        assert c["message"] == message, c
+        assert error is None or error in c["details"]["error"], c
+    assert h.component("slow")["took_ms"] >= 500
 
 
 # ---- several endpoints ----
