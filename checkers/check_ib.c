@@ -155,8 +155,6 @@ static bool end(struct check *c, enum reason reason, const char *state, const ch
 	HALE_CLEANUP(str_done) struct str text = {0};
 	va_list args;
 
-	str_add(&text, state);
-	str_add(&text, *fmt == '\0' ? "" : ": ");
 	va_start(args, fmt);
 	str_vaddf(&text, fmt, args);
 	va_end(args);
@@ -167,7 +165,7 @@ static bool end(struct check *c, enum reason reason, const char *state, const ch
 		check_detail(c, "farms_down", TAKE_PTR(run->farms_down));
 	conn_close(run->conn);
 	str_done(&run->reader.bytes);
-	check_done(c, reason, "%s", str_text(&text));
+	check_done(c, reason, "%s%s%s", state, text.len > 0 ? ": " : "", str_text(&text));
 	return false;
 }
 

@@ -39,7 +39,7 @@ def test_a_gateway_in_its_manners(hale, gateway):
         assert (c["status"], message in c["message"]) == (status, True), c
         return c
     ok = told("ok", "healthy", "ok", "CONNECTED")
-    assert ok["details"]["state"] == "CONNECTED" and ok["details"]["client_id"] == 7
+    assert ok["message"] == "CONNECTED" and ok["details"]["state"] == "CONNECTED" and ok["details"]["client_id"] == 7
     assert ok["details"]["host"] == "127.0.0.1" and ok["details"]["port"] == manners["ok"].port
     assert ok["details"]["connection_time"] == "20261122 10:00:00 EST"
     assert "disconnected_at" not in ok["details"]
