@@ -32,11 +32,14 @@ static const struct confine_row rows[] = {
 	 CONNECT | LISTEN, CONFINE_CALLS_MACHINE, 8192, RLIM_INFINITY, true},
 	{"check.null*",   "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
-	{"check.system*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
-	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
 	/* The bus is a local socket. */
 	{"check.systemd*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
+	{"check.system*", "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, CONFINE_NET_NONE,
+	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
+	/* Landlock hides from a process what those outside of its domain have open and read. */
+	{"check.process*", "hale", READS_ANYBODYS | CAP(SYS_PTRACE), CONFINE_FILES_ANY,
+	 NULL, CONFINE_NET_NONE, CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, false},
 	{"check.sql*",    "hale", READS_ANYBODYS, CONFINE_FILES_CONFIGURED, NULL, IF_ASKED,
 	 CONFINE_CALLS_SERVICE, 8192, 1024 * MIB, true},
 	/* Takes pings from web's hands, and keeps them. */
