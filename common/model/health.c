@@ -18,7 +18,8 @@
 struct entry {
 	struct component_spec spec;
 	struct component_state state;
-	bool is_pending; /* not observed since haled started, and not overdue */
+	bool is_pending;                 /* not observed since haled started, and not overdue */
+	struct aggregate_member counted; /* as it is in the tally */
 };
 
 struct health {
@@ -28,6 +29,8 @@ struct health {
 	struct health_hooks hooks;
 	struct aggregate_rule rule;
 	struct aggregate total;
+	struct aggregate_tally tally;
+	bool is_tally_stale; /* many changed: count anew */
 	int64_t total_since_ms;
 	int64_t next_due_ms;
 	bool is_total_stale; /* a reload moved it: told with the next line */
@@ -80,24 +83,29 @@ void health_free(struct health *h)
 
 /* ---- the total ---- */
 
-static struct aggregate total_of(const struct health *h)
+static void recount(struct health *h, struct entry *e)
 {
-	struct aggregate_member *members = mem_array(h->n, sizeof(*members));
-	struct aggregate total;
+	aggregate_drop(&h->tally, &e->counted);
+	e->counted = (struct aggregate_member){
+		.status = e->state.status,
+		.impact = e->spec.impact,
+		.weight = e->spec.weight,
+		.is_counted = e->spec.is_enabled && !e->is_pending,
+	};
+	aggregate_add(&h->tally, &e->counted);
+}
 
-	for (size_t i = 0; i < h->n; i++) {
-		const struct entry *e = h->v[i];
-
-		members[i] = (struct aggregate_member){
-			.status = e->state.status,
-			.impact = e->spec.impact,
-			.weight = e->spec.weight,
-			.is_counted = e->spec.is_enabled && !e->is_pending,
-		};
+static struct aggregate total_of(struct health *h)
+{
+	if (h->is_tally_stale) {
+		h->is_tally_stale = false;
+		h->tally = (struct aggregate_tally){0};
+		for (size_t i = 0; i < h->n; i++) {
+			h->v[i]->counted = (struct aggregate_member){0};
+			recount(h, h->v[i]);
+		}
 	}
-	total = health_aggregate(&h->rule, members, h->n);
-	free(members);
-	return total;
+	return aggregate_of(&h->rule, &h->tally);
 }
 
 static json_t *encode_score(double score)
@@ -173,15 +181,17 @@ static void tell(struct health *h, const struct change *change, int64_t now_ms)
 {
 	struct entry *e = change->entry;
 	bool may_move = change->has_changed || change->is_first || h->is_total_stale;
-	json_t *overall = may_move ? update_total(h, now_ms) : NULL;
+	json_t *overall, *line, *save;
 	char at[CLOCK_TEXT_MAX];
-	json_t *line =
-		json_pack("{s:s, s:s, s:s, s:b, s:s, s:b}", "at", clock_format(now_ms, at), "node",
-			  e->spec.node, "component", e->spec.id, "transition", change->has_changed,
-			  "previous", status_name(change->from), "no_data", change->is_no_data);
-	bool is_transition = change->has_changed || overall != NULL;
-	json_t *save = is_transition ? component_state_save(&e->state) : NULL;
+	bool is_transition;
 
+	recount(h, e);
+	overall = may_move ? update_total(h, now_ms) : NULL;
+	line = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b}", "at", clock_format(now_ms, at), "node",
+			 e->spec.node, "component", e->spec.id, "transition", change->has_changed,
+			 "previous", status_name(change->from), "no_data", change->is_no_data);
+	is_transition = change->has_changed || overall != NULL;
+	save = is_transition ? component_state_save(&e->state) : NULL;
 	if (overall != NULL)
 		json_object_set_new(line, "overall", overall);
 	json_object_set_new(line, "state", encode_entry(h, e)); /* last: health_line.h */
@@ -287,6 +297,7 @@ void health_set_counted(struct health *h, const char *component, bool is_counted
 	if (e == NULL || e->spec.is_enabled == is_counted)
 		return;
 	e->spec.is_enabled = is_counted;
+	recount(h, e);
 	h->is_total_stale = true;
 }
 
@@ -412,6 +423,7 @@ void health_configure(struct health *h, struct component_spec *specs, size_t n,
 	h->n = 0;
 	h->by_id = (struct map){0};
 	h->rule = *rule;
+	h->is_tally_stale = true;
 	h->next_due_ms = INT64_MAX;
 	for (size_t i = 0; i < n; i++) {
 		struct entry *e = take_or_new(&old, &specs[i], now_ms);
@@ -578,6 +590,7 @@ void health_restore(struct health *h, const json_t *saved, int64_t now_ms)
 
 		restore_entry(is_kept(e) ? e : restore_gone(h, id), save, now_ms);
 	}
+	h->is_tally_stale = true;
 	h->total = total_of(h);
 	restore_total(h, json_string_value(json_object_get(saved, "overall")),
 		      json_integer_value(json_object_get(saved, "overall_since")));
@@ -594,6 +607,7 @@ void health_restore_one(struct health *h, const char *id, const json_t *save, co
 	else if (!is_kept(e))
 		e = find_gone(h, id) < h->gone_n ? h->gone[find_gone(h, id)] : restore_gone(h, id);
 	restore_entry(e, save, now_ms);
+	h->is_tally_stale = true;
 	if (json_is_true(json_object_get(overall, "transition")))
 		restore_total(h, json_string_value(json_object_get(overall, "status")), at_ms);
 	h->next_due_ms = now_ms;

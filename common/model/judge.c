@@ -10,6 +10,9 @@
 #include "model/phrase.h"
 #include "model/reason.h"
 
+/* Weights are added up in millionths. */
+#define WEIGHT_UNIT 1e6
+
 /* What one observation asks for (rule 1), and the threshold that made it ask for more. */
 struct verdict {
 	enum status asked;
@@ -258,39 +261,62 @@ static enum status ratio(const struct aggregate_rule *rule, const size_t capped_
 }
 
 /* C-79: healthy 1, degraded 0.5, critical and down 0, unknown left out; one decimal. */
-static double score_of(const struct aggregate_member *members, size_t n)
+static double score_of(const struct aggregate_tally *t)
 {
 	double sum = 0, weights = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct aggregate_member *m = &members[i];
-
-		if (!m->is_counted || m->status == STATUS_UNKNOWN || !(m->weight > 0))
+	for (enum status s = STATUS_HEALTHY; s < STATUS_MAX; s++) {
+		if (s == STATUS_UNKNOWN)
 			continue;
-		weights += m->weight;
-		sum += m->weight * status_gauge(m->status);
+		weights += (double)t->weights[s];
+		sum += (double)t->weights[s] * status_gauge(s);
 	}
 	return weights > 0 ? round(1000.0 * sum / weights) / 10.0 : (double)NAN;
+}
+
+static void count(struct aggregate_tally *t, const struct aggregate_member *m, int by)
+{
+	if (!m->is_counted)
+		return;
+	t->counts[m->status] += (size_t)by;
+	t->capped_counts[capped(m->status, m->impact)] += (size_t)by;
+	if (m->weight > 0)
+		t->weights[m->status] += by * (int64_t)llround(m->weight * WEIGHT_UNIT);
+}
+
+void aggregate_add(struct aggregate_tally *t, const struct aggregate_member *member)
+{
+	count(t, member, 1);
+}
+
+void aggregate_drop(struct aggregate_tally *t, const struct aggregate_member *member)
+{
+	count(t, member, -1);
+}
+
+struct aggregate aggregate_of(const struct aggregate_rule *rule, const struct aggregate_tally *t)
+{
+	struct aggregate a = {.status = STATUS_UNKNOWN, .score = score_of(t)};
+
+	for (size_t s = 0; s < STATUS_MAX; s++) {
+		a.counts[s] = t->counts[s];
+		a.total += t->counts[s];
+	}
+	if (a.counts[STATUS_UNKNOWN] == a.total)
+		return a;
+	a.status = rule->how == AGGREGATE_RATIO ? ratio(rule, t->capped_counts, a.total)
+						: worst_of(t->capped_counts);
+	if (a.status == STATUS_CRITICAL && a.counts[STATUS_DOWN] == a.total)
+		a.status = STATUS_DOWN;
+	return a;
 }
 
 struct aggregate health_aggregate(const struct aggregate_rule *rule,
 				  const struct aggregate_member *members, size_t n)
 {
-	struct aggregate a = {.status = STATUS_UNKNOWN, .score = score_of(members, n)};
-	size_t capped_counts[STATUS_MAX] = {0};
+	struct aggregate_tally t = {0};
 
-	for (size_t i = 0; i < n; i++) {
-		if (!members[i].is_counted)
-			continue;
-		a.total++;
-		a.counts[members[i].status]++;
-		capped_counts[capped(members[i].status, members[i].impact)]++;
-	}
-	if (a.counts[STATUS_UNKNOWN] == a.total)
-		return a;
-	a.status = rule->how == AGGREGATE_RATIO ? ratio(rule, capped_counts, a.total)
-						: worst_of(capped_counts);
-	if (a.status == STATUS_CRITICAL && a.counts[STATUS_DOWN] == a.total)
-		a.status = STATUS_DOWN;
-	return a;
+	for (size_t i = 0; i < n; i++)
+		aggregate_add(&t, &members[i]);
+	return aggregate_of(rule, &t);
 }

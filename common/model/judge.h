@@ -64,9 +64,22 @@ struct aggregate {
 	size_t total; /* counted members */
 };
 
+/* What all members come to, kept up as single ones change: to count tens of thousands anew for each
+ * of their changes would be most of what haled does. Zeroed: no members. */
+struct aggregate_tally {
+	size_t counts[STATUS_MAX];
+	size_t capped_counts[STATUS_MAX]; /* after their impact */
+	int64_t weights[STATUS_MAX];      /* in millionths: nothing is lost by adding up */
+};
+
+void aggregate_add(struct aggregate_tally *t, const struct aggregate_member *member);
+/* As it was when it was added. */
+void aggregate_drop(struct aggregate_tally *t, const struct aggregate_member *member);
+struct aggregate aggregate_of(const struct aggregate_rule *rule, const struct aggregate_tally *t);
+
 /* worst_of: unknown counts as degraded. In both: impact caps each member (none: it counts as
  * healthy) before it is counted; what would be critical is down if every counted member is down; no
- * counted member or nothing but unknown: unknown. */
+ * counted member or nothing but unknown: unknown. For a list of members, at once. */
 struct aggregate health_aggregate(const struct aggregate_rule *rule,
 				  const struct aggregate_member *members, size_t n);
 

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "model/judge.h"
 
@@ -204,11 +205,42 @@ static void every_count_up_to_ten_holds(void **state)
 	}
 }
 
+/* Members that change one by one come to what they come to all at once. */
+static void a_tally_kept_up_is_one_counted_anew(void **state)
+{
+	struct aggregate_member m[50] = {0};
+	struct aggregate_tally t = {0};
+	unsigned seed = 5;
+
+	(void)state;
+	for (int step = 0; step < 20000; step++) {
+		size_t i = (size_t)rand_r(&seed) % 50;
+		const struct aggregate_rule *rule = step % 2 == 0 ? &worst : &shares;
+		struct aggregate kept, anew;
+
+		aggregate_drop(&t, &m[i]);
+		m[i] = (struct aggregate_member){
+			.status = (enum status)(rand_r(&seed) % STATUS_MAX),
+			.impact = (enum impact)(rand_r(&seed) % IMPACT_MAX),
+			.weight = (rand_r(&seed) % 50) / 10.0,
+			.is_counted = rand_r(&seed) % 4 != 0,
+		};
+		aggregate_add(&t, &m[i]);
+		kept = aggregate_of(rule, &t);
+		anew = health_aggregate(rule, m, 50);
+		assert_int_equal(kept.status, anew.status);
+		assert_int_equal(kept.total, anew.total);
+		assert_memory_equal(kept.counts, anew.counts, sizeof(kept.counts));
+		assert_true(kept.score == anew.score || (isnan(kept.score) && isnan(anew.score)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(worst_of_follows_the_worst),
 		cmocka_unit_test(nothing_known_is_unknown_not_healthy),
+		cmocka_unit_test(a_tally_kept_up_is_one_counted_anew),
 		cmocka_unit_test(ratio_has_the_numbers_of_s2),
 		cmocka_unit_test(impact_caps_what_a_member_may_do),
 		cmocka_unit_test(what_is_not_counted_is_not_seen),
