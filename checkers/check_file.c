@@ -291,7 +291,7 @@ static void judge_number(struct finding *f, const struct file_opts *o, const str
 {
 	/* A pattern, or an age, is about something that is there. */
 	int64_t min = o->min_files;
-	char size[UNITS_TEXT_MAX], limit[UNITS_TEXT_MAX];
+	char limit[UNITS_TEXT_MAX];
 
 	if (min == NOT_EXPECTED)
 		min = !l->is_set || file_is_pattern(o->path) || o->max_age > 0;
@@ -306,8 +306,8 @@ static void judge_number(struct finding *f, const struct file_opts *o, const str
 		find(f, REASON_FILE_MISMATCH, "%zu files, expected at most %lld", l->files,
 		     (long long)o->max_files);
 	if (o->max_total_size > 0 && l->total_bytes > o->max_total_size)
-		find(f, REASON_FILE_MISMATCH, "%s in all, expected at most %s",
-		     size_format(l->total_bytes, size), size_format(o->max_total_size, limit));
+		find(f, REASON_FILE_MISMATCH, "%lld bytes in all, expected at most %s",
+		     (long long)l->total_bytes, size_format(o->max_total_size, limit));
 }
 
 static void judge_age(struct finding *f, const struct file_opts *o, const struct file_look *l,
@@ -332,14 +332,15 @@ static void judge_age(struct finding *f, const struct file_opts *o, const struct
 
 static void judge_size(struct finding *f, const struct file_opts *o, const struct file_seen *file)
 {
-	char size[UNITS_TEXT_MAX], limit[UNITS_TEXT_MAX];
+	long long size = file->size_bytes;
+	char limit[UNITS_TEXT_MAX];
 
 	if (file->size_bytes < o->min_size)
-		find(f, REASON_FILE_MISMATCH, "Has %s, expected at least %s",
-		     size_format(file->size_bytes, size), size_format(o->min_size, limit));
+		find(f, REASON_FILE_MISMATCH, "Has %lld bytes, expected at least %s", size,
+		     size_format(o->min_size, limit));
 	if (o->max_size > 0 && file->size_bytes > o->max_size)
-		find(f, REASON_FILE_MISMATCH, "Has %s, expected at most %s",
-		     size_format(file->size_bytes, size), size_format(o->max_size, limit));
+		find(f, REASON_FILE_MISMATCH, "Has %lld bytes, expected at most %s", size,
+		     size_format(o->max_size, limit));
 }
 
 static bool is_named(const char *wanted, const char *name, unsigned long number)
@@ -405,19 +406,19 @@ static void judge(struct finding *f, const struct file_opts *o, const struct fil
 
 static void end_well(struct check *c, const struct file_look *l, int64_t now_ms)
 {
-	char size[UNITS_TEXT_MAX], age[UNITS_TEXT_MAX];
+	long long size = l->total_bytes;
+	char age[UNITS_TEXT_MAX];
 
-	(void)size_format(l->total_bytes, size);
 	if (l->files == 0) {
 		check_done(c, REASON_OK, l->is_there ? "No files" : "Not there");
 		return;
 	}
 	(void)duration_format_short(HALE_MAX(now_ms - l->newest.modified_ms, 0), age);
 	if (l->is_set)
-		check_done(c, REASON_OK, "%zu file%s, %s, newest written %s ago", l->files,
+		check_done(c, REASON_OK, "%zu file%s, %lld bytes, newest written %s ago", l->files,
 			   l->files == 1 ? "" : "s", size, age);
 	else
-		check_done(c, REASON_OK, "%s, written %s ago", size, age);
+		check_done(c, REASON_OK, "%lld bytes, written %s ago", size, age);
 }
 
 /* ---- One run ---- */

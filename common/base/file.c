@@ -131,9 +131,11 @@ int dir_make(const char *path, unsigned mode, struct err *err)
 	return 0;
 }
 
-/* The files that were ours so far. No link is followed and no second name of a file counts, so that
- * who may write here already cannot have a file elsewhere given to him. */
-static int give_files(int dir_fd, uid_t uid, gid_t gid, bool (*is_kept)(const char *name))
+/* The files that were ours so far, and those in folders that were. No link is followed and no
+ * second name of a file counts, so that who may write here already cannot have a file elsewhere
+ * given to him. */
+static int give_files(int dir_fd, uid_t uid, gid_t gid, bool (*is_kept)(const char *name),
+		      bool has_folders)
 {
 	DIR *dir = fdopendir(dup(dir_fd));
 	const struct dirent *entry;
@@ -145,10 +147,14 @@ static int give_files(int dir_fd, uid_t uid, gid_t gid, bool (*is_kept)(const ch
 				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		struct stat st;
 
-		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
-		    st.st_uid != geteuid() || is_kept(entry->d_name))
+		if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+		    is_kept(entry->d_name))
 			continue;
-		if (fchown(fd, uid, gid) < 0)
+		if (S_ISDIR(st.st_mode) && has_folders && entry->d_name[0] != '.')
+			rc = give_files(fd, uid, gid, is_kept, false);
+		else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+			continue;
+		if (rc == 0 && fchown(fd, uid, gid) < 0)
 			rc = -errno;
 	}
 	if (dir != NULL)
@@ -165,7 +171,7 @@ int dir_give(const char *path, uid_t uid, gid_t gid, unsigned mode,
 	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, (mode_t)mode) < 0)
 		return err_errno(err, -errno, "cannot hand the directory %s over", path);
 	if (uid != geteuid() && is_kept != NULL) {
-		int rc = give_files(fd, uid, gid, is_kept);
+		int rc = give_files(fd, uid, gid, is_kept, true);
 
 		if (rc < 0)
 			return err_errno(err, rc, "cannot hand over the files in %s", path);

@@ -24,8 +24,8 @@ int file_write_atomic(const char *path, const void *data, size_t len, unsigned m
 		      struct err *err);
 /* Creates the directory and its parents. An existing directory is fine. */
 int dir_make(const char *path, unsigned mode, struct err *err);
-/* Makes the directory somebody else's, and our plain files in it but those is_kept() says (NULL:
- * none at all). */
+/* Makes the directory somebody else's, and our plain files in it and in its folders but those
+ * is_kept() says (NULL: none at all). */
 int dir_give(const char *path, uid_t uid, gid_t gid, unsigned mode,
 	     bool (*is_kept)(const char *name), struct err *err);
 

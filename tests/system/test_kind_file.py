@@ -50,14 +50,14 @@ def test_one_file(files):
                    f' owner: "{os.getuid()}"')
     files.expect("it", "critical", "file_missing", "dump.gz is not there")
     files.put("dump.gz", "y" * 2000, age=60, mode=0o640)
-    c = files.expect("it", "healthy", "ok", "2000, written 1m")
+    c = files.expect("it", "healthy", "ok", "2000 bytes, written 1m")
     assert c["metrics"]["size_bytes"] == 2000 and 60 <= c["metrics"]["age_seconds"] < 120
     assert c["details"]["mode"] == "0640" and c["details"]["type"] == "file"
     wait_for(lambda: files.h.component("it")["metrics"].get("growth_bytes") == 0, "no growth")
     files.put("dump.gz", "y" * 2000, age=7200, mode=0o640)
     files.expect("it", "critical", "stale", "Written 2h ago, expected at most 1h")
     files.put("dump.gz", "y" * 100, mode=0o640)
-    files.expect("it", "critical", "file_mismatch", "Has 100, expected at least 1KB")
+    files.expect("it", "critical", "file_mismatch", "Has 100 bytes, expected at least 1KB")
     files.put("dump.gz", "y" * 2000000, mode=0o640)
     files.expect("it", "critical", "file_mismatch", "expected at most 1MB")
     files.put("dump.gz", "y" * 2000, mode=0o600)
@@ -92,7 +92,7 @@ def test_a_queue_is_counted(files):
     files.put("queue/a.msg", "12345", age=30)
     files.put("queue/b.msg", "123", age=300)
     files.put("queue/other", "1", age=9999)
-    c = files.expect("queue", "healthy", "ok", "2 files, 8, newest written 30s ago")
+    c = files.expect("queue", "healthy", "ok", "2 files, 8 bytes, newest written 30s ago")
     assert c["metrics"]["total_bytes"] == 8
     assert c["metrics"]["oldest_age_seconds"] >= 300 > c["metrics"]["newest_age_seconds"]
     assert c["details"]["oldest"].endswith("/queue/b.msg")
@@ -115,7 +115,7 @@ def test_patterns_find_the_newest(files):
     files.put("b/.db-3.gz", "hidden")
     files.start(backup='path: "@R@/*/db-[0-9].gz", max_age: 25h, min_files: 2',
                 none='path: "@R@/*/*.tar"')
-    c = files.expect("backup", "healthy", "ok", "2 files, 8, newest written 1m40s ago")
+    c = files.expect("backup", "healthy", "ok", "2 files, 8 bytes, newest written 1m40s ago")
     assert c["details"]["newest"].endswith("/b/db-2.gz") and c["metrics"]["size_bytes"] == 5
     files.expect("none", "critical", "file_missing", "is not there")
     os.unlink(f"{files.root}/a/db-1.gz")

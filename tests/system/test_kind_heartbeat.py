@@ -2,11 +2,13 @@
 """Jobs that ping by curl, web that hands it over, and the checker that remembers."""
 import json
 import os
+import pwd
 import signal
 import subprocess
 import threading
 import time
 
+import pytest
 from conftest import DEADLINE, Rpc, wait_for
 
 TOKEN = "secret-token-of-the-backup-0001"
@@ -226,3 +228,19 @@ def test_a_broken_state_file_is_no_end(hale):
     curl(h, TOKEN)
     assert h.wait_status("backup", "healthy")["metrics"]["pings"] == 1
     assert Rpc(h, "check.heartbeat").ask("heartbeat.ping", token=TOKEN, signal="x")["error"]["code"] == -32602
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may change users")
+def test_pings_go_on_when_another_user_takes_over(hale):
+    h = hale(CONFIG % TOKEN)
+    wait_for(lambda: h.component("backup")["reason"] == "no_ping", "looked at")
+    curl(h, TOKEN)
+    h.wait_status("backup", "healthy")
+    assert h.stop() == 0
+    os.chmod(h.dir, 0o755)
+    h.write("instance: {user: daemon}\n" + CONFIG % TOKEN)
+    h.start()
+    curl(h, f"{TOKEN}/5")
+    assert h.wait_status("backup", "critical")["metrics"]["pings"] == 2
+    kept = os.stat(f"{h.state_dir}/heartbeat/backup.json")
+    assert kept.st_uid == pwd.getpwnam("daemon").pw_uid

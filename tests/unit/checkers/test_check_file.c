@@ -74,7 +74,7 @@ static void a_file_is_what_it_should_be(void **state)
 {
 	(void)state;
 	put("a", "hello\nworld\n");
-	expect("a", "", "ok", "12, written ");
+	expect("a", "", "ok", "12 bytes, written ");
 	expect("b", "", "file_missing", "/b is not there");
 	expect("a", ", \"contains\": \"world\"", "ok", "");
 	expect("a", ", \"contains\": \"/^wor/\"", "ok", "");
@@ -113,9 +113,9 @@ static void a_name_with_wildcards_is_a_name_first(void **state)
 	(void)state;
 	put("a*", "1");
 	put("ab", "22");
-	expect("a*", "", "ok", "1, written");
-	expect("a?", ", \"min_files\": 2", "ok", "2 files, 3");
-	expect("[a]b", "", "ok", "1 file, 2,");
+	expect("a*", "", "ok", "1 bytes, written");
+	expect("a?", ", \"min_files\": 2", "ok", "2 files, 3 bytes");
+	expect("[a]b", "", "ok", "1 file, 2 bytes,");
 	expect("[", "", "file_missing", "");
 }
 
@@ -161,7 +161,7 @@ static void links_lead_to_files_and_not_in_circles(void **state)
 	assert_int_equal(symlink(root, circle), 0);
 	assert_int_equal(symlink("../target", link), 0);
 	assert_int_equal(symlink("../nothing", dead), 0);
-	expect("q", ", \"recursive\": true, \"max_files\": 1", "ok", "1 file, 5,");
+	expect("q", ", \"recursive\": true, \"max_files\": 1", "ok", "1 file, 5 bytes,");
 	expect("q/dead", "", "file_missing", "");
 }
 
