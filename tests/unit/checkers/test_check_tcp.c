@@ -9,8 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "conn.h"
 #include "kind.h"
 #include "peer.h"
 
@@ -231,6 +233,42 @@ static void each_address_of_a_name_is_tried(void **state)
 	peer_stop();
 }
 
+/* A listener whose queue is full answers to no packet. */
+static int swallow(const char *host, int port, int knocking[2])
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address;
+
+	assert_int_equal(uv_ip4_addr(host, port, &address), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		knocking[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(knocking[i], (struct sockaddr *)&address, sizeof(address));
+	}
+	return fd;
+}
+
+/* The first of the two would take all the time there is. */
+static void an_address_that_is_silent_does_not_hold_up_the_next(void **state)
+{
+	int port = peer_start(&(struct peer_manner){.greeting = "+PONG"});
+	char *options = with_port("{\"address\": \"two.test:PORT\", \"expect\": \"+PONG\"}", port);
+	int knocking[2], fd = swallow("127.0.0.2", port, knocking);
+	json_t *o = kind_ask(options, LONG_MS);
+
+	(void)state;
+	assert_string_equal(kind_text(o, "outcome"), "pass");
+	assert_string_equal(kind_text(json_object_get(o, "details"), "ip"), "127.0.0.1");
+	assert_true(kind_metric(o, "connect_ms") >= CONN_NEXT_MS / 2.0);
+	json_decref(o);
+	peer_stop();
+	(void)close(knocking[0]);
+	(void)close(knocking[1]);
+	(void)close(fd);
+	free(options);
+}
+
 static void the_last_address_says_why(void **state)
 {
 	char *options = with_port("{\"address\": \"two.test:PORT\"}", closed_port());
@@ -266,6 +304,7 @@ int main(void)
 		TEST(an_unknown_name_is_dns_failed),
 		TEST(a_resolver_that_hangs_is_a_dns_timeout),
 		TEST(each_address_of_a_name_is_tried),
+		TEST(an_address_that_is_silent_does_not_hold_up_the_next),
 		TEST(the_last_address_says_why),
 		TEST(validation_reads_the_address),
 	};

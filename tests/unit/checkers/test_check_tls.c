@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "certs.h"
 #include "kind.h"
+#include "openssl.h"
 #include "script.h"
 
 #define NAMES "DNS:localhost,DNS:*.shop.test,IP:127.0.0.1"
@@ -105,6 +106,28 @@ static void assert_near(double value, double expected)
 {
 	if (value < expected - 60 || value > expected + 60)
 		fail_msg("%.0f is not about %.0f", value, expected);
+}
+
+/* Before all others: what is loaded stays. Whoever installs it then need not restart anything. */
+static void a_missing_library_is_named(void **state)
+{
+	const char *library = openssl_library;
+	struct cert cert = good_cert();
+	json_t *o;
+
+	(void)state;
+	openssl_library = "libssl.so.99";
+	o = ask(&cert, &pki.middle, "");
+	openssl_library = library;
+	assert_string_equal(kind_text(o, "reason"), "internal_error");
+	assert_true(
+		str_starts(kind_text(o, "message"), "TLS library libssl.so.99 cannot be loaded: "));
+	assert_true(str_ends(kind_text(o, "message"), "; install libssl3"));
+	json_decref(o);
+	o = ask(&cert, &pki.middle, "");
+	assert_string_equal(kind_text(o, "outcome"), "pass");
+	json_decref(o);
+	cert_free(&cert);
 }
 
 static void a_good_certificate_is_described(void **state)
@@ -305,6 +328,7 @@ static void validation_reads_what_is_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_missing_library_is_named),
 		TEST(a_good_certificate_is_described),
 		TEST(a_server_must_send_its_chain),
 		TEST(an_expired_certificate_is_described_too),
