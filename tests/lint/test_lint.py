@@ -222,6 +222,35 @@ def test_the_page_of_kinds_is_what_the_programs_say():
     assert r.returncode == 0, f"run scripts/document-checks:\n{r.stdout}{r.stderr}"
 
 
+def test_every_kind_says_its_reasons_and_gives_an_example():
+    codes = {}
+    for m in manifests().values():
+        if m.get("role") != "check":
+            continue
+        for member in ("summary", "options", "metrics", "reasons", "example"):
+            assert m.get(member), f"{m['program']} --describe: {member} is missing"
+        for name, o in option_docs(m["options"]):
+            assert o.get("help"), f"{m['kind']}: option {name} says nothing of itself"
+        for r in m["reasons"]:
+            assert codes.setdefault(r["code"], r["outcome"]) == r["outcome"]
+
+
+def test_every_kinds_example_is_a_good_configuration(tmp_path):
+    import textwrap
+    wrong = []
+    for m in manifests().values():
+        if m.get("role") != "check":
+            continue
+        (tmp_path / "hale.yaml").write_text(
+            "components:\n" + textwrap.indent(m["example"], "  "))
+        r = subprocess.run([f"{BIN}/hale", "config", "check", str(tmp_path / "hale.yaml")],
+                           capture_output=True, text=True, env={**os.environ, **{
+                               name: "x" for name in re.findall(r"\$\{(\w+)\}", m["example"])}})
+        if r.returncode != 0:
+            wrong.append(f"{m['kind']}: {r.stdout}{r.stderr}")
+    assert not wrong, "\n".join(wrong)
+
+
 def option_docs(options):
     for name, o in options.items():
         yield name, o
