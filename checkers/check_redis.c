@@ -19,104 +19,12 @@
 #include "conn.h"
 #include "dialogue.h"
 #include "excerpt.h"
-#include "metric_name.h"
-#include "redis_command.h"
 #include "redis_info.h"
+#include "redis_options.h"
 #include "resp.h"
-#include "tls_options.h"
 
-#define US_PER_MS    1000.0
-#define US_PER_S     1000000.0
-#define DEFAULT_PORT "6379"
-
-/* Servers are set up with 16 databases; nobody has more than a few hundred. */
-#define DB_MAX 65535
-
-/* ---- Options ---- */
-
-struct command_opts {
-	struct strlist command;
-	int64_t element;
-	char *expect;
-	char *metric;
-};
-
-#define WHOLE_REPLY (-1)
-
-struct redis_opts {
-	char *address;
-	struct tls_options tls;
-	char *username;
-	char *password;
-	int64_t db;
-	char *role;
-	bool info;
-	struct conf_vec commands;
-};
-
-static const struct conf_item command_items[] = {
-	CONF_LIST(struct command_opts, command, .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY,
-		  .help = "The command and its arguments: [LLEN, jobs]"),
-	CONF_INT(struct command_opts, element, .def = "-1", .min = WHOLE_REPLY, .max = 16383,
-		 .help = "Which element of a list that comes back, from 0; -1: all of it"),
-	CONF_STR(struct command_opts, expect, .help = "Text or number that must come back"),
-	CONF_STR(struct command_opts, metric, .flags = CONF_F_NONEMPTY,
-		 .help = "Metric that the number which comes back is reported as"),
-	CONF_END,
-};
-
-static const struct conf_item redis_items[] = {
-	CONF_STR(struct redis_opts, address,
-		 .flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_CONNECT | CONF_F_TARGET,
-		 .help = "host, host:port, [IPv6 address]:port or unix:/path; port 6379 unless "
-			 "given"),
-	CONF_MAP(struct redis_opts, tls, tls_options_items, .bare = "enabled",
-		 .help = "Speak TLS; `true`, or how"),
-	CONF_STR(struct redis_opts, username, .flags = CONF_F_NONEMPTY,
-		 .help = "Login, of servers that know users (ACL)"),
-	CONF_STR(struct redis_opts, password, .flags = CONF_F_SECRET | CONF_F_NONEMPTY,
-		 .help = "Password"),
-	CONF_INT(struct redis_opts, db, .def = "0", .min = 0, .max = DB_MAX,
-		 .help = "Number of the database that commands and `keys` are about"),
-	CONF_ENUM(struct redis_opts, role, .def = "any", .choices = "any|master|replica",
-		  .help = "What the server must be; a replica must be linked to its master too"),
-	CONF_BOOL(struct redis_opts, info, .def = "true",
-		  .help = "Ask INFO, which most metrics come from"),
-	CONF_ARRAY(struct redis_opts, commands, command_items, struct command_opts,
-		   .help = "Commands that only look, and what they must give"),
-	CONF_END,
-};
-
-static void validate_command(const struct command_opts *o, size_t i, service_problem_fn problem,
-			     void *ctx)
-{
-	HALE_CLEANUP(cleanup_free) char *at_name = mem_printf("/commands/%zu/command", i);
-	HALE_CLEANUP(cleanup_free) char *at_metric = mem_printf("/commands/%zu/metric", i);
-	struct err err;
-
-	if (redis_command_check(&o->command, &err) != 0)
-		problem(ctx, at_name, err.text);
-	if (o->metric != NULL && !metric_name_is_good(o->metric))
-		problem(ctx, at_metric, METRIC_NAME_RULE);
-}
-
-static void redis_validate(const void *opts, service_problem_fn problem, void *ctx)
-{
-	const struct redis_opts *o = opts;
-	const struct command_opts *commands = o->commands.v;
-	struct address address;
-	struct err err;
-
-	if (address_parse_or(o->address, DEFAULT_PORT, &address, &err) != 0)
-		problem(ctx, "/address", err.text);
-	tls_options_validate(&o->tls, "/tls", problem, ctx);
-	if (o->username != NULL && o->password == NULL)
-		problem(ctx, "/username", "a login needs a password too");
-	if (strcmp(o->role, "any") != 0 && !o->info)
-		problem(ctx, "/role", "is told by INFO, which is turned off");
-	for (size_t i = 0; i < o->commands.n; i++)
-		validate_command(&commands[i], i, problem, ctx);
-}
+#define US_PER_MS 1000.0
+#define US_PER_S  1000000.0
 
 /* ---- What outlives a run: counters, for their rates ---- */
 
@@ -245,13 +153,13 @@ static void ask_select(struct check *c)
 }
 
 /* As one would type it. */
-static void command_text(const struct command_opts *o, struct str *out)
+static void command_text(const struct redis_command_opts *o, struct str *out)
 {
 	for (size_t i = 0; i < o->command.n; i++)
 		str_addf(out, "%s%s", i == 0 ? "" : " ", o->command.v[i]);
 }
 
-static void ask_command(struct check *c, const struct command_opts *o)
+static void ask_command(struct check *c, const struct redis_command_opts *o)
 {
 	HALE_CLEANUP(str_done) struct str shown = {0};
 
@@ -264,7 +172,7 @@ static void conclude(struct check *c);
 static void ask_step(struct check *c)
 {
 	const struct redis_opts *o = check_opts(c);
-	const struct command_opts *commands = o->commands.v;
+	const struct redis_command_opts *commands = o->commands.v;
 	struct redis_run *run = check_run_data(c);
 
 	if (run->step == STEP_AUTH && o->password == NULL)
@@ -309,7 +217,7 @@ static void step_name(struct check *c, struct str *out)
 	if (run->step < STEP_COMMAND)
 		str_add(out, names[run->step]);
 	else
-		command_text((const struct command_opts *)o->commands.v + run->command, out);
+		command_text((const struct redis_command_opts *)o->commands.v + run->command, out);
 }
 
 /* What the server's errors mean, by their first words (redis.io, "Redis serialization protocol",
@@ -420,7 +328,8 @@ static bool take_info(struct check *c, const struct resp_value *v)
 	return true;
 }
 
-static void judge_value(struct check *c, const struct command_opts *o, const struct resp_value *v)
+static void judge_value(struct check *c, const struct redis_command_opts *o,
+			const struct resp_value *v)
 {
 	struct redis_run *run = check_run_data(c);
 	HALE_CLEANUP(str_done) struct str name = {0};
@@ -452,10 +361,11 @@ static void take_value(struct check *c, const struct resp_value *v)
 {
 	const struct redis_opts *opts = check_opts(c);
 	struct redis_run *run = check_run_data(c);
-	const struct command_opts *o = (const struct command_opts *)opts->commands.v + run->command;
+	const struct redis_command_opts *o =
+		(const struct redis_command_opts *)opts->commands.v + run->command;
 	const struct resp_value nil = {.type = RESP_NIL};
 
-	if (o->element == WHOLE_REPLY)
+	if (o->element == REDIS_WHOLE_REPLY)
 		judge_value(c, o, v);
 	else if ((size_t)o->element < v->elements_n)
 		judge_value(c, o, v->elements[o->element]);
@@ -586,7 +496,7 @@ static void redis_start(struct check *c)
 		.host = address.host, .port = address.port, .tls = tls_options_conn(&o->tls, &tls)};
 	struct err err;
 
-	if (address_parse_or(o->address, DEFAULT_PORT, &address, &err) != 0) {
+	if (address_parse_or(o->address, REDIS_DEFAULT_PORT, &address, &err) != 0) {
 		end(c, REASON_CONFIG, "address: %s", err.text);
 		return;
 	}

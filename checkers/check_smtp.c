@@ -22,8 +22,8 @@
 #include "dialogue.h"
 #include "excerpt.h"
 #include "patience.h"
+#include "smtp_options.h"
 #include "smtp_reply.h"
-#include "tls_options.h"
 
 #define US_PER_MS 1000.0
 
@@ -32,102 +32,6 @@
 
 /* What is read of a server's extensions. */
 #define EXTENSIONS_MAX 32
-
-/* ---- Options ---- */
-
-enum encryption { ENCRYPT_NONE, ENCRYPT_IF_OFFERED, ENCRYPT_STARTTLS, ENCRYPT_TLS };
-
-struct smtp_opts {
-	char *address;
-	char *encryption;
-	struct tls_options tls;
-	char *hello;
-	char *username;
-	char *password;
-	char *auth;
-	char *mail_from;
-	struct strlist rcpt_to;
-	char *expect_banner;
-};
-
-static const struct conf_item smtp_items[] = {
-	CONF_STR(
-		struct smtp_opts, address,
-		.flags = CONF_F_REQUIRED | CONF_F_NONEMPTY | CONF_F_CONNECT | CONF_F_TARGET,
-		.help = "host, host:port, [IPv6 address]:port or unix:/path; port 25 unless given, "
-			"465 with `encryption: tls`"),
-	CONF_ENUM(struct smtp_opts, encryption, .def = "if_offered",
-		  .choices = "none|if_offered|starttls|tls",
-		  .help = "`starttls`: must be offered; `tls`: from the first byte on (port 465)"),
-	CONF_MAP(struct smtp_opts, tls, tls_options_items, .def = "{}",
-		 .help = "TLS, where it is spoken"),
-	CONF_STR(struct smtp_opts, hello, .flags = CONF_F_NONEMPTY,
-		 .help = "Name to introduce ourselves by; default: this machine's"),
-	CONF_STR(struct smtp_opts, username, .flags = CONF_F_NONEMPTY, .help = "Login"),
-	CONF_STR(struct smtp_opts, password, .flags = CONF_F_SECRET | CONF_F_NONEMPTY,
-		 .help = "Its password; not sent unencrypted, unless `encryption: none` says so"),
-	CONF_ENUM(struct smtp_opts, auth, .def = "any", .choices = "any|plain|login",
-		  .help = "How to log in; any: by what the server offers"),
-	CONF_STR(struct smtp_opts, mail_from,
-		 .help = "Sender to ask the server to accept; \"\" is the sender of bounces"),
-	CONF_LIST(struct smtp_opts, rcpt_to,
-		  .help = "Recipients to ask the server to accept; nothing is sent to them"),
-	CONF_STR(struct smtp_opts, expect_banner, .flags = CONF_F_NONEMPTY,
-		 .help = "Text that the banner must contain"),
-	CONF_END,
-};
-
-static enum encryption encryption_of(const struct smtp_opts *o)
-{
-	static const char *const names[] = {"none", "if_offered", "starttls", "tls"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(o->encryption, names[i]) == 0)
-			return (enum encryption)i;
-	}
-	return ENCRYPT_IF_OFFERED;
-}
-
-static const char *default_port(const struct smtp_opts *o)
-{
-	return encryption_of(o) == ENCRYPT_TLS ? "465" : "25";
-}
-
-/* What would end a command's line or its brackets. */
-static bool is_mailbox(const char *text)
-{
-	for (const char *p = text; *p != '\0'; p++) {
-		if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '<' || *p == '>')
-			return false;
-	}
-	return true;
-}
-
-static void smtp_validate(const void *opts, service_problem_fn problem, void *ctx)
-{
-	const struct smtp_opts *o = opts;
-	struct address address;
-	struct err err;
-
-	if (address_parse_or(o->address, default_port(o), &address, &err) != 0)
-		problem(ctx, "/address", err.text);
-	tls_options_validate(&o->tls, "/tls", problem, ctx);
-	if (!o->tls.enabled && encryption_of(o) != ENCRYPT_NONE)
-		problem(ctx, "/tls/enabled", "write 'encryption: none' to go without TLS");
-	if ((o->username == NULL) != (o->password == NULL))
-		problem(ctx, o->username == NULL ? "/password" : "/username",
-			"'username' and 'password' go together");
-	if (o->hello != NULL && !is_mailbox(o->hello))
-		problem(ctx, "/hello", "is a name, without blanks");
-	if (o->mail_from != NULL && !is_mailbox(o->mail_from))
-		problem(ctx, "/mail_from", "is an address without blanks and brackets");
-	if (o->rcpt_to.n > 0 && o->mail_from == NULL)
-		problem(ctx, "/rcpt_to", "needs 'mail_from' before it");
-	for (size_t i = 0; i < o->rcpt_to.n; i++) {
-		if (*o->rcpt_to.v[i] == '\0' || !is_mailbox(o->rcpt_to.v[i]))
-			problem(ctx, "/rcpt_to", "is an address without blanks and brackets");
-	}
-}
 
 /* ---- One run ---- */
 
@@ -264,7 +168,7 @@ static void say_auth(struct check *c)
 	bool is_any = strcmp(o->auth, "any") == 0;
 	bool wants_plain = is_any ? run->has_plain : strcmp(o->auth, "plain") == 0;
 
-	if (!run->is_tls && encryption_of(o) != ENCRYPT_NONE)
+	if (!run->is_tls && smtp_encryption_of(o) != SMTP_ENCRYPT_NONE)
 		FAIL(c, REASON_TLS_FAILED,
 		     "STARTTLS is not offered, and a password is not sent unencrypted");
 	else if (!run->has_auth)
@@ -423,7 +327,7 @@ static void take_hello(struct check *c)
 {
 	const struct smtp_opts *o = check_opts(c);
 	struct smtp_run *run = check_run_data(c);
-	enum encryption how = encryption_of(o);
+	enum smtp_encryption how = smtp_encryption_of(o);
 
 	/* RFC 5321 section 3.2: then it is one of the old ones. */
 	if (run->step == STEP_EHLO && (run->reply.code == 500 || run->reply.code == 502)) {
@@ -436,7 +340,8 @@ static void take_hello(struct check *c)
 	}
 	check_metric(c, "hello_ms", ms_since(run->asked_us));
 	take_extensions(c);
-	if (run->is_tls || how == ENCRYPT_NONE || (how == ENCRYPT_IF_OFFERED && !run->has_starttls))
+	if (run->is_tls || how == SMTP_ENCRYPT_NONE ||
+	    (how == SMTP_ENCRYPT_IF_OFFERED && !run->has_starttls))
 		go_on(c, STEP_AUTH);
 	else if (!run->has_starttls)
 		FAIL(c, REASON_TLS_FAILED, "STARTTLS is not offered");
@@ -580,7 +485,7 @@ static void on_open(struct check *c)
 
 	if (!run->is_open) {
 		run->is_open = true;
-		run->is_tls = encryption_of(o) == ENCRYPT_TLS;
+		run->is_tls = smtp_encryption_of(o) == SMTP_ENCRYPT_TLS;
 		run->begun_us = run->asked_us = clock_mono_us();
 		return;
 	}
@@ -616,12 +521,12 @@ static void smtp_start(struct check *c)
 	struct err err;
 
 	run->started_us = clock_mono_us();
-	if (address_parse_or(o->address, default_port(o), &address, &err) != 0) {
+	if (address_parse_or(o->address, smtp_default_port(o), &address, &err) != 0) {
 		FAIL(c, REASON_CONFIG, "address: %s", err.text);
 		finish(c);
 		return;
 	}
-	if (encryption_of(o) == ENCRYPT_TLS)
+	if (smtp_encryption_of(o) == SMTP_ENCRYPT_TLS)
 		target.tls = tls_options_conn(&o->tls, &tls);
 	run->conn = conn_open(c, &target, &events);
 }
