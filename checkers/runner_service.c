@@ -472,6 +472,7 @@ const struct service_ops runner_service_ops = {
 	.check = check,
 	.needs = needs,
 	.start = start,
+	.is_slice_dropped = true,
 	.stop = stop,
 	.done = done,
 	.methods = methods,

@@ -54,6 +54,9 @@ struct service_ops {
 	/* Builds everything from the slice; *state_r is handed to all others. Must lead to
 	 * service_ready(), now or later. -EINVAL: the slice is wrong, exit 78; other: exit 75. */
 	int (*start)(struct service *s, const json_t *slice, void **state_r, struct err *err);
+	/* Nothing of the slice is borrowed once start() has returned: it is freed then, which is much
+	 * where it holds tens of thousands of components. */
+	bool is_slice_dropped;
 	/* Stop taking work, finish what is in hand, then service_stopped(). */
 	void (*stop)(void *state);
 	/* After the loop ended: free everything. */

@@ -2,6 +2,7 @@
 #include "service/service.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +143,14 @@ static void free_service(struct service *s)
 	/* The name stays: the log borrows it for ever. */
 }
 
-static int run(struct service *s, const json_t *slice)
+/* What it was parsed into lies among what is kept: the pages in between go back, too. */
+static void drop_slice(json_t **slice)
+{
+	json_decref(TAKE_PTR(*slice));
+	malloc_trim(0);
+}
+
+static int run(struct service *s, json_t **slice)
 {
 	struct err err = {0};
 	int rc;
@@ -151,15 +159,17 @@ static int run(struct service *s, const json_t *slice)
 	rc = s->is_supervised ? 0 : dir_make(s->run_dir, 0700, &err);
 	/* While there is one thread. */
 	if (rc == 0)
-		service_confine(s, slice);
+		service_confine(s, *slice);
 	service_handles_init(s);
 	if (rc == 0)
-		rc = start(s, slice, &err);
+		rc = start(s, *slice, &err);
 	if (rc < 0 && !s->has_failed) {
 		log_fatal(rc == -EINVAL ? "configuration does not work" : "cannot start",
 			  KV_S("error", err.text));
 		service_exit_now(rc == -EINVAL ? CHILD_EXIT_CONFIG : CHILD_EXIT_TEMPFAIL);
 	}
+	if (s->ops->is_slice_dropped)
+		drop_slice(slice);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	service_close_limit(false); /* a store may take its time to close */
 	s->ops->done(s->state);
@@ -193,7 +203,7 @@ static int run_service(const struct service_ops *ops, const struct args *args)
 		if (log_level_parse(args->log_level, &level))
 			log_set_level(level);
 	}
-	exit_code = run(s, slice);
+	exit_code = run(s, &slice);
 	service_close_limit(true);
 	bus_finish();
 	service_close_limit(false);
