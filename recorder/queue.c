@@ -23,6 +23,7 @@ void queue_line_done(struct history_line *line)
 	free(line->topic);
 	free(line->epoch);
 	json_decref(line->object);
+	free(line->text);
 	*line = (struct history_line){0};
 }
 
@@ -88,7 +89,8 @@ void queue_push(struct queue *q, enum queue_class class, const struct history_li
 
 	item->line = *line;
 	item->number = ++q->pushed;
-	item->bytes = sizeof(*item) + 2 * (size_t)VALUE_BYTES + weigh(line->object);
+	item->bytes = sizeof(*item) + 2 * (size_t)VALUE_BYTES + weigh(line->object) +
+		      (line->text == NULL ? 0 : strlen(line->text));
 	if (list->last != NULL)
 		list->last->next = item;
 	else

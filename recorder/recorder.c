@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "model/frame.h"
+#include "model/health_line.h"
 
 /* One transaction per second or per this many lines, whichever comes first: a commit costs as much
  * as a hundred rows. */
@@ -179,15 +180,12 @@ static void regulate(struct recorder *r)
 	service_feed_pause(r->service, wants_pause);
 }
 
-static void enqueue(struct recorder *r, const char *topic, const char *epoch, uint64_t seq,
-		    json_t *object /* taken */)
+/* Takes the line. */
+static void enqueue_line(struct recorder *r, enum queue_class class, struct history_line *line)
 {
-	struct history_line line = {
-		.topic = mem_dup(topic), .epoch = mem_dup(epoch), .seq = seq, .object = object};
-	enum queue_class class = queue_classify(topic, object);
 	uint64_t dropped = queue_dropped(&r->queue);
 
-	queue_push(&r->queue, class, &line);
+	queue_push(&r->queue, class, line);
 	if (queue_dropped(&r->queue) > dropped)
 		tell_dropped(r);
 	if (!uv_is_active((uv_handle_t *)&r->timer))
@@ -195,6 +193,31 @@ static void enqueue(struct recorder *r, const char *topic, const char *epoch, ui
 	regulate(r);
 	if (r->queue.n >= BATCH_LINES)
 		advance(r);
+}
+
+static void enqueue(struct recorder *r, const char *topic, const char *epoch, uint64_t seq,
+		    json_t *object /* taken */)
+{
+	struct history_line line = {
+		.topic = mem_dup(topic), .epoch = mem_dup(epoch), .seq = seq, .object = object};
+
+	enqueue_line(r, queue_classify(topic, object), &line);
+}
+
+/* One more observation goes into its row without a tree being made of it. */
+static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t seq, const char *text,
+		    size_t len)
+{
+	struct history_line line = {.seq = seq};
+	struct health_line health;
+
+	if (strcmp(topic, TOPIC_HEALTH) != 0 || !health_line_is_routine(text, len, &health))
+		return false;
+	line.topic = mem_dup(topic);
+	line.epoch = mem_dup(epoch);
+	line.text = mem_dupn(text, len);
+	enqueue_line(ctx, QUEUE_RESULT, &line);
+	return true;
 }
 
 static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t seq,
@@ -224,7 +247,8 @@ static void on_snapshot(void *ctx, const json_t *snapshot)
 			  "components", json_object_get(snapshot, "components")));
 }
 
-static const struct feed_ops feed_ops = {.on_line = on_line, .on_snapshot = on_snapshot};
+static const struct feed_ops feed_ops = {
+	.on_line = on_line, .on_snapshot = on_snapshot, .on_text = on_text};
 
 /* --- how a job ended --- */
 

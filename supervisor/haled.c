@@ -35,20 +35,18 @@
 
 /* ---- health ---- */
 
-static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
-		      bool is_transition)
+static void on_health(void *ctx, const struct health_news *news)
 {
 	struct haled *d = ctx;
-	const json_t *state = json_object_get(line, "state");
 
-	hub_publish(d->hub, TOPIC_HEALTH, line, save, is_transition);
+	hub_publish_text(d->hub, TOPIC_HEALTH, news->line, news->save, news->must_survive);
 	d->is_state_dirty = true;
-	tend_health(d, component, state);
-	if (json_is_true(json_object_get(line, "transition")))
-		log_info("health", KV_S("component", component),
-			 KV_S("status", json_string_value(json_object_get(state, "status"))),
-			 KV_S("previous", json_string_value(json_object_get(line, "previous"))),
-			 KV_S("message", json_string_value(json_object_get(state, "message"))));
+	tend_health(d, news);
+	if (news->has_changed)
+		log_info("health", KV_S("component", news->component),
+			 KV_S("status", status_name(news->status)),
+			 KV_S("previous", status_name(news->previous)),
+			 KV_S("message", news->message));
 }
 
 /* Due times are wall times; when the clock is set (or the machine slept) they go with it, so that
@@ -91,25 +89,30 @@ void haled_arm_due(struct haled *d)
 
 /* ---- what children send ---- */
 
-static void on_child_line(void *ctx, const char *service, uint64_t generation, const char *topic,
-			  const json_t *line)
+static bool on_child_text(void *ctx, const char *service, const char *topic, const char *text,
+			  size_t len)
 {
 	struct haled *d = ctx;
 	struct err err;
+	int rc;
 
-	(void)generation;
-	if (str_eq(topic, TOPIC_OBSERVATION)) {
-		/* What a reload has just removed may still report once. */
-		if (health_observe(d->health, service, line, clock_wall_ms(), &err) < 0)
-			log_debug("observation dropped", KV_S("process", service),
-				  KV_S("error", err.text));
-		/* Usually later than before; earlier when it had been without data. */
-		if (!uv_is_active((uv_handle_t *)&d->due_timer) ||
-		    health_next_due(d->health) < d->due_armed_ms)
-			haled_arm_due(d);
-	} else {
-		hub_publish(d->hub, topic, line, NULL, true);
-	}
+	if (!str_eq(topic, TOPIC_OBSERVATION))
+		return false;
+	rc = health_observe_text(d->health, service, text, len, clock_wall_ms(), &err);
+	/* What a reload has just removed may still report once. */
+	if (rc < 0)
+		log_debug("observation dropped", KV_S("process", service), KV_S("error", err.text));
+	/* Usually later than before; earlier when it had been without data. */
+	if (!uv_is_active((uv_handle_t *)&d->due_timer) ||
+	    health_next_due(d->health) < d->due_armed_ms)
+		haled_arm_due(d);
+	return rc != -EBADMSG;
+}
+
+static void on_child_line(void *ctx, const char *service HALE_UNUSED,
+			  uint64_t generation HALE_UNUSED, const char *topic, const json_t *line)
+{
+	hub_publish(((struct haled *)ctx)->hub, topic, line, NULL, true);
 }
 
 void haled_event(struct haled *d, const char *kind, const char *severity, const char *subject,
@@ -355,6 +358,7 @@ static int open_bus(struct haled *d, struct err *err)
 				.handover = d->takeover.text.rest,
 				.handover_len = d->takeover.text.rest_len};
 	const struct hub_hooks hooks = {.on_line = on_child_line,
+					.on_text = on_child_text,
 					.on_loss = on_loss,
 					.on_record = statefile_record,
 					.ctx = d};

@@ -130,7 +130,7 @@ void tend_ask(struct child *c, enum child_wish wish);
 void tend(struct haled *d);      /* not from a hook of a child */
 void tend_soon(struct haled *d); /* in the next turn of the loop */
 /* A component was judged: its state as in a health line. */
-void tend_health(struct haled *d, const char *component, const json_t *state);
+void tend_health(struct haled *d, const struct health_news *news);
 
 /* errand.c */
 void errand_start(struct haled *d, struct child *c); /* its on_failing command */

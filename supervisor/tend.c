@@ -225,22 +225,18 @@ static int64_t tend_checks(struct haled *d, struct child *c, int64_t now)
 	return check_watch_due(w, rule, child_ready_since(c));
 }
 
-void tend_health(struct haled *d, const char *component, const json_t *state)
+void tend_health(struct haled *d, const struct health_news *news)
 {
-	enum status status = STATUS_UNKNOWN;
-	const char *name = json_string_value(json_object_get(state, "status"));
-	/* What a parent's failure explains, a restart does not mend. */
-	bool is_blocked = json_is_string(json_object_get(state, "blocked_by"));
-
-	if (name == NULL || !status_from_name(name, &status) || d->pause.is_active)
+	if (d->pause.is_active)
 		return;
 	for (size_t i = 0; i < d->children_n; i++) {
 		const struct check_restart *r = &child_spec(d->children[i])->on_check_failure;
 		struct check_watch *w = &child_care(d->children[i])->check;
 
 		for (size_t k = 0; k < r->components.n; k++) {
-			if (str_eq(r->components.v[k], component) &&
-			    check_watch_feed(w, k, status >= r->from && !is_blocked,
+			/* What a parent's failure explains, a restart does not mend. */
+			if (str_eq(r->components.v[k], news->component) &&
+			    check_watch_feed(w, k, news->status >= r->from && !news->is_blocked,
 					     clock_mono_ms()))
 				tend_soon(d);
 		}

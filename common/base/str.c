@@ -59,7 +59,10 @@ void str_add_quoted(struct str *s, const char *text)
 		if ((unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
 			continue;
 		str_addn(s, from, (size_t)(p - from));
-		str_addf(s, "\\u%04x", (unsigned)(unsigned char)*p);
+		if (*p == '"' || *p == '\\')
+			str_addn(s, (char[]){'\\', *p}, 2);
+		else
+			str_addf(s, "\\u%04x", (unsigned)(unsigned char)*p);
 		from = p + 1;
 	}
 	str_addn(s, from, (size_t)(p - from));

@@ -72,6 +72,9 @@ static void on_child_line(void *ctx, const char *service, uint64_t generation, c
 			     topic);
 		return;
 	}
+	if (hub->hooks.on_text != NULL &&
+	    hub->hooks.on_text(hub->hooks.ctx, service, topic, text, len))
+		return;
 	line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(line))
 		hub->hooks.on_line(hub->hooks.ctx, service, generation, topic, line);
@@ -180,13 +183,11 @@ static void keep(struct hub *hub, uint64_t seq, const char *topic, const char *t
 			  KV_S("error", strerror(-rc)));
 }
 
-void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
-		 bool must_survive)
+void hub_publish_text(struct hub *hub, const char *topic, const char *text, const json_t *save,
+		      bool must_survive)
 {
-	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_WIRE_FLAGS);
 	uint64_t seq;
 
-	HALE_ASSERT(text != NULL);
 	seq = pub_line(hub->pub, topic, text, strlen(text));
 	if (seq == 0) {
 		log_error("message dropped: longer than a frame may be", KV_S("topic", topic),
@@ -198,6 +199,15 @@ void hub_publish(struct hub *hub, const char *topic, const json_t *line, const j
 	if (must_survive)
 		keep(hub, seq, topic, text, save);
 	want_sync(hub);
+}
+
+void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
+		 bool must_survive)
+{
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(line, JSON_WIRE_FLAGS);
+
+	HALE_ASSERT(text != NULL);
+	hub_publish_text(hub, topic, text, save, must_survive);
 }
 
 /* ---- life ---- */

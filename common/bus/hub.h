@@ -27,6 +27,9 @@ struct hub_hooks {
 	/* A line of a child, shape not yet checked beyond being a JSON object; borrowed. */
 	void (*on_line)(void *ctx, const char *service, uint64_t generation, const char *topic,
 			const json_t *line);
+	/* The same as text, before it is read: true if that was enough. May be NULL. */
+	bool (*on_text)(void *ctx, const char *service, const char *topic, const char *text,
+			size_t len);
 	/* Lines are lost for good: an event is due. details is taken. */
 	void (*on_loss)(void *ctx, const char *process, const char *message, json_t *details);
 	/* What the journal of a former haled holds, during hub_open. */
@@ -52,7 +55,10 @@ int hub_open(uv_loop_t *loop, const struct hub_home *home, const struct hub_hook
 int hub_hand_over(struct hub *hub, int fd, struct err *err);
 /* At a reload: bus.ring. */
 void hub_resize(struct hub *hub, size_t ring_bytes);
-/* line and save (or NULL) are borrowed. */
+/* line (JSON text) and save (or NULL) are borrowed. */
+void hub_publish_text(struct hub *hub, const char *topic, const char *line, const json_t *save,
+		      bool must_survive);
+/* The same of an object. */
 void hub_publish(struct hub *hub, const char *topic, const json_t *line, const json_t *save,
 		 bool must_survive);
 /* The generations of that child before this one are gone for good. */

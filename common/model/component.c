@@ -2,15 +2,19 @@
 #include "model/component.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "model/frame.h"
 #include "model/phrase.h"
 #include "model/reason.h"
+
+/* Room for most, so that a line is not grown four times. */
+#define WRITE_BYTES 1024
 
 void component_spec_done(struct component_spec *spec)
 {
@@ -82,6 +86,11 @@ static json_t *object_or_empty(json_t *o)
 	return o == NULL ? json_object() : json_incref(o);
 }
 
+static json_t *object_of(json_t *o, const char *text)
+{
+	return text == NULL ? object_or_empty(o) : json_loads(text, 0, NULL);
+}
+
 static json_t *encode_list(const struct strlist *l)
 {
 	json_t *list = json_array();
@@ -111,11 +120,121 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 		(int)spec->is_enabled, "configured", (int)!spec->is_unconfigured, "depends_on",
 		encode_list(&spec->depends_on), "blocked_by", blocked_by, "labels",
 		object_or_empty(spec->labels), "metrics",
-		object_or_empty(has ? state->last.metrics : NULL), "details",
-		object_or_empty(has ? state->last.details : NULL));
+		object_of(has ? state->last.metrics : NULL, has ? state->last.metrics_text : NULL),
+		"details",
+		object_of(has ? state->last.details : NULL, has ? state->last.details_text : NULL));
 
 	HALE_ASSERT(o != NULL);
 	return o;
+}
+
+/* ---- as text ---- */
+
+static void write_text(struct str *out, const char *key, const char *text)
+{
+	str_add(out, key);
+	if (text == NULL)
+		str_add(out, "null");
+	else
+		str_add_quoted(out, text);
+}
+
+static void write_time(struct str *out, const char *key, int64_t ms);
+
+static void write_integer(struct str *out, const char *key, int64_t n)
+{
+	char digits[24], *p = digits + sizeof(digits) - 1;
+	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+
+	*p = '\0';
+	do {
+		*--p = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (n < 0)
+		*--p = '-';
+	str_add(out, key);
+	str_add(out, p);
+}
+
+/* As jansson does: a real never looks like an integer. */
+static void write_real(struct str *out, const char *key, bool is_known, double n)
+{
+	char text[40];
+
+	str_add(out, key);
+	if (!is_known || !isfinite(n)) {
+		str_add(out, "null");
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%.15g", n);
+	/* It has its own way with exponents. */
+	if (strchr(text, 'e') != NULL) {
+		json_t *real = json_real(n);
+		HALE_CLEANUP(cleanup_free)
+		char *made = json_dumps(real, JSON_WIRE_FLAGS | JSON_ENCODE_ANY);
+
+		json_decref(real);
+		str_add(out, made);
+		return;
+	}
+	str_add(out, text);
+	if (strchr(text, '.') == NULL)
+		str_add(out, ".0");
+}
+
+static void write_object(struct str *out, const char *key, const json_t *o, const char *text)
+{
+	HALE_CLEANUP(cleanup_free) char *made = NULL;
+
+	if (text == NULL && o != NULL)
+		text = made = json_dumps(o, JSON_WIRE_FLAGS);
+	str_add(out, key);
+	str_add(out, text == NULL ? "{}" : text);
+}
+
+static void write_list(struct str *out, const char *key, const struct strlist *l)
+{
+	str_add(out, key);
+	str_addc(out, '[');
+	for (size_t i = 0; i < l->n; i++)
+		write_text(out, i == 0 ? "" : ",", l->v[i]);
+	str_addc(out, ']');
+}
+
+void component_write(struct str *out, const struct component_spec *spec,
+		     const struct component_state *state, const char *blocked_by)
+{
+	bool has = state->has_observation;
+	const struct observation *last = &state->last;
+
+	str_reserve(out, WRITE_BYTES);
+	write_text(out, "{\"id\":", spec->id);
+	write_text(out, ",\"label\":", spec->label == NULL ? spec->id : spec->label);
+	write_text(out, ",\"kind\":", spec->kind);
+	write_text(out, ",\"process\":", spec->process);
+	write_text(out, ",\"node\":", spec->node);
+	write_text(out, ",\"status\":", status_name(state->status));
+	write_time(out, ",\"since\":", state->since_ms);
+	write_text(out, ",\"message\":", state->message);
+	write_text(out, ",\"reason\":", state->reason);
+	write_text(out, ",\"outcome\":", has ? outcome_name(last->outcome) : NULL);
+	write_real(out, ",\"took_ms\":", has, last->took_ms);
+	write_integer(out, ",\"consecutive_failures\":", state->failures);
+	write_time(out, ",\"last_check\":", state->last_check_ms);
+	write_time(out, ",\"last_success\":", state->last_success_ms);
+	write_integer(out, ",\"interval_ms\":", spec->interval_ms);
+	write_text(out, ",\"impact\":", impact_name(spec->impact));
+	str_add(out, spec->is_enabled ? ",\"enabled\":true" : ",\"enabled\":false");
+	str_add(out, spec->is_unconfigured ? ",\"configured\":false" : ",\"configured\":true");
+	write_list(out, ",\"depends_on\":", &spec->depends_on);
+	write_text(out, ",\"blocked_by\":", blocked_by);
+	write_object(out, ",\"labels\":", spec->labels, NULL);
+	write_object(out, ",\"metrics\":", has ? last->metrics : NULL,
+		     has ? last->metrics_text : NULL);
+	write_object(out, ",\"details\":", has ? last->details : NULL,
+		     has ? last->details_text : NULL);
+	str_addc(out, '}');
 }
 
 /* `key` with what stands around it. */
@@ -135,17 +254,15 @@ static void write_time(struct str *out, const char *key, int64_t ms)
 
 void component_state_write(struct str *out, const struct component_state *state)
 {
-	str_addf(out, "{\"status\":\"%s\",\"verdict\":\"%s\"", status_name(state->status),
-		 status_name(state->verdict));
+	write_text(out, "{\"status\":", status_name(state->status));
+	write_text(out, ",\"verdict\":", status_name(state->verdict));
 	write_time(out, ",\"since\":", state->since_ms);
-	str_addf(out, ",\"failures\":%" PRIu32 ",\"passes\":%" PRIu32, state->failures,
-		 state->passes);
+	write_integer(out, ",\"failures\":", state->failures);
+	write_integer(out, ",\"passes\":", state->passes);
 	write_time(out, ",\"last_check\":", state->last_check_ms);
 	write_time(out, ",\"last_success\":", state->last_success_ms);
-	str_add(out, ",\"message\":");
-	str_add_quoted(out, state->message);
-	str_add(out, ",\"reason\":");
-	str_add_quoted(out, state->reason);
+	write_text(out, ",\"message\":", state->message);
+	write_text(out, ",\"reason\":", state->reason);
 	str_addc(out, '}');
 }
 

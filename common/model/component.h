@@ -85,6 +85,9 @@ json_t *component_time(int64_t wall_ms);
  *  "depends_on":[],"blocked_by","labels":{},"metrics":{},"details":{}} */
 json_t *component_encode(const struct component_spec *spec, const struct component_state *state,
 			 const char *blocked_by);
+/* The same as JSON text, as it goes over the bus (JSON_WIRE_FLAGS). Appends. */
+void component_write(struct str *out, const struct component_spec *spec,
+		     const struct component_state *state, const char *blocked_by);
 /* For the state file: everything judging needs; restore fills status, since, counters, message,
  * reason, last check and success. -EINVAL leaves the state as it was. */
 json_t *component_state_save(const struct component_state *state);

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/frame.h"
 
 /* Components above one that are looked at; whoever depends on more has other worries. */
 #define DEPENDS_MAX 256
@@ -38,6 +39,7 @@ struct health {
 	/* Not configured any more, and not yet told as removed. */
 	struct entry **gone;
 	size_t gone_n;
+	struct str text; /* of the line that is being told */
 };
 
 /* One change, as it is told. */
@@ -77,6 +79,7 @@ void health_free(struct health *h)
 		entry_free(h->gone[i]);
 	free(h->v);
 	free(h->gone);
+	str_done(&h->text);
 	map_done(&h->by_id);
 	free(h);
 }
@@ -177,27 +180,77 @@ static json_t *encode_entry(const struct health *h, const struct entry *e)
 
 /* ---- telling ---- */
 
-static void tell(struct health *h, const struct change *change, int64_t now_ms)
+static void give(struct health *h, struct health_news *news, const struct entry *e,
+		 enum status previous)
+{
+	news->component = e->spec.id;
+	news->status = e->state.status;
+	news->previous = previous;
+	news->is_blocked = blocker(h, &e->spec) != NULL;
+	news->message = e->state.message;
+	h->hooks.on_health(h->hooks.ctx, news);
+}
+
+/* One more observation and nothing else: nearly all that is told, so without a tree. */
+static void tell_routine(struct health *h, const struct change *change, int64_t now_ms)
+{
+	const struct entry *e = change->entry;
+	struct health_news news = {0};
+	char at[CLOCK_TEXT_MAX];
+
+	str_clear(&h->text);
+	str_add(&h->text, "{\"at\":\"");
+	str_add(&h->text, clock_format(now_ms, at));
+	str_add(&h->text, "\",\"node\":");
+	str_add_quoted(&h->text, e->spec.node);
+	str_add(&h->text, ",\"component\":");
+	str_add_quoted(&h->text, e->spec.id);
+	str_add(&h->text, ",\"transition\":false,\"previous\":\"");
+	str_add(&h->text, status_name(change->from));
+	str_add(&h->text, "\",\"no_data\":false,\"state\":");
+	component_write(&h->text, &e->spec, &e->state, blocker(h, &e->spec));
+	str_addc(&h->text, '}');
+	news.line = str_text(&h->text);
+	give(h, &news, e, change->from);
+}
+
+static void tell_line(struct health *h, const struct change *change, json_t *overall,
+		      int64_t now_ms)
 {
 	struct entry *e = change->entry;
-	bool may_move = change->has_changed || change->is_first || h->is_total_stale;
-	json_t *overall, *line, *save;
 	char at[CLOCK_TEXT_MAX];
-	bool is_transition;
+	json_t *line =
+		json_pack("{s:s, s:s, s:s, s:b, s:s, s:b}", "at", clock_format(now_ms, at), "node",
+			  e->spec.node, "component", e->spec.id, "transition", change->has_changed,
+			  "previous", status_name(change->from), "no_data", change->is_no_data);
+	struct health_news news = {.has_changed = change->has_changed,
+				   .must_survive = change->has_changed || overall != NULL};
+	json_t *save = news.must_survive ? component_state_save(&e->state) : NULL;
+	HALE_CLEANUP(cleanup_free) char *text = NULL;
 
-	recount(h, e);
-	overall = may_move ? update_total(h, now_ms) : NULL;
-	line = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b}", "at", clock_format(now_ms, at), "node",
-			 e->spec.node, "component", e->spec.id, "transition", change->has_changed,
-			 "previous", status_name(change->from), "no_data", change->is_no_data);
-	is_transition = change->has_changed || overall != NULL;
-	save = is_transition ? component_state_save(&e->state) : NULL;
 	if (overall != NULL)
 		json_object_set_new(line, "overall", overall);
 	json_object_set_new(line, "state", encode_entry(h, e)); /* last: health_line.h */
-	h->hooks.on_health(h->hooks.ctx, e->spec.id, line, save, is_transition);
+	text = json_dumps(line, JSON_WIRE_FLAGS);
+	HALE_ASSERT(text != NULL);
+	news.line = text;
+	news.save = save;
+	give(h, &news, e, change->from);
 	json_decref(save);
 	json_decref(line);
+}
+
+static void tell(struct health *h, const struct change *change, int64_t now_ms)
+{
+	bool may_move = change->has_changed || change->is_first || h->is_total_stale;
+	json_t *overall;
+
+	recount(h, change->entry);
+	overall = may_move ? update_total(h, now_ms) : NULL;
+	if (overall == NULL && !change->has_changed && !change->is_no_data)
+		tell_routine(h, change, now_ms);
+	else
+		tell_line(h, change, overall, now_ms);
 }
 
 static void note_due(struct health *h, const struct entry *e)
@@ -218,28 +271,45 @@ static void judge(struct health *h, struct entry *e, struct observation *o, int6
 	tell(h, &change, now_ms);
 }
 
+/* Takes what o holds. */
+static int observe(struct health *h, const char *process, const char *id, struct observation *o,
+		   int64_t now_ms, struct err *err)
+{
+	struct entry *e = map_get(&h->by_id, id);
+
+	if (!h->is_paused && e != NULL && e->spec.is_enabled && str_eq(e->spec.process, process)) {
+		judge(h, e, o, now_ms);
+		return 0;
+	}
+	observation_done(o);
+	return h->is_paused ? 0 : err_set(err, -ENOENT, "%s is no component of %s", id, process);
+}
+
 int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
 		   struct err *err)
 {
 	struct observation o = {0};
 	const char *id = NULL;
-	struct entry *e;
 	int rc = observation_decode(line, &id, &o, err);
 
-	if (rc < 0)
-		return rc;
-	if (h->is_paused) {
-		observation_done(&o);
-		return 0;
-	}
-	e = map_get(&h->by_id, id);
-	if (e == NULL || !e->spec.is_enabled || !str_eq(e->spec.process, process)) {
-		(void)err_set(err, -ENOENT, "%s is no component of %s", id, process);
-		observation_done(&o);
-		return -ENOENT;
-	}
-	judge(h, e, &o, now_ms);
-	return 0;
+	return rc < 0 ? rc : observe(h, process, id, &o, now_ms, err);
+}
+
+int health_observe_text(struct health *h, const char *process, const char *text, size_t len,
+			int64_t now_ms, struct err *err)
+{
+	struct observation o = {0};
+	char id[OBSERVATION_ID_MAX];
+	json_t *line;
+	int rc;
+
+	if (observation_decode_text(text, len, id, &o))
+		return observe(h, process, id, &o, now_ms, err);
+	line = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	rc = json_is_object(line) ? health_observe(h, process, line, now_ms, err)
+				  : err_set(err, -EBADMSG, "no JSON object");
+	json_decref(line);
+	return rc;
 }
 
 void health_report(struct health *h, const char *component, enum outcome outcome,
@@ -366,9 +436,15 @@ static void tell_removed(struct health *h, const struct entry *e, int64_t now_ms
 		e->spec.node, "component", e->spec.id, "removed", 1, "transition", 0, "previous",
 		status_name(e->state.status), "no_data", 1, "state", encode_entry(h, e));
 
+	struct health_news news = {.must_survive = true};
+	HALE_CLEANUP(cleanup_free) char *text = NULL;
+
 	if (overall != NULL)
 		json_object_set_new(line, "overall", overall);
-	h->hooks.on_health(h->hooks.ctx, e->spec.id, line, NULL, true);
+	text = json_dumps(line, JSON_WIRE_FLAGS);
+	HALE_ASSERT(text != NULL);
+	news.line = text;
+	give(h, &news, e, e->state.status);
 	json_decref(line);
 }
 

@@ -20,11 +20,21 @@
 
 struct health;
 
+/* One "health" line, and what it tells. All borrowed. */
+struct health_news {
+	const char *component;
+	enum status status, previous;
+	bool has_changed; /* its status did */
+	bool is_blocked;  /* by what it depends on */
+	const char *message;
+	const char *line; /* JSON text */
+	/* It must survive a crash of haled; then `save` (component_state_save) with it. */
+	bool must_survive;
+	const json_t *save;
+};
+
 struct health_hooks {
-	/* `line` is borrowed. `save` (component_state_save, borrowed) and is_transition tell what
-	 * must survive a crash of haled. */
-	void (*on_health)(void *ctx, const char *component, const json_t *line, const json_t *save,
-			  bool is_transition);
+	void (*on_health)(void *ctx, const struct health_news *news);
 	void *ctx;
 };
 
@@ -38,6 +48,9 @@ void health_configure(struct health *h, struct component_spec *specs, size_t n,
 /* An observation line from `process`. -ENOENT: no such component of that process; -EINVAL. */
 int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
 		   struct err *err);
+/* The same of a line as text, which mostly is read without a tree. -EBADMSG: no JSON object. */
+int health_observe_text(struct health *h, const char *process, const char *text, size_t len,
+			int64_t now_ms, struct err *err);
 /* A verdict of haled's own about one of its processes ("hale.notifier"). */
 void health_report(struct health *h, const char *component, enum outcome outcome,
 		   enum reason reason, const char *message, int64_t now_ms);

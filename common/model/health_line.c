@@ -29,6 +29,10 @@ bool health_line_is_routine(const char *line, size_t len, struct health_line *l_
 	for (size_t at = 0; jtext_next(head, &at, &name, &value);) {
 		if (is_name(name, "component"))
 			l.component = value;
+		else if (is_name(name, "at"))
+			l.at = value;
+		else if (is_name(name, "node"))
+			l.node = value;
 		else if (is_name(name, "transition"))
 			is_steady = jtext_is(value, "false");
 		else if (is_name(name, "no_data"))

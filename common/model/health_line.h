@@ -11,7 +11,7 @@
 #include "base/jtext.h"
 
 struct health_line {
-	struct jtext component;
+	struct jtext at, node, component;
 	struct jtext state; /* the component object */
 };
 

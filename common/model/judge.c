@@ -187,9 +187,13 @@ static bool change_to(struct component_state *s, enum status status, int64_t now
 bool health_judge(const struct component_spec *spec, struct component_state *state,
 		  struct observation *o, int64_t now_ms, enum status *from_r)
 {
-	struct verdict v = ask(spec, o);
+	struct verdict v;
 	int64_t at_ms = o->at_ms == 0 ? now_ms : o->at_ms;
 
+	/* Nobody else looks into them. */
+	if (spec->thresholds_n > 0 || spec->messages != NULL)
+		observation_read(o);
+	v = ask(spec, o);
 	observation_done(&state->last);
 	state->last = *o;
 	*o = (struct observation){0};

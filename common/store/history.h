@@ -56,6 +56,7 @@ struct history_line {
 	char *epoch;
 	uint64_t seq;
 	json_t *object;
+	char *text; /* instead of an object: a routine line of health (model/health_line.h) */
 };
 /* All lines and the cursor in one transaction. Lines whose shape is not understood are counted in
  * *skipped_r and passed over. */

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "model/component.h"
 #include "model/frame.h"
+#include "model/health_line.h"
 #include "model/reason.h"
 
 /* A line that is not understood is not an error of the store. */
@@ -180,39 +181,40 @@ static struct db_value if_news(const char *text, bool is_ok, uint64_t *last)
 	return is_news ? db_v_text(text) : DB_V_NULL;
 }
 
-static struct db_value took_us(const json_t *state)
-{
-	const json_t *ms = json_object_get(state, "took_ms");
+/* What a row of results is made of. */
+struct result {
+	int64_t status, outcome;
+	const char *reason, *message;  /* NULL: none */
+	double took_ms;                /* NAN: not known */
+	const char *metrics, *details; /* JSON; NULL: none */
+};
 
-	return json_is_number(ms) ? DB_V_INT(llround(json_number_value(ms) * 1000.0)) : DB_V_NULL;
+static struct db_value took_us(double ms)
+{
+	return isnan(ms) ? DB_V_NULL : DB_V_INT(llround(ms * 1000.0));
 }
 
-static struct db_value reason_unless_ok(const json_t *state)
+static struct db_value reason_unless_ok(const char *reason)
 {
-	const char *reason = text_of(state, "reason");
-
 	return reason != NULL && strcmp(reason, reason_code(REASON_OK)) != 0 ? db_v_text(reason)
 									     : DB_V_NULL;
 }
 
-static int write_result(struct writing *w, const json_t *state, struct component_ref *ref,
-			int64_t status, int64_t outcome)
+static int write_row(struct writing *w, const struct result *r, struct component_ref *ref)
 {
-	HALE_CLEANUP(cleanup_free) char *metrics = object_text(json_object_get(state, "metrics"));
-	HALE_CLEANUP(cleanup_free) char *details = object_text(json_object_get(state, "details"));
-	bool is_ok = status == code_of(&w->h->statuses, status_name(STATUS_HEALTHY));
+	bool is_ok = r->status == code_of(&w->h->statuses, status_name(STATUS_HEALTHY));
 	struct db_value args[] = {
 		DB_V_INT(w->at),
 		DB_V_INT(w->epoch_id),
 		DB_V_INT((int64_t)w->line->seq),
 		DB_V_INT(ref->id),
-		DB_V_INT(status),
-		DB_V_INT(outcome),
-		reason_unless_ok(state),
-		if_news(text_of(state, "message"), is_ok, &ref->message),
-		took_us(state),
-		db_v_text(metrics),
-		if_news(details, is_ok, &ref->details),
+		DB_V_INT(r->status),
+		DB_V_INT(r->outcome),
+		reason_unless_ok(r->reason),
+		if_news(r->message, is_ok, &ref->message),
+		took_us(r->took_ms),
+		db_v_text(r->metrics),
+		if_news(r->details, is_ok, &ref->details),
 	};
 
 	return db_run(
@@ -221,6 +223,113 @@ static int write_result(struct writing *w, const json_t *state, struct component
 		" reason, message, took_us, metrics, details)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 		args, ARRAY_LEN(args), NULL, w->err);
+}
+
+static int write_result(struct writing *w, const json_t *state, struct component_ref *ref,
+			int64_t status, int64_t outcome)
+{
+	HALE_CLEANUP(cleanup_free) char *metrics = object_text(json_object_get(state, "metrics"));
+	HALE_CLEANUP(cleanup_free) char *details = object_text(json_object_get(state, "details"));
+	const json_t *took = json_object_get(state, "took_ms");
+	const struct result r = {
+		.status = status,
+		.outcome = outcome,
+		.reason = text_of(state, "reason"),
+		.message = text_of(state, "message"),
+		.took_ms = json_is_number(took) ? json_number_value(took) : (double)NAN,
+		.metrics = metrics,
+		.details = details,
+	};
+
+	return write_row(w, &r, ref);
+}
+
+/* --- a routine line, as text --- */
+
+/* The members of a component object that a row needs, decoded. */
+struct routine {
+	char status[16], outcome[16];
+	char reason[OBSERVATION_REASON_MAX];
+	char message[OBSERVATION_MESSAGE_MAX];
+	bool has_reason, has_message;
+	double took_ms;
+	struct str metrics, details;
+};
+
+/* As object_text(), of text. */
+static void keep_object(struct str *out, struct jtext v)
+{
+	if (!jtext_is_object(v) || v.len == strlen("{}"))
+		return;
+	if (v.len <= DETAILS_MAX_BYTES)
+		str_addn(out, v.text, v.len);
+	else
+		str_addf(out, "{\"truncated\":true,\"bytes\":%zu}", v.len);
+}
+
+static void read_routine(struct jtext state, struct routine *r)
+{
+	struct jtext name, value;
+
+	r->took_ms = (double)NAN;
+	for (size_t at = 0; jtext_next(state, &at, &name, &value);) {
+		if (jtext_is(name, "status"))
+			(void)jtext_string(value, r->status, sizeof(r->status));
+		else if (jtext_is(name, "outcome"))
+			(void)jtext_string(value, r->outcome, sizeof(r->outcome));
+		else if (jtext_is(name, "reason"))
+			r->has_reason = jtext_string(value, r->reason, sizeof(r->reason));
+		else if (jtext_is(name, "message"))
+			r->has_message = jtext_string(value, r->message, sizeof(r->message));
+		else if (jtext_is(name, "took_ms"))
+			(void)jtext_number(value, &r->took_ms);
+		else if (jtext_is(name, "metrics"))
+			keep_object(&r->metrics, value);
+		else if (jtext_is(name, "details"))
+			keep_object(&r->details, value);
+	}
+}
+
+static int write_routine_row(struct writing *w, const char *component, const struct routine *r)
+{
+	const struct result row = {
+		.status = code_of(&w->h->statuses, r->status),
+		.outcome = code_of(&w->h->outcomes, r->outcome),
+		.reason = r->has_reason ? r->reason : NULL,
+		.message = r->has_message ? r->message : NULL,
+		.took_ms = r->took_ms,
+		.metrics = r->metrics.len > 0 ? r->metrics.data : NULL,
+		.details = r->details.len > 0 ? r->details.data : NULL,
+	};
+	struct component_ref *ref = NULL;
+	int rc;
+
+	if (!is_name(component) || row.status < 0)
+		return NOT_UNDERSTOOD;
+	rc = component_ref_of(w->h, w->node, component, &ref, w->err);
+	return rc == 0 && row.outcome >= 0 ? write_row(w, &row, ref) : rc;
+}
+
+static int write_routine(struct writing *w)
+{
+	char at[CLOCK_TEXT_MAX], node[NAME_MAX_BYTES + 1], component[NAME_MAX_BYTES + 1];
+	struct routine r = {0};
+	struct health_line l;
+	int rc;
+
+	if (!health_line_is_routine(w->line->text, strlen(w->line->text), &l) ||
+	    !jtext_string(l.at, at, sizeof(at)) || clock_parse(at, &w->at) != 0 ||
+	    !jtext_string(l.node, node, sizeof(node)) || !is_name(node) ||
+	    !jtext_string(l.component, component, sizeof(component)))
+		return NOT_UNDERSTOOD;
+	w->node = node;
+	rc = epoch_id_of(w->h, w->node, w->line->epoch, &w->epoch_id, w->err);
+	read_routine(l.state, &r);
+	if (rc == 0)
+		rc = write_routine_row(w, component, &r);
+	str_done(&r.metrics);
+	str_done(&r.details);
+	return rc;
 }
 
 static int write_transition(struct writing *w, int64_t component_id, int64_t from, int64_t to,
@@ -504,6 +613,9 @@ static int write_line(struct history *h, const struct history_line *line, struct
 	const char *at = text_of(line->object, "at");
 	int rc;
 
+	if (line->text != NULL)
+		return is_name(line->epoch) && line->seq <= INT64_MAX ? write_routine(&w)
+								      : NOT_UNDERSTOOD;
 	w.node = text_of(line->object, "node");
 	if (!is_name(w.node) || !is_name(line->epoch) || at == NULL ||
 	    clock_parse(at, &w.at) != 0 || line->seq > INT64_MAX)

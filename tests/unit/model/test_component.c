@@ -7,12 +7,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
 #include "base/mem.h"
 #include "model/component.h"
+#include "model/frame.h"
 #include "model/judge.h"
 
 #define NOW INT64_C(1795311037123) /* 2026-11-22T01:30:37.123Z */
@@ -118,6 +120,51 @@ static void after_a_failure_it_is_all_shown(void **state)
 	component_spec_done(&spec);
 }
 
+/* What is written as text is what the tree would be dumped as. */
+static void assert_same_text(const struct component_spec *spec, const struct component_state *s,
+			     const char *blocked_by)
+{
+	HALE_CLEANUP(str_done) struct str text = {0};
+	json_t *o = component_encode(spec, s, blocked_by);
+	char *expected = json_dumps(o, JSON_WIRE_FLAGS);
+
+	component_write(&text, spec, s, blocked_by);
+	assert_string_equal(str_text(&text), expected);
+	free(expected);
+	json_decref(o);
+}
+
+static void its_text_is_that_of_its_tree(void **state)
+{
+	static const double times[] = {0, 1, 0.1, 41.25, 1e-7, 123456789.5, 1e21, 2310};
+	struct component_spec spec = a_spec();
+	struct component_state s;
+
+	(void)state;
+	component_state_init(&s, &spec, NOW);
+	assert_same_text(&spec, &s, NULL);
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct observation seen = {.at_ms = NOW + (int64_t)i,
+					   .outcome = OUTCOME_PASS,
+					   .reason = "ok",
+					   .message = "says \"\\\" \xc3\xa9",
+					   .took_ms = times[i]};
+
+		if (i % 2 == 0) {
+			seen.metrics = json_pack("{s:f, s:f}", "tries", times[i], "n\"", 2.0);
+		} else {
+			seen.metrics_text = strdup("{\"tries\":2.0}");
+			seen.details_text = strdup("{\"ip\":\"::1\"}");
+		}
+		(void)health_judge(&spec, &s, &seen, NOW + (int64_t)i, NULL);
+		assert_same_text(&spec, &s, i % 2 == 0 ? "db" : NULL);
+		spec.is_enabled = i % 2 == 0;
+		spec.is_unconfigured = i % 3 == 0;
+	}
+	component_state_done(&s);
+	component_spec_done(&spec);
+}
+
 static void a_saved_state_is_restored(void **state)
 {
 	struct component_spec spec = a_spec();
@@ -216,6 +263,7 @@ int main(void)
 		cmocka_unit_test(a_new_component_is_unknown_and_due),
 		cmocka_unit_test(before_the_first_check_the_rest_is_null),
 		cmocka_unit_test(after_a_failure_it_is_all_shown),
+		cmocka_unit_test(its_text_is_that_of_its_tree),
 		cmocka_unit_test(a_saved_state_is_restored),
 		cmocka_unit_test(a_broken_saved_state_changes_nothing),
 		cmocka_unit_test(a_count_out_of_range_is_refused),

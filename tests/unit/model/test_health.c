@@ -20,17 +20,20 @@ struct fixture {
 	json_t *last;
 };
 
-static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
-		      bool is_transition)
+static void on_health(void *ctx, const struct health_news *news)
 {
 	struct fixture *f = ctx;
 
-	(void)component;
-	(void)save;
 	f->lines++;
-	f->transitions += is_transition;
+	f->transitions += news->must_survive;
 	json_decref(f->last);
-	f->last = json_deep_copy(line);
+	f->last = json_loads(news->line, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(f->last);
+	assert_string_equal(json_string_value(json_object_get(f->last, "component")),
+			    news->component);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(f->last, "state"), "status")),
+		status_name(news->status));
 }
 
 static struct component_spec component(const char *id, const char *depends_on)

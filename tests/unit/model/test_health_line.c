@@ -15,15 +15,11 @@
 
 static char *last_line;
 
-static void on_health(void *ctx, const char *component, const json_t *line, const json_t *save,
-		      bool is_transition)
+static void on_health(void *ctx, const struct health_news *news)
 {
 	(void)ctx;
-	(void)component;
-	(void)save;
-	(void)is_transition;
 	free(last_line);
-	last_line = json_dumps(line, JSON_COMPACT);
+	last_line = strdup(news->line);
 }
 
 static void observe(struct health *h, const char *outcome, int64_t now_ms)

@@ -199,6 +199,68 @@ static void any_message_can_be_encoded(void **state)
 	}
 }
 
+/* What is taken as text reads as it does from a tree, and what is refused there is never taken. */
+static void a_line_as_text_is_read_the_same_or_left(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_taken;
+	} lines[] = {
+		{GOOD, false}, /* an integer among the metrics */
+		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","
+		 "\"reason\":\"ok\",\"message\":\"\\u00e9 \\\"\",\"took_ms\":1.5,\"extra\":[],"
+		 "\"metrics\":{\"a\":1.0,\"b\":-2e-3},\"details\":{\"ip\":\"::1\",\"l\":[1]}}",
+		 true},
+		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","
+		 "\"reason\":\"ok\",\"message\":\"\",\"took_ms\":1,\"metrics\":{},"
+		 "\"details\":{\"deep\":{\"a\":1}}}",
+		 false},
+		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","
+		 "\"reason\":\"ok\",\"message\":\"\",\"took_ms\":1,\"metrics\":{\"a\":1.0,\"a\":2."
+		 "0},"
+		 "\"details\":{}}",
+		 false},
+		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","
+		 "\"component\":\"b\",\"reason\":\"ok\",\"message\":\"\",\"took_ms\":1,"
+		 "\"metrics\":{},\"details\":{}}",
+		 false},
+		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"A B\",\"outcome\":\"pass\","
+		 "\"reason\":\"ok\",\"message\":\"\",\"took_ms\":1,\"metrics\":{},\"details\":{}}",
+		 false},
+		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","
+		 "\"reason\":\"ok\",\"message\":\"\",\"took_ms\":-1,\"metrics\":{},\"details\":{}}",
+		 false},
+		{"[]", false},
+		{"{", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const char *text = lines[i].text, *component;
+		json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+		struct observation o = {0}, expected = {0};
+		char id[OBSERVATION_ID_MAX];
+
+		assert_int_equal(observation_decode_text(text, strlen(text), id, &o),
+				 lines[i].is_taken);
+		if (lines[i].is_taken) {
+			assert_int_equal(observation_decode(line, &component, &expected, NULL), 0);
+			observation_read(&o);
+			assert_string_equal(id, component);
+			assert_int_equal(o.at_ms, expected.at_ms);
+			assert_int_equal(o.outcome, expected.outcome);
+			assert_string_equal(o.reason, expected.reason);
+			assert_string_equal(o.message, expected.message);
+			assert_true(o.took_ms - expected.took_ms == 0);
+			assert_true(json_equal(o.metrics, expected.metrics));
+			assert_true(json_equal(o.details, expected.details));
+		}
+		observation_done(&o);
+		observation_done(&expected);
+		json_decref(line);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +272,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_object_is_refused),
 		cmocka_unit_test(long_messages_are_cut_between_characters),
 		cmocka_unit_test(any_message_can_be_encoded),
+		cmocka_unit_test(a_line_as_text_is_read_the_same_or_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,7 @@ void free_line(struct history_line *line)
 	free(line->topic);
 	free(line->epoch);
 	json_decref(line->object);
+	free(line->text);
 }
 
 /* Writes one line; returns how many were skipped. */

@@ -109,6 +109,36 @@ static void an_observation_is_a_result_and_no_transition(void **state)
 	assert_int_equal(count(f, "transitions"), 0);
 }
 
+/* As an object it would be the row of an_observation_is_a_result_and_no_transition. */
+static void a_routine_line_as_text_is_the_same_row(void **state)
+{
+	static char text[] =
+		"{\"at\":\"2027-01-15T08:00:01.000Z\",\"node\":\"web1\",\"component\":\"api\","
+		"\"transition\":false,\"previous\":\"healthy\",\"no_data\":false,\"state\":{"
+		"\"status\":\"healthy\",\"outcome\":\"pass\",\"reason\":\"ok\",\"message\":"
+		"\"2\\u0030\\\"\","
+		"\"took_ms\":41.2,\"metrics\":{\"status_code\":200.0},\"details\":{\"a\":\"b\"}}}";
+	struct fixture *f = *state;
+	struct history_line line = {
+		.topic = (char[]){"health"}, .epoch = (char[]){"e1"}, .seq = 1, .text = text};
+	size_t skipped;
+
+	open_writer(f);
+	must(f, history_write(f->h, &line, 1, "e1", 1, &skipped, &f->err));
+	assert_int_equal(skipped, 0);
+	expect(f,
+	       "SELECT node||' '||component||' '||status||' '||outcome||' '||reason||' '||message||"
+	       "' '||took_ms||' '||metrics||' '||details||' '||at_text||' '||epoch||' '||seq FROM "
+	       "v_results",
+	       "web1 api healthy pass ok 20\" 41.2 {\"status_code\":200.0} {\"a\":\"b\"} "
+	       "2027-01-15T08:00:01.000Z e1 1;");
+	assert_int_equal(count(f, "transitions"), 0);
+	text[0] = ' ';
+	line.seq = 2;
+	must(f, history_write(f->h, &line, 1, "e1", 2, &skipped, &f->err));
+	assert_int_equal(skipped, 1);
+}
+
 static void a_change_is_a_result_a_transition_and_the_overalls(void **state)
 {
 	struct fixture *f = *state;
@@ -422,6 +452,7 @@ int main(void)
 		TEST(a_reader_without_a_store_gets_enoent),
 		TEST(a_deleted_file_is_broken),
 		TEST(an_observation_is_a_result_and_no_transition),
+		TEST(a_routine_line_as_text_is_the_same_row),
 		TEST(a_change_is_a_result_a_transition_and_the_overalls),
 		TEST(silence_is_a_transition_without_a_result),
 		TEST(a_removed_component_leaves_no_result),
