@@ -505,7 +505,7 @@ static void history_is_read_from_the_store_in_threads(void **state)
 			  "previous", "unknown", "state", "id", "api", "status", "healthy",
 			  "reason", "ok", "message", "OK", "outcome", "pass", "took_ms", 1.5);
 	assert_non_null(line);
-	struct history_line lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line}};
+	struct history_line lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line, NULL}};
 	size_t skipped = 0;
 	if (history_write(writer, lines, 1, "e", 1, &skipped, &err))
 		fail_msg("%s", err.text);
