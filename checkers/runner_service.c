@@ -477,4 +477,5 @@ const struct service_ops runner_service_ops = {
 	.done = done,
 	.methods = methods,
 	.is_alive = is_alive,
+	.forgets_slice = true,
 };

@@ -194,20 +194,21 @@ static void call_config_show(void *ctx, struct command_request *rq, const json_t
 	struct haled *d = ctx;
 
 	(void)params;
-	command_reply(rq, json_incref(d->config->masked));
+	command_reply(rq, config_masked(d->config));
 }
 
 static void call_config_section(void *ctx, struct command_request *rq, const json_t *params)
 {
 	struct haled *d = ctx;
 	const char *name = text_param(params, "name");
-	json_t *section = name == NULL ? NULL : json_object_get(d->config->json, name);
+	json_t *whole = config_whole(d->config);
+	json_t *section = name == NULL ? NULL : json_object_get(whole, name);
 
-	if (section == NULL) {
+	if (section == NULL)
 		command_fail(rq, COMMAND_E_NOT_FOUND, NULL, "no such section");
-		return;
-	}
-	command_reply(rq, json_incref(section));
+	else
+		command_reply(rq, json_incref(section));
+	json_decref(whole);
 }
 
 static json_t *snapshot(void *ctx)

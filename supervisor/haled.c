@@ -213,6 +213,7 @@ static void on_save(uv_timer_t *timer)
 	struct haled *d = timer->data;
 
 	follow_clock(d);
+	mem_give_back(&d->gave_back_ms, clock_mono_ms());
 	haled_tell_init(d);
 	/* A process has what it was given, be it an hour; that haled does not hang it shows so. */
 	if (!d->is_ready || d->stop_stage >= 0)
@@ -398,6 +399,7 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 	d->options = *options;
 	*options = (struct haled_options){0};
 	d->config = config;
+	config_fold(config);
 	d->lock_fd = d->state_lock_fd = -1;
 	d->stop_stage = -1;
 	d->started_ms = d->loaded_ms = clock_wall_ms();

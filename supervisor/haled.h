@@ -73,6 +73,7 @@ struct haled {
 	bool is_ready;      /* all children have been seen to run, or to fail */
 	bool is_hup_due;    /* SIGHUP came: programs that ask for it get it after the reload */
 	bool is_state_dirty;
+	int64_t gave_back_ms;
 	bool has_saved_error; /* the state file could not be written; said once */
 };
 

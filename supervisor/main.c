@@ -282,6 +282,7 @@ int main(int argc, char **argv)
 	struct config *config;
 	int code, tries = 0;
 
+	mem_economise();
 	prepare_process();
 	log_init("haled");
 	code = parse(argc, argv, &o);

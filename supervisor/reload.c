@@ -81,13 +81,15 @@ static void refuse(struct haled *d, struct order *o, json_t *errors /* taken */,
 /* Both carry it to people: the answer to a reload and to the question what one would do. */
 static json_t *plan(struct haled *d, const struct config *fresh)
 {
-	struct config_side from = {d->config->json, d->config->masked};
+	struct config_side from = {config_whole(d->config), config_masked(d->config)};
 	struct config_side to = {fresh->json, fresh->masked};
 	json_t *result = roster_plan(d, fresh);
 	char at[CLOCK_TEXT_MAX];
 	size_t more;
 
 	json_object_set_new(result, "diff", config_diff(&from, &to, fresh->units, &more));
+	json_decref((json_t *)from.json);
+	json_decref((json_t *)from.masked);
 	json_object_set_new(result, "at", json_string(clock_now_text(at)));
 	json_object_set_new(result, "diff_more", json_integer((json_int_t)more));
 	return result;
@@ -112,6 +114,7 @@ static int apply(struct haled *d, struct config *fresh, struct err *err)
 		return rc;
 	}
 	d->config = fresh;
+	config_fold(fresh);
 	d->home.at.node = fresh->node;
 	d->home.at.timezone = fresh->timezone;
 	hub_resize(d->hub, fresh->ring_bytes);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,4 +54,23 @@ char *mem_printf(const char *fmt, ...)
 		text = NULL;
 	va_end(args);
 	return or_die(text);
+}
+
+/* A start is over by then. */
+#define GIVE_BACK_FIRST_MS 15000
+#define GIVE_BACK_EVERY_MS 60000
+
+void mem_economise(void)
+{
+	(void)mallopt(M_ARENA_MAX, 1);
+}
+
+void mem_give_back(int64_t *last_ms, int64_t now_ms)
+{
+	if (*last_ms == 0)
+		*last_ms = now_ms - GIVE_BACK_EVERY_MS + GIVE_BACK_FIRST_MS;
+	if (now_ms - *last_ms < GIVE_BACK_EVERY_MS)
+		return;
+	*last_ms = now_ms;
+	(void)malloc_trim(0);
 }

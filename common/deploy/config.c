@@ -45,7 +45,37 @@ void config_free(struct config *c)
 	json_decref(c->json);
 	json_decref(c->masked);
 	json_decref(c->units);
+	free(c->json_text);
+	free(c->masked_text);
 	free(c);
+}
+
+static char *fold(json_t **tree)
+{
+	char *text = json_dumps(*tree, JSON_COMPACT);
+
+	HALE_ASSERT(text != NULL);
+	json_decref(TAKE_PTR(*tree));
+	return text;
+}
+
+void config_fold(struct config *c)
+{
+	if (c->json == NULL)
+		return;
+	c->json_text = fold(&c->json);
+	c->masked_text = fold(&c->masked);
+	json_decref(TAKE_PTR(c->units));
+}
+
+json_t *config_whole(const struct config *c)
+{
+	return c->json != NULL ? json_incref(c->json) : json_loads(c->json_text, 0, NULL);
+}
+
+json_t *config_masked(const struct config *c)
+{
+	return c->json != NULL ? json_incref(c->masked) : json_loads(c->masked_text, 0, NULL);
 }
 
 const struct process_spec *config_process(const struct config *config, const char *name)

@@ -34,9 +34,10 @@ struct config {
 	struct spawn_rights service;
 	char *user; /* `instance.user` and `group`, in force; NULL: not given, or not root */
 	char *group;
-	json_t *json;   /* normalised; holds secrets */
-	json_t *masked; /* for showing */
-	json_t *units;  /* schema_units */
+	json_t *json;                  /* normalised; holds secrets. NULL once folded … */
+	json_t *masked;                /* for showing */
+	json_t *units;                 /* schema_units */
+	char *json_text, *masked_text; /* … and kept so */
 	/* Stands for all that children check: equal means found good by the same deep check. */
 	char stamp[CONFIG_STAMP_MAX];
 	struct process_spec *processes;
@@ -60,6 +61,11 @@ struct config_dirs {
 struct config *config_load(const char *path, const struct config_dirs *dirs, bool is_deep,
 			   struct report *report);
 void config_free(struct config *c);
+/* For the one in force, which is looked at when somebody asks: a tree is five times its text. */
+void config_fold(struct config *c);
+/* Folded or not; new references. */
+json_t *config_whole(const struct config *c);
+json_t *config_masked(const struct config *c);
 /* NULL: there is none of that name. */
 const struct process_spec *config_process(const struct config *c, const char *name);
 

@@ -77,6 +77,7 @@ static void on_watchdog(uv_timer_t *timer)
 	if (s->ops->is_alive == NULL || s->ops->is_alive(s->state))
 		(void)notify_send(&s->notify, "WATCHDOG=1");
 	service_confine_look(s);
+	mem_give_back(&s->gave_back_ms, clock_mono_ms());
 }
 
 /* ---- Work off the loop ---- */

@@ -62,6 +62,7 @@ struct service_ops {
 	/* After the loop ended: free everything. */
 	void (*done)(void *state);
 	const struct command_method *methods; /* ctx is state; NULL: only the common ones */
+	bool forgets_slice;                   /* start() keeps nothing of it: it is freed */
 	bool has_feed; /* wants service_feed_open(); else only acks are followed */
 	bool (*is_alive)(
 		void *state); /* progress since last asked; NULL: a turning loop is enough */

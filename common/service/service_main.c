@@ -260,6 +260,7 @@ int service_main(int argc, char **argv, const struct service_ops *ops)
 	struct args args;
 	struct err err = {0};
 
+	mem_economise();
 	die_with_parent();
 	reset_signals();
 	if (args_parse(argc, argv, &args, &err) < 0) {

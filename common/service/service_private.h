@@ -17,6 +17,8 @@ enum service_phase {
 };
 
 struct service {
+	json_t *slice; /* NULL once it is forgotten */
+	int64_t gave_back_ms;
 	const struct service_ops *ops;
 	void *state;
 	uv_loop_t loop;
