@@ -437,7 +437,6 @@ bool engine_routine(struct engine *e, const struct health_line *l)
 	t = state_tracked(e, id);
 	if (!t || !is_unmoved(t, l->state))
 		return false;
-	/* A tree is ten times its text, and hardly ever looked at. */
 	json_decref(TAKE_PTR(t->view));
 	free(t->newer);
 	t->newer = mem_dupn(l->state.text, l->state.len);

@@ -177,22 +177,28 @@ void state_slot_drop(struct engine *e, struct slot *s)
 	slot_free(s);
 }
 
-/* Takes view. */
-static void set_view(struct tracked *t, json_t *view)
+static void set_view(struct tracked *t, json_t *view /* taken */, char *newer /* taken */)
 {
-	json_object_del(view, "details");
 	json_decref(t->view);
-	t->view = view;
 	free(t->newer);
-	t->newer = NULL;
+	t->view = view;
+	t->newer = newer;
+}
+
+/* New reference, nothing kept. */
+static json_t *view_new(const struct tracked *t)
+{
+	json_t *view = t->newer == NULL ? json_incref(t->view) : json_loads(t->newer, 0, NULL);
+
+	if (t->newer != NULL)
+		json_object_del(view, "details");
+	return view;
 }
 
 json_t *state_view(struct tracked *t)
 {
-	json_t *view = t->newer == NULL ? NULL : json_loads(t->newer, 0, NULL);
-
-	if (view != NULL)
-		set_view(t, view);
+	if (t->newer != NULL)
+		set_view(t, view_new(t), NULL);
 	return t->view;
 }
 
@@ -211,7 +217,10 @@ int state_read_component(struct tracked *t, const json_t *object)
 	if (impact_text && !impact_from_name(impact_text, &impact))
 		return -EINVAL;
 	view = json_copy((json_t *)object);
-	set_view(t, view);
+	json_object_del(view, "details");
+	/* A tree is ten times its text, and hardly ever looked at. */
+	set_view(t, NULL, json_dumps(view, JSON_COMPACT | JSON_REAL_PRECISION(15)));
+	json_decref(view);
 	t->status = status;
 	t->impact = impact;
 	t->failures = failures < 0 ? 0 : (uint32_t)HALE_MIN(failures, (json_int_t)UINT32_MAX);
@@ -321,7 +330,7 @@ static int each(const struct engine *e, bool only_changed, engine_value_fn fn, v
 		struct tracked *t = e->tracked[i];
 
 		if (t->is_dirty || !only_changed)
-			rc = give(fn, ctx, KEY_COMPONENT, t->id, json_incref(state_view(t)));
+			rc = give(fn, ctx, KEY_COMPONENT, t->id, view_new(t));
 	}
 	for (size_t i = 0; i < e->slots_n && rc == 0; i++) {
 		const struct slot *s = e->slots[i];
