@@ -477,5 +477,4 @@ const struct service_ops runner_service_ops = {
 	.done = done,
 	.methods = methods,
 	.is_alive = is_alive,
-	.forgets_slice = true,
 };

@@ -54,15 +54,14 @@ struct service_ops {
 	/* Builds everything from the slice; *state_r is handed to all others. Must lead to
 	 * service_ready(), now or later. -EINVAL: the slice is wrong, exit 78; other: exit 75. */
 	int (*start)(struct service *s, const json_t *slice, void **state_r, struct err *err);
-	/* Nothing of the slice is borrowed once start() has returned: it is freed then, which is much
-	 * where it holds tens of thousands of components. */
+	/* Nothing of the slice is borrowed once start() has returned: it is freed then, which is
+	 * much where it holds tens of thousands of components. */
 	bool is_slice_dropped;
 	/* Stop taking work, finish what is in hand, then service_stopped(). */
 	void (*stop)(void *state);
 	/* After the loop ended: free everything. */
 	void (*done)(void *state);
 	const struct command_method *methods; /* ctx is state; NULL: only the common ones */
-	bool forgets_slice;                   /* start() keeps nothing of it: it is freed */
 	bool has_feed; /* wants service_feed_open(); else only acks are followed */
 	bool (*is_alive)(
 		void *state); /* progress since last asked; NULL: a turning loop is enough */

@@ -17,7 +17,6 @@ enum service_phase {
 };
 
 struct service {
-	json_t *slice; /* NULL once it is forgotten */
 	int64_t gave_back_ms;
 	const struct service_ops *ops;
 	void *state;
