@@ -18,10 +18,12 @@ static struct cell cell(const char *text)
 		enum cell_type type;
 	} types[] = {{'n', CELL_NUMBER}, {'t', CELL_TEXT}, {'u', CELL_UNTYPED}, {'b', CELL_BOOL}};
 
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+	const char *colon = strchr(text, ':');
+
+	for (size_t i = 0; colon != NULL && i < ARRAY_LEN(types); i++)
 		if (text[0] == types[i].letter)
 			return (struct cell){
-				.type = types[i].type, .text = text + 2, .len = strlen(text + 2)};
+				.type = types[i].type, .text = colon + 1, .len = strlen(colon + 1)};
 	return (struct cell){.type = CELL_NULL};
 }
 
