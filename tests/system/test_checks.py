@@ -242,8 +242,8 @@ def test_exec_nagios_contract(hale):
     script(h, "killed", "kill -9 $$\n")
     script(h, "silent", "exit 2\n")
     script(h, "chatty", "echo first\nhead -c 300000 /dev/zero | tr '\\0' x\nexit 0\n")
-    script(h, "env", "echo \"$WORD $PWD $(env | grep -c '^HALE_\\|^NOTIFY') $(ls /proc/self/fd | "
-           "wc -l)\"\n")
+    script(h, "env", "echo \"$WORD $PWD $(env | grep '^HALE_\\|^NOTIFY' | grep -vc ^HALE_CHECK=) "
+           "$(ls /proc/self/fd | wc -l)\"\n")
     h.start()
     c = assert_is(h, "fine", "healthy", "ok", "OK - an arg")
     assert c["metrics"] == {"load_one": 0.5, "size_bytes": 2048, "time_ms": 0.12}
@@ -259,7 +259,8 @@ def test_exec_nagios_contract(hale):
     c = assert_is(h, "chatty", "healthy", "ok", "first")
     assert len(c["details"]["output"]) <= 4096
     assert_is(h, "missing", "unknown", "exec_failed", "nothing-here")
-    # Nothing of hale's environment or descriptors: 0, 1, 2, and the folder ls itself opens.
+    # Nothing of hale's environment but the mark of the run; no descriptors but 0, 1, 2, and the
+    # folder that ls itself opens.
     assert_is(h, "env", "healthy", "ok", f"swordfish {h.dir} 0 4")
 
 

@@ -430,7 +430,7 @@ def test_requests_of_doubtful_framing_are_refused(hale):
     assert raw(h.port, b"nonsense\r\n\r\n")[0] in (400, None)
     assert raw(h.port, ("GET /livez HTTP/1.1\r\n" + host + "X: " + "y" * 40000 +
                         "\r\n\r\n").encode())[0] in (431, None)
-    code, _ = raw(h.port, (post + "Content-Length: 70000\r\n\r\n").encode() + b"x" * 70000)
+    code, _ = raw(h.port, (post + "Content-Length: 110000\r\n\r\n").encode() + b"x" * 110000)
     assert code == 413
     assert raw(h.port, smuggled.encode()) == (200, False)  # an honest one may stay
     assert "hale_web_refused_total" in h.get("/metrics")[1]
