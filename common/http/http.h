@@ -90,7 +90,8 @@ struct http_response {
 	const char *body;   /* NUL-terminated beyond body_len */
 	size_t body_len;
 	const char *content_type; /* or NULL */
-	/* Of the last answer, lower-cased name -> value; those of one name joined by ", ". */
+	/* Of the last answer, lower-cased name -> value; those of one name joined by ", ",
+	 * up to 8 KB. */
 	json_t *headers;     /* borrowed */
 	json_t *redirects;   /* on the way, [{"status", "location"}], borrowed; NULL: none */
 	const char *url;     /* asked last, after redirects; or "" */

@@ -38,6 +38,18 @@ static json_t *value_text(char *value, size_t len)
 	return json_stringn(value, len);
 }
 
+/* Takes `text`; NULL: there is no room for it. */
+static json_t *join(const json_t *before, json_t *text)
+{
+	json_t *joined = NULL;
+
+	if (json_string_length(before) + strlen(", ") + json_string_length(text) <=
+	    HTTP_HEADER_JOINED_MAX)
+		joined = json_sprintf("%s, %s", json_string_value(before), json_string_value(text));
+	json_decref(text);
+	return joined;
+}
+
 void http_headers_add(json_t *headers, char *name, size_t name_len, char *value, size_t value_len)
 {
 	json_t *text;
@@ -54,12 +66,8 @@ void http_headers_add(json_t *headers, char *name, size_t name_len, char *value,
 		value_len--;
 	text = value_text(value, value_len);
 	before = json_object_getn(headers, name, name_len);
-	if (before != NULL) {
-		json_t *joined =
-			json_sprintf("%s, %s", json_string_value(before), json_string_value(text));
-
-		json_decref(text);
-		text = joined;
-	}
-	(void)json_object_setn_new(headers, name, name_len, text);
+	if (before != NULL)
+		text = join(before, text);
+	if (text != NULL)
+		(void)json_object_setn_new(headers, name, name_len, text);
 }

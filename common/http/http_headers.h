@@ -15,9 +15,13 @@ bool http_is_token(const char *text);
 /* Without a line end, which would let it write fields of its own. */
 bool http_is_header_value(const char *text);
 
+/* Of one name, joined: who sends more of it is not read further. Each field that is joined copies
+ * what there is, so this also bounds the work that an answer can make. */
+#define HTTP_HEADER_JOINED_MAX 8192
+
 /* Adds a field to an object name -> text: the name in lower case, the value without blanks around
- * it and '?' for bytes that are not UTF-8, those of one name joined by ", " (RFC 9110 section 5.3).
- * Both are bent for it. A name that holds a NUL is left out. */
+ * it and '?' for bytes that are not UTF-8, those of one name joined by ", " (RFC 9110 section 5.3),
+ * as long as there is room. Both are bent for it. A name that holds a NUL is left out. */
 void http_headers_add(json_t *headers, char *name, size_t name_len, char *value, size_t value_len);
 
 #endif
