@@ -285,7 +285,8 @@ static void end(struct plain_hub *hub, struct plain_request *rq, enum reason rea
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	let_go(hub, rq, reason == REASON_OK && rq->reply.is_kept);
+	/* One that was answered before it was all sent would have its rest taken for the next. */
+	let_go(hub, rq, reason == REASON_OK && rq->reply.is_kept && rq->sent == rq->head.text.len);
 	hub->hooks.on_end(hub->hooks.ctx, rq, reason, text);
 }
 

@@ -79,6 +79,8 @@ static void on_read(uv_stream_t *peer, ssize_t n, const uv_buf_t *buf)
 	if (server.manner != ANSWER_AT_ONCE &&
 	    strstr(str_text(&server.request), "\r\n\r\n") == NULL)
 		return;
+	if (server.manner == ANSWER_UNREAD)
+		(void)uv_read_stop(peer);
 	if (server.manner == CLOSE)
 		close_peer(peer);
 	else if (server.manner == RESET ||

@@ -19,8 +19,18 @@
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
-/* RESET_USED: the first connection; others are answered and kept. */
-enum manner { ANSWER, ANSWER_KEEP, ANSWER_AT_ONCE, SILENT, CLOSE, RESET, RESET_USED };
+/* ANSWER_UNREAD: kept, but nothing is read beyond the head. RESET_USED: the first connection;
+ * others are answered and kept. */
+enum manner {
+	ANSWER,
+	ANSWER_KEEP,
+	ANSWER_AT_ONCE,
+	ANSWER_UNREAD,
+	SILENT,
+	CLOSE,
+	RESET,
+	RESET_USED
+};
 
 struct server {
 	uv_tcp_t tcp;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "fixture.h"
 #include "http_curl.h"
@@ -350,6 +351,27 @@ static void test_connections_are_reused_while_they_last_unless_fresh_is_wanted(v
 	assert_int_equal(server.connections, 3);
 }
 
+/* The rest of its body would be taken for the next request. */
+static void test_a_connection_that_was_answered_too_early_is_not_used_again(void **state)
+{
+	size_t len = (size_t)16 << 20;
+	char *body = mem_alloc(len);
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_UNREAD;
+	server.answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+	seen = fetch((struct http_request){.method = "POST", .body = body, .body_len = len});
+	assert_int_equal(seen.r.status, 413);
+	server.manner = ANSWER_KEEP;
+	str_clear(&server.request);
+	server.answer = OK_HELLO;
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_OK);
+	assert_int_equal(server.connections, 2);
+	free(body);
+}
+
 static void test_a_chunked_answer_after_an_interim_one_is_read(void **state)
 {
 	struct seen seen;
@@ -566,6 +588,7 @@ int main(void)
 		TEST(retry_after_reads_seconds),
 		TEST(retry_after_reads_a_date),
 		TEST(connections_are_reused_while_they_last_unless_fresh_is_wanted),
+		TEST(a_connection_that_was_answered_too_early_is_not_used_again),
 		TEST(a_chunked_answer_after_an_interim_one_is_read),
 		TEST(an_answer_without_a_length_ends_with_the_connection),
 		TEST(doubtful_framing_is_a_protocol_error),
