@@ -301,7 +301,6 @@ enum starttls_result starttls_feed(struct starttls *s, const char *data, size_t 
 				   struct str *say, struct err *err)
 {
 	enum starttls_result result = STARTTLS_MORE;
-	size_t used = 0;
 
 	if (len > STARTTLS_REPLY_MAX - s->heard) {
 		(void)err_set(err, -EPROTO, "no end of a reply after %d bytes", STARTTLS_REPLY_MAX);
@@ -311,6 +310,7 @@ enum starttls_result starttls_feed(struct starttls *s, const char *data, size_t 
 	str_addn(&s->reply, data, len);
 	while (s->reply.len > 0) {
 		const struct step *step = step_of(s);
+		size_t used = 0;
 
 		result = step->judge(s, &used);
 		if (result == STARTTLS_REFUSED)

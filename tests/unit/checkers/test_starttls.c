@@ -123,6 +123,22 @@ static void pieces_make_no_difference(void **state)
 	}
 }
 
+/* Two replies at once: of the second as much is shown as it has, and not as the first had. */
+static void a_reply_that_is_none_is_shown_as_it_came(void **state)
+{
+	static const char heard[] = "220 a.very.long.name.of.a.server.example.org\r\nxyz\r\n";
+	struct str said = {0};
+	struct starttls s;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(starttls_init(&s, "smtp", "a.test"), 0);
+	assert_int_equal(starttls_feed(&s, heard, sizeof(heard) - 1, &said, &err), STARTTLS_BROKEN);
+	assert_string_equal(err.text, "not an answer of this protocol: xyz");
+	starttls_done(&s);
+	str_done(&said);
+}
+
 static void the_client_begins_where_the_server_is_silent(void **state)
 {
 	struct str say = {0};
@@ -182,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dialogues_end_as_they_should),
 		cmocka_unit_test(pieces_make_no_difference),
+		cmocka_unit_test(a_reply_that_is_none_is_shown_as_it_came),
 		cmocka_unit_test(the_client_begins_where_the_server_is_silent),
 		cmocka_unit_test(a_reply_without_end_is_cut_off),
 		cmocka_unit_test(other_protocols_are_unknown),
