@@ -150,6 +150,8 @@ void tell_result(struct run *run, enum outcome outcome, enum reason reason, cons
 json_t *tell_stuck(struct run *run);
 /* The same, said once more because it was due again. */
 void tell_still_stuck(struct run *run);
+/* To who waits for the run after the one that is stuck: it may never come. */
+void tell_waiting(struct check *c);
 /* The guard's answer. ctx is the runner. */
 void tell_held(void *ctx, enum guard_answer word);
 void tell_drop_held(struct runner *r);

@@ -98,7 +98,8 @@ static bool grant_respite(struct run *run)
 
 static void on_deadline(struct run *run)
 {
-	struct runner *r = run->check->runner;
+	struct check *c = run->check;
+	struct runner *r = c->runner;
 	char limit[UNITS_TEXT_MAX];
 	char text[OBSERVATION_MESSAGE_MAX];
 
@@ -106,9 +107,12 @@ static void on_deadline(struct run *run)
 		return;
 	r->timeouts++;
 	snprintf(text, sizeof(text), "%s (after %s)", reason_text(run->stage),
-		 duration_format(run->check->timeout_ms, limit));
+		 duration_format(c->timeout_ms, limit));
 	tell_result(run, reason_outcome(run->stage), run->stage, text);
 	run_give_up(run);
+	/* Gone with its run, it may be at the next one already. */
+	if (c->run != NULL && c->run->is_overdue)
+		tell_waiting(c);
 }
 
 /* ---- The beginning ---- */

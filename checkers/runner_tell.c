@@ -214,6 +214,17 @@ json_t *tell_stuck(struct run *run)
 	return observe(run, reason_outcome(run->stage), run->stage, text);
 }
 
+void tell_waiting(struct check *c)
+{
+	json_t *observation;
+
+	if (c->waiters == NULL)
+		return;
+	observation = tell_stuck(c->run);
+	answer(TAKE_PTR(c->waiters), observation, NULL);
+	json_decref(observation);
+}
+
 void tell_still_stuck(struct run *run)
 {
 	struct result result = {

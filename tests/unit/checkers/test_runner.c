@@ -251,6 +251,25 @@ static void a_command_for_a_hung_component_is_answered_at_once(void **state)
 	world_done(&w);
 }
 
+static void who_waits_for_the_next_run_hears_that_this_one_hangs(void **state)
+{
+	struct answers answers = {0};
+	struct world w;
+
+	(void)state;
+	world_init(&w, 10);
+	add(&w, "deaf", 60000, 50, "{\"how\": \"deaf\"}");
+	runner_start(w.runner);
+	while (kind.started < 1)
+		turn(&w);
+	assert_int_equal(runner_run(w.runner, "deaf", take_answer, &answers), 0);
+	while (answers.n < 1)
+		turn(&w);
+	assert_non_null(strstr(answers.message, "has not come back"));
+	uv_sem_post(&kind.release);
+	world_done(&w);
+}
+
 static void no_more_run_at_once_than_the_limit_and_waiting_is_no_timeout(void **state)
 {
 	struct answers answers = {0};
@@ -390,6 +409,7 @@ int main(void)
 		cmocka_unit_test(at_the_deadline_the_stage_is_told_and_the_kind_cancelled),
 		cmocka_unit_test(what_is_said_after_the_deadline_is_not_published),
 		cmocka_unit_test(a_kind_that_hangs_is_told_at_each_tick_and_delays_nobody),
+		cmocka_unit_test(who_waits_for_the_next_run_hears_that_this_one_hangs),
 		cmocka_unit_test(no_more_run_at_once_than_the_limit_and_waiting_is_no_timeout),
 		cmocka_unit_test(a_run_by_command_is_answered_and_not_published),
 		cmocka_unit_test(many_commands_share_one_run),
