@@ -11,6 +11,10 @@
 #include "base/strlist.h"
 #include "pg.h"
 
+/* The server ends a statement by itself only if our own deadline, which knows what was being waited
+ * for, and the cancel that goes with it did not. */
+#define BACKSTOP_MS 1000
+
 /* Addresses tried for all hosts together; libpq tries them in turn within the one timeout. */
 #define ADDRESSES_MAX 16
 #define PORT_DEFAULT  "5432"
@@ -262,7 +266,7 @@ static void send_begin(struct pg_call *call)
 	(void)snprintf(sql, sizeof(sql),
 		       "%sBEGIN READ ONLY; SET LOCAL statement_timeout = %lld; "
 		       "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'",
-		       call->is_spoiled ? "ROLLBACK; " : "", (long long)left_ms);
+		       call->is_spoiled ? "ROLLBACK; " : "", (long long)left_ms + BACKSTOP_MS);
 	call->stage = STAGE_BEGIN;
 	call->is_spoiled = false;
 	call->answer = (struct pg_answer){.reason = REASON_OK, .error = ""};

@@ -87,7 +87,7 @@ static void wrong_usage_is_2_and_no_verdict_is_3(void **state)
 {
 	assert_refused(*state, "restart", 2, "hale: restart: name processes, or say --all\n");
 	assert_refused(*state, "check", 3,
-		       "hale: check: words are missing\nUsage: hale check COMPONENT\n");
+		       "hale: check: words are missing\nUsage: hale check COMPONENT…\n");
 	assert_refused(*state, "reload now", 2,
 		       "hale: reload: 'now' is one word too many\nUsage: hale reload [OPTION…]\n");
 	assert_refused(*state, "restart --no-wiat x", 2,

@@ -103,11 +103,13 @@ static void no_two_routes_answer_the_same_request(void **state)
 	}
 }
 
+/* But for a job's ping: its token says who it is, and opens nothing else. */
 static void whatever_changes_something_needs_an_operator(void **state)
 {
 	(void)state;
 	for (const struct route *r = routes; r->method; r++)
-		if (strcmp(r->method, "GET") != 0 && r->role < ROLE_OPERATOR)
+		if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0 &&
+		    strncmp(r->pattern, "/ping/{token}", 13) != 0 && r->role < ROLE_OPERATOR)
 			fail_msg("%s %s is open to %s", r->method, r->pattern, role_name(r->role));
 }
 
