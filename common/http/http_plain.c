@@ -529,6 +529,9 @@ static void on_timer(uv_timer_t *timer)
 			next_us = HALE_MIN(next_us, rq->deadline_us);
 			continue;
 		}
+		/* It may have moved. */
+		if (rq->stage == REASON_TIMEOUT_CONNECT && !rq->head.is_numeric)
+			free(map_take(&hub->names, rq->head.host));
 		end(hub, rq, rq->stage, "Operation timed out after %lld milliseconds",
 		    (long long)((now_us - rq->started_us) / US_PER_MS));
 		/* Who was told may have ended others. */

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "fixture.h"
 #include "http_curl.h"
+#include "http_plain.h"
 
 static void test_an_answer_comes_with_status_body_headers_and_times(void **state)
 {
@@ -142,30 +143,86 @@ static void test_silence_in_the_handshake_is_a_tls_timeout(void **state)
 	assert_reason(&seen, REASON_TIMEOUT_TLS);
 }
 
-static void test_a_backlog_that_is_full_is_a_connect_timeout(void **state)
+/* A listener that takes no more connections, and those that wait there. */
+struct full {
+	int fds[3];
+	uint16_t port;
+};
+
+static struct full full_open(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t len = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int fillers[2];
+	struct full f;
+
+	f.fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(f.fds[0], (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(f.fds[0], 0), 0);
+	assert_int_equal(getsockname(f.fds[0], (struct sockaddr *)&address, &len), 0);
+	for (size_t i = 1; i < ARRAY_LEN(f.fds); i++) {
+		f.fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(f.fds[i], (struct sockaddr *)&address, len);
+	}
+	f.port = ntohs(address.sin_port);
+	return f;
+}
+
+static void full_close(const struct full *f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(f->fds); i++)
+		close(f->fds[i]);
+}
+
+static void test_a_backlog_that_is_full_is_a_connect_timeout(void **state)
+{
+	struct full full = full_open();
 	struct seen seen;
 	char url[64];
 
 	(void)state;
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(listener, 0), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
-	for (size_t i = 0; i < ARRAY_LEN(fillers); i++) {
-		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		(void)connect(fillers[i], (struct sockaddr *)&address, len);
-	}
-	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", ntohs(address.sin_port));
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", full.port);
 	seen = fetch((struct http_request){.url = url, .timeout_ms = SHORT_MS});
 	assert_reason(&seen, REASON_TIMEOUT_CONNECT);
-	for (size_t i = 0; i < ARRAY_LEN(fillers); i++)
-		close(fillers[i]);
-	close(listener);
+	full_close(&full);
+}
+
+static void note_end(void *ctx, struct plain_request *rq, enum reason reason, const char *text)
+{
+	(void)rq;
+	(void)text;
+	*(enum reason *)ctx = reason;
+}
+
+/* It may have moved: the next request asks the resolver. */
+static void test_a_name_whose_address_is_silent_is_forgotten(void **state)
+{
+	struct full full = full_open();
+	enum reason reason = REASON_OK;
+	const struct plain_hooks hooks = {.on_end = note_end, .ctx = &reason};
+	struct plain_hub *hub = plain_new(&loop, &hooks);
+	struct plain_request rq = {0};
+	bool is_closed = false;
+	char url[64];
+
+	(void)state;
+	(void)snprintf(url, sizeof(url), "http://moved.test:%d/", full.port);
+	assert_true(http_head_make(&(struct http_request){.url = url}, "a", &rq.head));
+	plain_learn(hub, "moved.test", "127.0.0.1");
+	assert_true(plain_find(hub, &rq.head));
+	rq.started_us = clock_mono_us();
+	rq.deadline_us = rq.started_us + SHORT_MS * 1000;
+	http_reply_start(&rq.reply, false, 100);
+	assert_int_equal(plain_start(hub, &rq), 0);
+	while (reason == REASON_OK)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(reason, REASON_TIMEOUT_CONNECT);
+	assert_false(plain_find(hub, &rq.head));
+	plain_done(&rq);
+	plain_close(hub, on_client_closed, &is_closed);
+	while (!is_closed)
+		(void)uv_run(&loop, UV_RUN_ONCE);
+	full_close(&full);
 }
 
 static void test_a_hanging_resolver_blocks_nothing(void **state)
@@ -574,6 +631,7 @@ int main(void)
 		TEST(a_body_that_stalls_is_a_read_timeout),
 		TEST(silence_in_the_handshake_is_a_tls_timeout),
 		TEST(a_backlog_that_is_full_is_a_connect_timeout),
+		TEST(a_name_whose_address_is_silent_is_forgotten),
 		TEST(a_hanging_resolver_blocks_nothing),
 		TEST(an_unknown_name_is_dns_failed),
 		TEST(garbage_is_a_protocol_error),
