@@ -49,7 +49,6 @@
 	X(TLS_VERSION, "tls_version", OUTCOME_FAIL, "TLS version too old")                         \
 	X(DNS_RCODE, "dns_rcode", OUTCOME_FAIL, "Name server reports an error")                    \
 	X(DNS_ANSWER, "dns_answer", OUTCOME_FAIL, "DNS answer not as expected")                    \
-	X(PACKET_LOSS, "packet_loss", OUTCOME_WARN, "Some packets are lost")                       \
 	X(AGING, "aging", OUTCOME_WARN, "Data are getting old")                                    \
 	X(STALE, "stale", OUTCOME_FAIL, "Data are too old")                                        \
 	X(DIFFERENT, "different", OUTCOME_WARN, "Sources differ")                                  \
@@ -71,8 +70,6 @@
 	X(FILE_UNREADABLE, "file_unreadable", OUTCOME_ERROR, "File could not be read")             \
 	X(IB_CONNECTING, "ib_connecting", OUTCOME_WARN, "CONNECTING")                              \
 	X(CLIENT_ID_IN_USE, "client_id_in_use", OUTCOME_FAIL, "Client id is already in use")       \
-	X(LIMIT_WARN, "limit_warn", OUTCOME_WARN, "Over the soft limit")                           \
-	X(LIMIT_FAIL, "limit_fail", OUTCOME_FAIL, "Over the hard limit")                           \
 	X(EXEC_WARN, "exec_warning", OUTCOME_WARN, "Plugin says warning")                          \
 	X(EXEC_CRITICAL, "exec_critical", OUTCOME_FAIL, "Plugin says critical")                    \
 	X(EXEC_UNKNOWN, "exec_unknown", OUTCOME_ERROR, "Plugin says unknown")                      \

@@ -16,7 +16,7 @@
 
 #define GOOD                                                                                       \
 	"{\"at\":\"2026-11-22T01:30:37.123Z\",\"node\":\"n1\",\"component\":\"db.main-1\","        \
-	"\"outcome\":\"warn\",\"reason\":\"limit_warn\",\"message\":\"Over\",\"took_ms\":12,"      \
+	"\"outcome\":\"warn\",\"reason\":\"threshold\",\"message\":\"Over\",\"took_ms\":12,"      \
 	"\"metrics\":{\"rows\":3,\"load\":0.5},\"details\":{\"k\":[1]}}"
 
 static void what_is_sent_is_received(void **state)
