@@ -127,7 +127,7 @@ static const char process_about[] =
 
 static const char process_example[] =
 	"trader:\n"
-	"  process: {pattern: 'python3? -m bot\\.trader', user: trade, max: 1}\n"
+	"  process: {pattern: 'python3? -m bot\\.trader', user: root, max: 1}\n"
 	"  interval: 10s\n"
 	"  timeout: 5s\n"
 	"  thresholds:\n"
