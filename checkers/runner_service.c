@@ -114,6 +114,9 @@ static int read_component(const json_t *entry, struct component *c_r, struct err
 		rc = read_retry(json_object_get(entry, "retry"), &c.retry, err);
 	if (rc < 0)
 		return rc;
+	if (c.interval_ms > SCHEDULE_INTERVAL_MAX_MS)
+		return err_set(err, -EINVAL, "interval: expected at most %" PRId64,
+			       (int64_t)SCHEDULE_INTERVAL_MAX_MS);
 	c.options = json_object_get(entry, "options");
 	*c_r = c;
 	return 0;

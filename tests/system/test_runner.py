@@ -2,9 +2,10 @@
 """What every checker does, whatever its kind: confirm, limit, doubt this host's own network."""
 import socket
 import sqlite3
+import subprocess
 import threading
 
-from conftest import Rpc, free_port, wait_for
+from conftest import BIN, Rpc, free_port, wait_for
 from test_checks import assert_is, when
 
 
@@ -120,3 +121,9 @@ components:
     r = h.cli("config", "check", h.config_path)
     assert r.returncode != 0
     assert "an address in figures and a port" in r.stdout + r.stderr
+
+
+def test_a_slice_by_hand_is_told_what_does_not_fit():
+    r = subprocess.run([f"{BIN}/hale-check-null", "--check"], capture_output=True, text=True,
+                       input='{"components": [{"id": "a", "interval": 99999999999}]}')
+    assert r.returncode == 78 and "interval: expected at most 4294967295" in r.stdout
