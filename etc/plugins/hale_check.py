@@ -18,8 +18,10 @@ import concurrent.futures
 import dataclasses
 import datetime
 import json
+import math
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -31,9 +33,12 @@ KEPT_MAX = 10_000        # results that haled has not acknowledged; the oldest g
 RESEND_S = 0.5           # without an acknowledgement for so long, all are sent again
 RECONNECT_S = 0.1
 FRAME_MAX = 4 << 20      # of the bus
+LINES_MAX = 1 << 20      # of results in one message; more go in several
+DETAILS_MAX = 1 << 16    # JSON of one result's details, or of what it saw: travels and is kept
 REQUEST_MAX = 1 << 20    # a command is a line or two
 PUB, SUB = b"\0SP\0\0\x20\0\0", b"\0SP\0\0\x21\0\0"
 OUTCOMES = ("pass", "warn", "fail", "down", "error")
+REASON = re.compile(r"[a-z0-9_]{1,40}")
 EXIT_CONFIG = 78
 
 
@@ -77,7 +82,10 @@ class Kind:
                   "--describe prints its manifest; haled runs it", file=sys.stderr)
             sys.exit(2)
         else:
-            asyncio.run(Runner(self, read_slice()).run())
+            asyncio.run(self._run(read_slice()))
+
+    async def _run(self, slice_):
+        await Runner(self, slice_).run()     # events of Python 3.9 belong to the loop they see
 
     def _check(self, slice_):
         wrong = 0
@@ -99,6 +107,26 @@ def read_slice():
 
 def now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def mistake(answer):
+    """What haled would not take, or this cannot write; None."""
+    if not isinstance(answer, Answer):
+        return f"{type(answer).__name__} is no Answer"
+    if answer.outcome not in OUTCOMES:
+        return f"there is no outcome '{answer.outcome}'"
+    if not isinstance(answer.message, str):
+        return "the message is no text"
+    if answer.reason and not REASON.fullmatch(answer.reason):
+        return f"the reason '{answer.reason}' is not made of up to 40 of a-z 0-9 _"
+    for name, value in answer.metrics.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return f"the metric {name} is no number"
+    try:
+        size = max(len(json.dumps(o, allow_nan=False)) for o in (answer.details, answer.saw))
+    except (TypeError, ValueError) as e:
+        return f"details: {e}"
+    return f"details of {size} bytes" if size > DETAILS_MAX else None
 
 
 class Notify:
@@ -127,7 +155,6 @@ class Outbox:
         self.number = 0
         self.sent = 0                      # the newest that was sent on this connection
         self.wake = asyncio.Event()
-        self.is_stopping = False
 
     def put(self, line):
         self.number += 1
@@ -147,8 +174,15 @@ class Outbox:
         return struct.pack(">BQ", 1, len(body)) + body
 
     def take(self):
-        """What has not been sent yet, as messages; a gap is announced by a skip marker."""
-        fresh = [(n, line) for n, line in self.lines if n > self.sent]
+        """What has not been sent yet, or as much of it as a message holds, and b"" at its end; a
+        gap is announced by a skip marker."""
+        fresh, size = [], 0
+        for n, line in self.lines:
+            if n > self.sent and (not fresh or size + len(line) <= LINES_MAX):
+                fresh.append((n, line))
+                size += len(line)
+            elif fresh:
+                break
         if not fresh:
             return b""
         out = b""
@@ -167,8 +201,9 @@ class Outbox:
                 raise ConnectionError("this is not haled")
             self.sent = self.lines[0][0] - 1 if self.lines else self.number
             while True:
-                writer.write(self.take())
-                await writer.drain()
+                while message := self.take():
+                    writer.write(message)
+                    await writer.drain()
                 if reader.at_eof():
                     raise ConnectionError("haled hung up")
                 self.wake.clear()
@@ -225,46 +260,53 @@ class Runner:
         self.threads = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
         self.stop = asyncio.Event()
         self.runs = 0
+        self.locks = {c["id"]: asyncio.Lock() for c in self.components}
+        self.late = {}           # id: the future of a look that did not come back in time
 
     def observation(self, component, answer, took_s):
-        if answer.outcome not in OUTCOMES:
-            answer = Answer("error", f"the plugin answered with the outcome '{answer.outcome}'",
-                            "internal_error")
+        wrong = mistake(answer)
+        if wrong:
+            answer = Answer("error", f"the plugin is at fault: {wrong}", "internal_error")
         return {"at": now(), "node": self.node, "component": component["id"],
                 "outcome": answer.outcome,
                 "reason": answer.reason or ("ok" if answer.outcome == "pass" else answer.outcome),
                 "message": answer.message, "took_ms": round(took_s * 1000, 3),
-                "metrics": answer.metrics, "details": answer.details}
+                "metrics": {n: v for n, v in answer.metrics.items() if math.isfinite(v)},
+                "details": answer.details}, {} if wrong else answer.saw
 
     async def look(self, component):
-        """(observation, what it saw, the thread's future if it has not come back)."""
+        """(observation, what it saw). One at a time, and none beside one that is late."""
+        async with self.locks[component["id"]]:
+            return await self.look_alone(component)
+
+    async def look_alone(self, component):
         began = time.monotonic()
         limit = component["timeout"] / 1000
+        late = self.late.get(component["id"])
+        if late is not None and not late.done():
+            return self.observation(component, Answer(
+                "down", "Timed out: the look before this one has not come back", "timeout"), 0)
         future = asyncio.get_running_loop().run_in_executor(
             self.threads, self.kind.look, component["options"])
         self.runs += 1
         try:
             answer = await asyncio.wait_for(asyncio.shield(future), limit)
-            future = None
-        except asyncio.TimeoutError:
-            answer = Answer("down", f"Timed out (after {limit:g}s)", "timeout")
-        except Exception as e:  # whatever the plugin raises is what it says
-            answer, future = Answer("error", f"{type(e).__name__}: {e}", "internal_error"), None
-        return self.observation(component, answer, time.monotonic() - began), answer.saw, future
+        except Exception as e:  # whatever the plugin raises is what it says, a TimeoutError too
+            if future.done():
+                answer = Answer("error", f"{type(e).__name__}: {e}", "internal_error")
+            else:
+                answer = Answer("down", f"Timed out (after {limit:g}s)", "timeout")
+                future.add_done_callback(lambda f: f.exception())  # nobody asks any more
+                self.late[component["id"]] = future
+        return self.observation(component, answer, time.monotonic() - began)
 
     async def watch(self, component):
         interval = component["interval"] / 1000
         due = time.monotonic() + random.random() * min(interval, 1)
         while True:
             await asyncio.sleep(max(0, due - time.monotonic()))
-            observation, _, late = await self.look(component)
+            observation, _ = await self.look(component)
             self.outbox.put(observation)
-            while late is not None:      # no overlap; silence would read as a dead checker
-                done, _ = await asyncio.wait([late], timeout=interval)
-                if done:
-                    late.exception()
-                    break
-                self.outbox.put({**observation, "at": now()})
             while due <= time.monotonic():
                 due += interval
 
@@ -296,7 +338,7 @@ class Runner:
         if method == "check.run":
             for component in self.components:
                 if component["id"] == params.get("component"):
-                    observation, saw, _ = await self.look(component)
+                    observation, saw = await self.look(component)
                     return {"observation": observation, **({"saw": saw} if saw else {})}
             raise LookupError(f"no component '{params.get('component')}' here")
         raise LookupError(f"no method '{method}'")

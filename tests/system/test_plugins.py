@@ -105,6 +105,57 @@ def test_nothing_a_plugin_says_is_lost_when_haled_dies(hale):
     assert n == distinct
 
 
+ODD = """#!/usr/bin/env python3
+import threading
+from hale_check import Answer, Kind
+
+looks = threading.Event()
+
+
+def look(options):
+    what = options["what"]
+    if what == "hangs":
+        if looks.is_set():
+            raise SystemError("looked at twice at once")
+        looks.set()
+        threading.Event().wait()
+    if what == "raises":
+        raise TimeoutError("of its own")
+    return {"nothing": None, "outcome": Answer("fine"), "reason": Answer("fail", "", "So so!"),
+            "nan": Answer("pass", metrics={"a": float("nan"), "b": 1}),
+            "metric": Answer("pass", metrics={"a": "1"}),
+            "details": Answer("pass", details={"a": {1, 2}}),
+            "large": Answer("pass", details={"a": "x" * 5_000_000})}[what]
+
+
+Kind("dirsize", "answers as no plugin should", look,
+     options={"what": {"type": "string", "help": "what is wrong with it"}}).main()
+"""
+
+
+def test_what_a_plugin_does_wrong_is_an_error_of_its_component(hale):
+    wrong = ("nothing", "outcome", "reason", "metric", "details", "large", "raises", "nan", "hangs")
+    h = with_plugins(hale, "".join(f"  {w}: {{dirsize: {{what: {w}}}, interval: 300ms, "
+                                   "timeout: 200ms}\n" for w in wrong), start=False)
+    with open(f"{h.dir}/plugins/hale-check-dirsize", "w") as f:
+        f.write(ODD)
+    said = subprocess.run([f"{h.dir}/plugins/hale-check-dirsize", "--describe"], check=True,
+                          capture_output=True, text=True)
+    with open(f"{h.dir}/plugins/hale-check-dirsize.json", "w") as f:
+        f.write(said.stdout)
+    h.start()
+    for w in wrong[:6]:
+        wait_for(lambda w=w: h.component(w)["reason"] == "internal_error", f"{w} is an error")
+        assert "the plugin is at fault: " in h.component(w)["message"], w
+    wait_for(lambda: h.component("raises")["message"] == "TimeoutError: of its own", "is told")
+    assert h.wait_status("nan", "healthy")["metrics"] == {"b": 1}
+    c = h.wait_status("hangs", "down")
+    assert c["reason"] == "timeout"
+    # Asked by hand meanwhile it does not look a second time.
+    assert h.json("check", "hangs")["observation"]["reason"] == "timeout"
+    assert h.process_of("check.dirsize")["restarts"] == 0
+
+
 @pytest.fixture(autouse=True)
 def no_bytecode(monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
