@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -184,29 +183,19 @@ struct dns_run {
 	int64_t begun_us;
 };
 
-/* Names are the same in large and small letters; the last dot is optional. */
-static bool is_same(const char *record, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	if (len > 1 && wanted[len - 1] == '.')
-		len--;
-	return strncasecmp(record, wanted, len) == 0 && record[len] == '\0';
-}
-
 static bool is_there(const struct dns_message *m, int type, const char *wanted)
 {
 	for (size_t i = 0; i < m->n; i++) {
-		if (m->records[i].type == (unsigned)type && is_same(m->records[i].text, wanted))
+		if (m->records[i].type == (unsigned)type && dns_record_is(&m->records[i], wanted))
 			return true;
 	}
 	return false;
 }
 
-static bool is_expected(const struct strlist *expect, const char *record)
+static bool is_expected(const struct strlist *expect, const struct dns_record *record)
 {
 	for (size_t i = 0; i < expect->n; i++) {
-		if (is_same(record, expect->v[i]))
+		if (dns_record_is(record, expect->v[i]))
 			return true;
 	}
 	return false;
@@ -283,7 +272,7 @@ static void judge_records(struct check *c, const struct dns_message *m, const ch
 	}
 	for (size_t i = 0; o->exact && i < m->n; i++) {
 		if (m->records[i].type == (unsigned)p->type &&
-		    !is_expected(&o->expect, m->records[i].text)) {
+		    !is_expected(&o->expect, &m->records[i])) {
 			check_done(c, REASON_DNS_ANSWER, "%.100s was not expected",
 				   m->records[i].text);
 			return;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -232,6 +233,31 @@ void dns_message_done(struct dns_message *m)
 		free(m->records[i].text);
 	free(m->records);
 	*m = (struct dns_message){0};
+}
+
+/* ---- Comparing ---- */
+
+static bool is_same_v6(const char *a, const char *b)
+{
+	unsigned char x[16], y[16];
+
+	return inet_pton(AF_INET6, a, x) == 1 && inet_pton(AF_INET6, b, y) == 1 &&
+	       memcmp(x, y, sizeof(x)) == 0;
+}
+
+bool dns_record_is(const struct dns_record *record, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	if (record->type == DNS_TXT)
+		return strcmp(record->text, wanted) == 0;
+	if (record->type == DNS_AAAA)
+		return is_same_v6(record->text, wanted);
+	if (strcasecmp(record->text, wanted) == 0)
+		return true;
+	if (len > 1 && wanted[len - 1] == '.')
+		len--;
+	return strncasecmp(record->text, wanted, len) == 0 && record->text[len] == '\0';
 }
 
 /* ---- Names ---- */

@@ -56,6 +56,10 @@ struct dns_message {
 int dns_message_read(const uint8_t *data, size_t len, struct dns_message *m_r, struct err *err);
 void dns_message_done(struct dns_message *m);
 
+/* Is the record what somebody wrote? Names are the same in large and small letters, with and
+ * without the last dot, addresses in any spelling; the text of a TXT to the letter. */
+bool dns_record_is(const struct dns_record *record, const char *wanted);
+
 /* One of DNS_TYPES; 0 if it is none. */
 enum dns_type dns_type_from_name(const char *name);
 /* "NXDOMAIN"; "RCODE12" for what has no name. */

@@ -130,12 +130,38 @@ static void codes_and_types_have_names(void **state)
 	assert_int_equal(dns_type_from_name("aaaa"), 0);
 }
 
+static bool is(unsigned type, char *text, const char *wanted)
+{
+	const struct dns_record record = {.type = type, .text = text};
+
+	return dns_record_is(&record, wanted);
+}
+
+static void a_record_is_what_a_zone_file_says(void **state)
+{
+	char name[] = "10 mail.example.org", text[] = "v=DKIM1; p=MIGf.", v6[] = "2001:db8::1";
+	char caa[] = "0 iodef mailto:a@b.org.";
+
+	(void)state;
+	assert_true(is(DNS_MX, name, "10 Mail.Example.org."));
+	assert_false(is(DNS_MX, name, "10 mail.example"));
+	assert_false(is(DNS_MX, name, ""));
+	/* A key in other letters is another key, and a dot at the end belongs to the text. */
+	assert_true(is(DNS_TXT, text, "v=DKIM1; p=MIGf."));
+	assert_false(is(DNS_TXT, text, "v=DKIM1; p=migF."));
+	assert_false(is(DNS_TXT, text, "v=DKIM1; p=MIGf"));
+	assert_true(is(DNS_CAA, caa, "0 iodef mailto:a@b.org."));
+	assert_true(is(DNS_AAAA, v6, "2001:DB8:0:0:0:0:0:1"));
+	assert_false(is(DNS_AAAA, v6, "2001:db8::2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_read_as_zone_files_have_them),
 		cmocka_unit_test(garbled_records_are_refused),
 		cmocka_unit_test(what_is_no_answer_is_refused),
+		cmocka_unit_test(a_record_is_what_a_zone_file_says),
 		cmocka_unit_test(an_address_has_a_name_to_ask_for),
 		cmocka_unit_test(codes_and_types_have_names),
 	};
