@@ -76,6 +76,18 @@ static void take_end(struct ping_state *s, const struct ping *p)
 	s->run_ms = HALE_MAX(p->at_ms - s->start_ms, 0);
 }
 
+/* How many bytes of a text are at most max, and end with a character. */
+static size_t cut_at(const char *text, size_t max)
+{
+	size_t len = strnlen(text, max + 1);
+
+	if (len <= max)
+		return len;
+	for (len = max; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+		len--;
+	return len;
+}
+
 bool ping_take(struct ping_state *s, const struct ping *p)
 {
 	if (p->key[0] != '\0' && str_eq(p->key, s->key))
@@ -93,7 +105,7 @@ bool ping_take(struct ping_state *s, const struct ping *p)
 	}
 	if (p->log != NULL) {
 		free(s->log);
-		s->log = mem_dupn(p->log, strnlen(p->log, PING_LOG_MAX));
+		s->log = mem_dupn(p->log, cut_at(p->log, PING_LOG_MAX));
 	}
 	return true;
 }

@@ -191,6 +191,29 @@ static void a_ping_that_is_handed_over_twice_counts_once(void **state)
 	ping_state_done(&s);
 }
 
+static void a_long_log_is_cut_at_a_characters_edge(void **state)
+{
+	struct ping_state s = PING_STATE_NEW;
+	char log[PING_LOG_MAX + 100];
+	struct ping p = {.at_ms = FRIDAY, .rid = "", .key = "", .source = "", .log = log};
+	json_t *json;
+
+	(void)state;
+	memset(log, 'x', sizeof(log));
+	log[sizeof(log) - 1] = '\0';
+	memcpy(log + PING_LOG_MAX - 1, "ü", 2);
+	assert_true(ping_take(&s, &p));
+	assert_int_equal(strlen(s.log), PING_LOG_MAX - 1);
+	json = ping_state_encode(&s);
+	assert_non_null(json);
+	json_decref(json);
+	log[PING_LOG_MAX - 1] = 'x';
+	log[PING_LOG_MAX] = '\0';
+	assert_true(ping_take(&s, &p));
+	assert_int_equal(strlen(s.log), PING_LOG_MAX);
+	ping_state_done(&s);
+}
+
 static void signals_are_those_of_the_paths(void **state)
 {
 	static const char *const bad[] = {"256",   "1000",   "-1", "+1",   "1x",
@@ -253,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_failure_lasts_until_a_success),
 		cmocka_unit_test(a_log_alone_is_no_run),
 		cmocka_unit_test(a_ping_that_is_handed_over_twice_counts_once),
+		cmocka_unit_test(a_long_log_is_cut_at_a_characters_edge),
 		cmocka_unit_test(signals_are_those_of_the_paths),
 		cmocka_unit_test(what_is_kept_comes_back),
 	};
