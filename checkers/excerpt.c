@@ -5,35 +5,14 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-
-/* Length of the UTF-8 character at text, 0 if there is none (RFC 3629; overlong forms pass). */
-static size_t character_len(const unsigned char *text, size_t len)
-{
-	size_t n = 1;
-
-	if (*text >= 0xc2 && *text <= 0xdf)
-		n = 2;
-	else if (*text >= 0xe0 && *text <= 0xef)
-		n = 3;
-	else if (*text >= 0xf0 && *text <= 0xf4)
-		n = 4;
-	else if (*text >= 0x80)
-		return 0;
-	if (n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return n;
-}
+#include "base/str.h"
 
 const char *excerpt(const char *text, size_t len, char buf[EXCERPT_SIZE])
 {
 	size_t at = 0;
 
 	while (at < len) {
-		size_t n = character_len((const unsigned char *)text + at, len - at);
+		size_t n = str_utf8_length(text + at, len - at);
 
 		if (at + HALE_MAX(n, (size_t)1) > EXCERPT_MAX)
 			break;

@@ -31,6 +31,8 @@ static void control_characters_are_blanks_and_broken_bytes_marks(void **state)
 	assert_excerpt("a\r\n\tb\x7f", "a   b ");
 	assert_excerpt("\xff\xc3 \xe2\x82", "?? ??");
 	assert_string_equal(excerpt("a\0b", 3, got), "a b");
+	/* JSON takes no overlong forms, no surrogates, nothing beyond U+10FFFF. */
+	assert_excerpt("\xe0\x80\x80 \xed\xa0\x80 \xf4\x90\x80\x80", "??? ??? ????");
 }
 
 static void a_long_text_is_cut_at_a_characters_edge(void **state)
