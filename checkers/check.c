@@ -102,7 +102,10 @@ void check_detail(struct check *c, const char *name, json_t *value)
 
 	if (run->details == NULL)
 		run->details = json_object();
-	json_object_set_new(run->details, name, value);
+	if (value == NULL)
+		json_object_del(run->details, name);
+	else
+		json_object_set_new(run->details, name, value);
 }
 
 bool check_is_watched(const struct check *c)

@@ -91,6 +91,7 @@ void *check_shared_open(const struct check *c, void *(*make)(const struct check 
 void check_stage(struct check *c, enum reason timeout_reason);
 /* Collected until check_done(). Names as documented; a non-finite value is left out. */
 void check_metric(struct check *c, const char *name, double value);
+/* NULL takes back what was told. */
 void check_detail(struct check *c, const char *name, json_t *value /* taken */);
 /* Somebody asked for this run by hand and looks on (`hale check NAME`): only then is it worth
  * collecting what the observation does not carry. */

@@ -137,8 +137,13 @@ static void tell_record(struct check *c, const char *state)
 	check_detail(c, "port", json_integer(atoi(p->address.port)));
 	check_detail(c, "client_id", json_integer(o->client_id));
 	detail_time(c, "last_heartbeat", p->heartbeat_ms);
-	detail_time(c, "connected_since", p->connected_ms);
-	detail_time(c, "disconnected_at", p->disconnected_ms);
+	if (is_connected) {
+		detail_time(c, "connected_since", p->connected_ms);
+		check_detail(c, "disconnected_at", NULL);
+	} else {
+		detail_time(c, "disconnected_at",
+			    p->disconnected_ms != 0 ? p->disconnected_ms : now_ms);
+	}
 	check_metric(c, "connected", is_connected ? 1 : 0);
 	if (p->heartbeat_ms != 0)
 		check_metric(c, "heartbeat_age_seconds",

@@ -78,10 +78,16 @@ def test_connected_connecting_disconnected_and_back(hale, gateway):
     g.manner = "closed"
     c = h.wait_status("gw", "down")
     assert c["details"]["state"] == "DISCONNECTED" and c["details"]["disconnected_at"] > since
+    assert "connected_since" not in c["details"]
     assert c["metrics"]["heartbeat_age_seconds"] > 0
     g.manner = "ok"
     c = h.wait_status("gw", "healthy")
-    assert c["details"]["connected_since"] > since
+    assert c["details"]["connected_since"] > since and "disconnected_at" not in c["details"]
+    # Told by the deadline, the record is of the same mind.
+    g.manner = "silent"
+    c = h.wait_status("gw", "down")
+    assert c["details"]["disconnected_at"] > c["details"]["last_heartbeat"]
+    assert "connected_since" not in c["details"]
 
 
 def test_by_hand_it_shows_what_the_gateway_said(hale, gateway):
