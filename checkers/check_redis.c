@@ -259,6 +259,18 @@ static bool take_error(struct check *c, const struct resp_value *v)
 	return false;
 }
 
+/* Of AUTH and SELECT. */
+static bool take_ok(struct check *c, const struct resp_value *v, const char *shown)
+{
+	HALE_CLEANUP(str_done) struct str name = {0};
+
+	if (v->type == RESP_STATUS)
+		return true;
+	step_name(c, &name);
+	end(c, REASON_UNEXPECTED_REPLY, "%s: expected OK, got: %s", str_text(&name), shown);
+	return false;
+}
+
 static bool take_pong(struct check *c, const struct resp_value *v)
 {
 	struct redis_run *run = check_run_data(c);
@@ -379,10 +391,11 @@ static bool take(struct check *c, const struct resp_value *v)
 	struct redis_run *run = check_run_data(c);
 	HALE_CLEANUP(str_done) struct str shown = {0};
 
-	if (check_is_watched(c)) {
+	if (v->type == RESP_ERROR || v->type == RESP_STATUS || run->step != STEP_AUTH)
 		resp_describe(v, &shown);
-		dialogue_heard(c, &run->dialogue, str_text(&shown), shown.len);
-	}
+	else
+		str_add(&shown, "…"); /* an echo would show the password */
+	dialogue_heard(c, &run->dialogue, str_text(&shown), shown.len);
 	if (v->type == RESP_ERROR)
 		return take_error(c, v);
 	switch (run->step) {
@@ -394,7 +407,7 @@ static bool take(struct check *c, const struct resp_value *v)
 		take_value(c, v);
 		return true;
 	default:
-		return true; /* AUTH, SELECT: anything but an error is a yes */
+		return take_ok(c, v, str_text(&shown));
 	}
 }
 
@@ -419,7 +432,9 @@ static void conclude(struct check *c)
 		return;
 	}
 	if (*info->version != '\0')
-		str_addf(&text, "Redis %s, %s, ", info->version, info->role);
+		str_addf(&text, "Redis %s, ", info->version);
+	if (*info->role != '\0') /* a Sentinel has none */
+		str_addf(&text, "%s, ", info->role);
 	str_addf(&text, "PONG in %.2f ms", run->ping_ms);
 	finish(c, OUTCOME_PASS, REASON_OK, str_text(&text));
 }

@@ -2,7 +2,9 @@
 """The kind redis against real Redis servers."""
 import signal
 import socket
+import socketserver
 import subprocess
+import threading
 
 import pytest
 
@@ -186,6 +188,23 @@ def test_redis_that_evicts(hale, redis):
     c = assert_is(h, "c", "degraded", "threshold", "evicted_keys_per_second")
     assert c["metrics"]["evicted_keys"] > 0
     assert_is(h, "c", "healthy", "ok")
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(4096):
+            self.request.sendall(data)
+
+
+def test_redis_that_is_none_and_echoes(hale):
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as echo:
+        threading.Thread(target=echo.serve_forever, args=(0.01,), daemon=True).start()
+        h = hale(components(c=f"redis: {{address: '127.0.0.1:{echo.server_address[1]}', "
+                              f"password: {PASSWORD}}}"))
+        assert_is(h, "c", "critical", "unexpected_reply", "AUTH: expected OK")
+        seen = h.json("check", "c")
+        assert seen["saw"]["dialogue"] == ["> AUTH ***", "< …"] and PASSWORD not in str(seen)
+        echo.shutdown()
 
 
 def test_redis_refuses_what_writes(hale):
