@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/jtext.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,11 @@
 #include "base/str.h"
 
 /* No number that anybody writes is longer; a double takes 24. */
-#define NUMBER_MAX 64
+#define NUMBER_MAX      64
+/* "-9223372036854775808" */
+#define INT64_CHARS     20
+/* Before the point: a double holds 308. */
+#define REAL_DIGITS_MAX 300
 
 struct reader {
 	const char *p;
@@ -84,7 +89,7 @@ static bool check_escape(struct reader *r)
 	if (*r->p++ != 'u')
 		return true;
 	unit = hex4(r->p, r->end);
-	if (unit < 0 || is_low(unit))
+	if (unit <= 0 || is_low(unit))
 		return false;
 	r->p += 4;
 	if (!is_high(unit))
@@ -135,19 +140,52 @@ static bool check_digits(struct reader *r)
 	return r->p > from;
 }
 
+/* A number written with an exponent that a double can hold. */
+static bool is_finite_real(const char *text, size_t len)
+{
+	char copy[NUMBER_MAX];
+
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return isfinite(strtod(copy, NULL));
+}
+
+/* That 64 bits can hold. */
+static bool is_int64(const char *text, size_t len)
+{
+	char copy[INT64_CHARS + 1];
+
+	if (len < INT64_CHARS - 1)
+		return true;
+	if (len > INT64_CHARS)
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	errno = 0;
+	(void)strtoll(copy, NULL, 10);
+	return errno == 0;
+}
+
 static bool check_number(struct reader *r)
 {
+	const char *from = r->p;
+	bool is_real;
+
 	(void)take(r, '-');
 	if (!take(r, '0') && !check_digits(r))
 		return false;
-	if (take(r, '.') && !check_digits(r))
+	if (r->p - from > REAL_DIGITS_MAX)
 		return false;
-	if (take(r, 'e') || take(r, 'E')) {
-		if (!take(r, '+'))
-			(void)take(r, '-');
-		return check_digits(r);
-	}
-	return true;
+	is_real = take(r, '.');
+	if (is_real && !check_digits(r))
+		return false;
+	if (!take(r, 'e') && !take(r, 'E'))
+		return is_real || is_int64(from, (size_t)(r->p - from));
+	if (!take(r, '+'))
+		(void)take(r, '-');
+	return check_digits(r) && is_finite_real(from, (size_t)(r->p - from));
 }
 
 static bool check_word(struct reader *r, const char *word)

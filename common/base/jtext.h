@@ -3,9 +3,10 @@
  *
  * A line of the bus has some fifty members, of which most readers want three: a tree of it costs a
  * hundred allocations, this none. jtext_check() says once that a text is JSON (RFC 8259, UTF-8, no
- * deeper than JTEXT_DEPTH_MAX); everything else walks text that was checked or that we wrote. What
- * it says of other text means nothing, but it stays within it. A name that occurs twice in an
- * object is not noticed: the first one counts.
+ * deeper than JTEXT_DEPTH_MAX) that jansson can read too: what it takes may be passed on as it is,
+ * for nobody will stumble over a \u0000 or a number that does not fit. Everything else walks text
+ * that was checked or that we wrote. What it says of other text means nothing, but it stays within
+ * it. A name that occurs twice in an object is not noticed: the first one counts.
  *
  * Ownership: a jtext points into its text.
  * Errors:    a value that is not there has text NULL; all functions take that.
@@ -24,7 +25,7 @@ struct jtext { /* one value, without blanks around it */
 	size_t len;
 };
 
-/* False if it is not one JSON value. */
+/* False if it is not one JSON value, or one that jansson refuses. */
 bool jtext_check(const char *text, size_t len, struct jtext *value_r);
 
 bool jtext_is_object(struct jtext v);

@@ -16,8 +16,14 @@
 
 #define GOOD                                                                                       \
 	"{\"at\":\"2026-11-22T01:30:37.123Z\",\"node\":\"n1\",\"component\":\"db.main-1\","        \
-	"\"outcome\":\"warn\",\"reason\":\"threshold\",\"message\":\"Over\",\"took_ms\":12,"      \
+	"\"outcome\":\"warn\",\"reason\":\"threshold\",\"message\":\"Over\",\"took_ms\":12,"       \
 	"\"metrics\":{\"rows\":3,\"load\":0.5},\"details\":{\"k\":[1]}}"
+
+/* JSON, but not for jansson: a tree of it can never be made. */
+#define ODD_DETAIL(value)                                                                          \
+	"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","           \
+	"\"reason\":\"ok\",\"message\":\"\",\"took_ms\":1,\"metrics\":{},\"details\":{"            \
+	"\"a\":" value "}}"
 
 static void what_is_sent_is_received(void **state)
 {
@@ -230,6 +236,9 @@ static void a_line_as_text_is_read_the_same_or_left(void **state)
 		{"{\"at\":\"2026-11-22T01:30:37.123Z\",\"component\":\"a\",\"outcome\":\"pass\","
 		 "\"reason\":\"ok\",\"message\":\"\",\"took_ms\":-1,\"metrics\":{},\"details\":{}}",
 		 false},
+		{ODD_DETAIL("\"a\\u0000b\""), false},
+		{ODD_DETAIL("123456789012345678901234567890"), false},
+		{ODD_DETAIL("1e999"), false},
 		{"[]", false},
 		{"{", false},
 	};
