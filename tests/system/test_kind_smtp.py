@@ -174,6 +174,8 @@ def test_smtp_and_what_can_be_wrong_with_it(hale, mail, sink, black_hole):
     shown += h.cli("config", "show").stdout + h.logs()
     assert PASSWORD not in shown and "wrong-word-41" not in shown
     open_.stop()
+    # A dialogue under way was closed; the next finds nobody.
+    wait_for(lambda: h.component("offered")["reason"] == "conn_refused", "nobody there")
     assert_is(h, "offered", "down", "conn_refused")
     mail(port=open_.port)
     # With a new certificate, in the file that is trusted.

@@ -96,8 +96,10 @@ def test_the_seven_parts(hale, sink, postgres, tables):
     told(h, "database", "down")
     told(h, "market_data", "down")
     sink.close()
-    c = told(h, "api_server", "down")
-    assert c["metrics"]["port_open"] == 0 and c["metrics"]["availability_percent"] == 0
+    # What was connected is told first.
+    c = wait_for(lambda: (lambda c: c if c["metrics"].get("port_open") == 0 else None)(
+        h.component("api_server")), "the port is closed")
+    assert c["status"] == "down" and c["metrics"]["availability_percent"] == 0
     for name in ("external_api", "order_execution", "risk_engine"):
         told(h, name, "down")
 
