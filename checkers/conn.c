@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dial.h"
 #include "resolve.h"
 #include "stream.h"
 #include "tls_context.h"
@@ -37,19 +37,12 @@ enum state {
 	CLOSED,  /* nobody is told anything any more */
 };
 
-struct attempt {
-	union resolve_address address;
-	struct stream *stream; /* NULL: not begun, or failed */
-};
-
 struct conn {
 	struct check *check;
 	struct conn_events events;
 	struct common *common;
 	enum state state;
-	/* For the next address, and for what is to be told by the loop. The conn is freed when it
-	 * is closed. */
-	uv_timer_t timer;
+	uv_timer_t timer; /* for what the loop is to tell; the conn is freed when it is closed */
 	char *host;
 	uint16_t port;
 	bool wants_tls;
@@ -57,9 +50,7 @@ struct conn {
 	int64_t begun_us;            /* the step that is under way */
 
 	struct resolve_wait *wait;
-	struct attempt *attempts;
-	size_t attempts_n, begun_n, pending_n;
-
+	struct dial *dial;
 	struct stream *stream;
 	struct tls_stream *tls;
 	int unsent; /* error of writing; 0 */
@@ -113,23 +104,15 @@ static void on_timer_closed(uv_handle_t *handle)
 
 	tls_stream_free(conn->tls);
 	free_tls_options(&conn->tls_options);
-	free(conn->attempts);
 	free(conn->host);
 	free(conn);
-}
-
-static void close_attempts(struct conn *conn)
-{
-	for (size_t i = 0; i < conn->attempts_n; i++)
-		stream_close(TAKE_PTR(conn->attempts[i].stream));
-	conn->pending_n = 0;
 }
 
 static void close_all(struct conn *conn)
 {
 	conn->state = CLOSED;
 	resolve_cancel(TAKE_PTR(conn->wait));
-	close_attempts(conn);
+	dial_cancel(TAKE_PTR(conn->dial));
 	stream_close(TAKE_PTR(conn->stream));
 	uv_close((uv_handle_t *)&conn->timer, on_timer_closed);
 }
@@ -372,22 +355,22 @@ static void on_unsent(void *ctx, int status)
 
 /* ---- Connecting ---- */
 
-static void on_connect(void *ctx, struct stream *stream, int status);
-
 static const struct stream_events stream_events = {
-	.on_connect = on_connect,
 	.on_read = on_read,
 	.on_unsent = on_unsent,
 };
 
-static void connected(struct conn *conn)
+static void on_stream(void *ctx, struct stream *stream)
 {
+	struct conn *conn = ctx;
 	uv_buf_t buf = uv_buf_init(conn->common->raw, READ_BYTES);
 	int rc;
 
-	(void)uv_timer_stop(&conn->timer);
+	conn->dial = NULL;
+	conn->stream = stream;
+	stream_take(stream, &stream_events, conn);
 	check_metric(conn->check, "connect_ms", since_ms(conn));
-	rc = stream_read(conn->stream, buf);
+	rc = stream_read(stream, buf);
 	if (rc != 0)
 		fail_with(conn, rc);
 	else if (conn->wants_tls)
@@ -396,125 +379,38 @@ static void connected(struct conn *conn)
 		opened(conn);
 }
 
-static void note_ip(struct conn *conn, const struct attempt *a)
-{
-	char ip[INET6_ADDRSTRLEN];
-
-	if (uv_ip_name(&a->address.any, ip, sizeof(ip)) == 0)
-		check_detail(conn->check, "ip", json_string(ip));
-}
-
-/* Begins with the next address. False if there is none left that can be begun with; the failure is
- * then that of the last. */
-static bool begin_next(struct conn *conn)
-{
-	while (conn->begun_n < conn->attempts_n) {
-		struct attempt *a = &conn->attempts[conn->begun_n++];
-		int rc = 0;
-
-		note_ip(conn, a);
-		a->stream = stream_connect(check_loop(conn->check), &a->address.any, &stream_events,
-					   conn, &rc);
-		if (a->stream != NULL) {
-			conn->pending_n++;
-			return true;
-		}
-		set_error(conn, rc);
-	}
-	return false;
-}
-
-static void on_silence(uv_timer_t *timer);
-
-static void arm_next(struct conn *conn)
-{
-	if (conn->begun_n < conn->attempts_n)
-		(void)uv_timer_start(&conn->timer, on_silence, CONN_NEXT_MS, 0);
-	else
-		(void)uv_timer_stop(&conn->timer);
-}
-
-static void on_silence(uv_timer_t *timer)
-{
-	struct conn *conn = timer->data;
-
-	(void)begin_next(conn);
-	arm_next(conn);
-}
-
-static void attempt_failed(struct conn *conn, struct attempt *a, int status)
-{
-	note_ip(conn, a);
-	set_error(conn, status);
-	stream_close(TAKE_PTR(a->stream));
-	conn->pending_n--;
-	if (begin_next(conn) || conn->pending_n > 0) {
-		arm_next(conn);
-		return;
-	}
-	/* It may have moved. */
-	resolve_forget(conn->common->resolver, conn->host);
-	fail(conn, conn->failure.reason, conn->failure.text);
-}
-
-static void on_connect(void *ctx, struct stream *stream, int status)
+static void on_dial_failed(void *ctx, int error)
 {
 	struct conn *conn = ctx;
-	struct attempt *a = conn->attempts;
 
-	if (conn->state == FAILING)
-		return;
-	while (a->stream != stream)
-		a++;
-	if (status < 0) {
-		attempt_failed(conn, a, status);
-		return;
-	}
-	if (!is_path(conn))
-		note_ip(conn, a);
-	conn->stream = TAKE_PTR(a->stream);
-	close_attempts(conn);
-	connected(conn);
+	conn->dial = NULL;
+	/* It may have moved. */
+	resolve_forget(conn->common->resolver, conn->host);
+	fail_with(conn, error);
+}
+
+static const struct dial_events dial_events = {
+	.on_stream = on_stream,
+	.on_failed = on_dial_failed,
+};
+
+static void begin_connecting(struct conn *conn)
+{
+	conn->state = CONNECTING;
+	conn->begun_us = clock_mono_us();
+	check_stage(conn->check, REASON_TIMEOUT_CONNECT);
 }
 
 static void connect_to(struct conn *conn, const union resolve_address *addresses, size_t n)
 {
-	conn->state = CONNECTING;
-	conn->begun_us = clock_mono_us();
-	check_stage(conn->check, REASON_TIMEOUT_CONNECT);
-	conn->attempts = mem_array(n, sizeof(*conn->attempts));
-	conn->attempts_n = n;
-	for (size_t i = 0; i < n; i++) {
-		union resolve_address *a = &conn->attempts[i].address;
-
-		*a = addresses[i];
-		if (a->any.sa_family == AF_INET)
-			a->v4.sin_port = htons(conn->port);
-		else
-			a->v6.sin6_port = htons(conn->port);
-	}
-	if (begin_next(conn))
-		arm_next(conn);
-	else
-		fail_later(conn);
+	begin_connecting(conn);
+	conn->dial = dial_start(conn->check, addresses, n, conn->port, &dial_events, conn);
 }
 
 static void connect_to_path(struct conn *conn)
 {
-	int rc = 0;
-
-	conn->state = CONNECTING;
-	conn->begun_us = clock_mono_us();
-	check_stage(conn->check, REASON_TIMEOUT_CONNECT);
-	conn->attempts = mem_array(1, sizeof(*conn->attempts));
-	conn->attempts_n = conn->begun_n = 1;
-	conn->attempts[0].stream =
-		stream_connect_path(check_loop(conn->check), conn->host, &stream_events, conn, &rc);
-	conn->pending_n = 1;
-	if (conn->attempts[0].stream == NULL) {
-		set_error(conn, rc);
-		fail_later(conn);
-	}
+	begin_connecting(conn);
+	conn->dial = dial_start_path(conn->check, conn->host, &dial_events, conn);
 }
 
 /* ---- Resolving ---- */

@@ -84,6 +84,12 @@ struct stream *stream_connect_path(uv_loop_t *loop, const char *path,
 	return s;
 }
 
+void stream_take(struct stream *s, const struct stream_events *events, void *ctx)
+{
+	s->events = events;
+	s->ctx = ctx;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t size HALE_UNUSED, uv_buf_t *buf)
 {
 	*buf = stream_of(handle)->buf;

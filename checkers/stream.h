@@ -29,6 +29,8 @@ struct stream *stream_connect(uv_loop_t *loop, const struct sockaddr *address,
 /* A Unix socket. */
 struct stream *stream_connect_path(uv_loop_t *loop, const char *path,
 				   const struct stream_events *events, void *ctx, int *rc_r);
+/* Events go to another one from here on. */
+void stream_take(struct stream *s, const struct stream_events *events, void *ctx);
 /* buf is borrowed; several streams may share one, because nobody else reads before on_read has
  * returned. */
 int stream_read(struct stream *s, uv_buf_t buf);
