@@ -2,6 +2,7 @@
 #include "icmp_ping.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -158,12 +159,38 @@ static void take(struct icmp_ping *p, const uint8_t *data, size_t len)
 		p->result.duplicates++;
 }
 
+/* What routers said, ip(7) IP_RECVERR: the socket counts as broken until that is read. */
+static void take_errors(struct icmp_ping *p)
+{
+	char control[256];
+
+	for (int i = 0; i < READ_MAX; i++) {
+		struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof(control)};
+
+		if (recvmsg(p->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+		for (struct cmsghdr *h = CMSG_FIRSTHDR(&msg); h != NULL; h = CMSG_NXTHDR(&msg, h)) {
+			struct sock_extended_err e;
+
+			if ((h->cmsg_level != SOL_IP || h->cmsg_type != IP_RECVERR) &&
+			    (h->cmsg_level != SOL_IPV6 || h->cmsg_type != IPV6_RECVERR))
+				continue;
+			memcpy(&e, CMSG_DATA(h), sizeof(e));
+			note_error(p, (int)e.ee_errno);
+		}
+	}
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct icmp_ping *p = poll->data;
 	uint8_t data[DATAGRAM_MAX];
 
-	(void)status, (void)events;
+	(void)events;
+	take_errors(p);
+	/* libuv watches no further what has an error. */
+	if (status < 0)
+		(void)uv_poll_start(&p->poll, UV_READABLE, on_ready);
 	for (int i = 0; i < READ_MAX; i++) {
 		ssize_t n = recv(p->fd, data, sizeof(data), MSG_DONTWAIT);
 
@@ -211,6 +238,9 @@ static int open_socket(struct icmp_ping *p)
 	if (p->fd < 0)
 		return refuse(p, errno == EAFNOSUPPORT ? REASON_UNREACHABLE : REASON_INTERNAL,
 			      "cannot open a socket: %s", strerror(errno));
+	/* What else routers say than that all is lost is not told otherwise. */
+	(void)setsockopt(p->fd, p->is_v6 ? SOL_IPV6 : SOL_IP, p->is_v6 ? IPV6_RECVERR : IP_RECVERR,
+			 &(int){1}, sizeof(int));
 	if (connect(p->fd, (const struct sockaddr *)&p->to, p->to_len) < 0)
 		return refuse(p, REASON_UNREACHABLE, "%s", strerror(errno));
 	return 0;

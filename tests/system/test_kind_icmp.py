@@ -8,6 +8,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 
 import pytest
 
@@ -80,6 +81,40 @@ def test_hosts_that_answer_and_that_do_not(hale):
     told(h, "me6", "healthy", "ok")
     sysctl(h, "ipv4/icmp_echo_ignore_all", 0)
     told(h, "me", "healthy", "ok")
+
+
+# Answers each echo request to 127.0.0.9 as a router that knows no way: destination unreachable, host.
+ROUTER = """
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+print("up", flush=True)
+while True:
+    p = s.recv(2000)
+    if p[20] != 8 or p[16:20] != bytes([127, 0, 0, 9]):
+        continue
+    body = struct.pack(">BBHI", 3, 1, 0, 0) + p[:28]
+    n = sum(struct.unpack(f">{len(body) // 2}H", body))
+    n = (n & 0xffff) + (n >> 16)
+    n = ~((n & 0xffff) + (n >> 16)) & 0xffff
+    s.sendto(body[:2] + struct.pack(">H", n) + body[4:], ("127.0.0.1", 0))
+"""
+
+
+def test_what_a_router_says_is_told(hale):
+    h = hale("components:\n" + icmp("behind", "host: 127.0.0.9, spacing: 10ms"), start=False)
+    h.user = {"preexec_fn": own_network}
+    h.start()
+    told(h, "behind", "healthy", "ok")
+    sysctl(h, "ipv4/icmp_echo_ignore_all", 1)
+    told(h, "behind", "down", "timeout_read", "No reply to 3 requests")
+    with subprocess.Popen(["nsenter", "-t", str(h.process.pid), "-n", sys.executable, "-c",
+                           ROUTER], stdout=subprocess.PIPE) as router:
+        assert router.stdout.readline() == b"up\n"
+        told(h, "behind", "down", "unreachable", "No route to host")
+        # And while it says so, an answer is still an answer.
+        sysctl(h, "ipv4/icmp_echo_ignore_all", 0)
+        told(h, "behind", "healthy", "ok", "3 of 3 came back")
+        router.kill()
 
 
 def test_without_rights_it_says_what_to_do_or_pings_as_users_may(hale):
