@@ -10,7 +10,7 @@
 
 /* A killed parent dies within milliseconds, and then its children are ours to be seen. */
 #define SWEEP_AGAIN_MS 50
-#define SWEEPS_MAX     4
+#define SWEEPS_MAX     10
 
 struct ended {
 	char *mark;
@@ -48,6 +48,8 @@ static void drop(struct ended **link)
 	free(ended);
 }
 
+/* Only the clock counts sweeps: of many commands that end at once, none may use up the time that
+ * another's children need to be born. */
 static void sweep(struct exec_left *l)
 {
 	struct ended **link = &l->ended;
@@ -62,13 +64,20 @@ static void sweep(struct exec_left *l)
 	(void)orphans_reap(is_leader, l);
 }
 
+static void on_timer(uv_timer_t *timer);
+
+static void arm(struct exec_left *l)
+{
+	if (l->ended != NULL && !uv_is_active((uv_handle_t *)&l->timer))
+		(void)uv_timer_start(&l->timer, on_timer, SWEEP_AGAIN_MS, 0);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct exec_left *l = timer->data;
 
 	sweep(l);
-	if (l->ended != NULL)
-		(void)uv_timer_start(&l->timer, on_timer, SWEEP_AGAIN_MS, 0);
+	arm(l);
 }
 
 static void *left_make(const struct check *c)
@@ -133,6 +142,6 @@ void exec_left_end(struct exec_left *l, pid_t leader, char *mark)
 	ended = mem_alloc(sizeof(*ended));
 	*ended = (struct ended){.mark = mark, .group = leader, .next = l->ended};
 	l->ended = ended;
-	sweep(l);
-	(void)uv_timer_start(&l->timer, on_timer, SWEEP_AGAIN_MS, 0);
+	(void)orphans_kill(ended->mark, leader, is_leader, l);
+	arm(l);
 }

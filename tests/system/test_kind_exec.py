@@ -176,6 +176,22 @@ def test_nothing_stays_behind(hale, programs):
     wait_for(lambda: not open(f"/proc/{pid}/task/{pid}/children").read().split(), "no child left")
 
 
+def test_nothing_stays_behind_of_many_that_end_at_once(hale, programs):
+    """Each puts a daemon into the background and ends before that has become one."""
+    pids = programs.folder + "/pids"
+    script = programs("leaves", f"""
+        #!/bin/sh
+        (setsid sh -c 'echo $$ >> {pids}; exec sleep 600' >/dev/null 2>&1 &)
+        echo OK
+        """)
+    h = hale(execs("900ms", "1s", **{f"c{i}": {"command": [script]} for i in range(80)}))
+    rpc = Rpc(h, "check.exec")
+    wait_for(lambda: rpc.call("runner.status")["runs"] >= 240, "three rounds")
+    with open(pids) as f:
+        left = [int(p) for p in f]
+    wait_for(lambda: not any(is_alive(p) for p in left), "all are gone")
+
+
 def test_a_killed_checker_takes_its_plugin_along(hale, programs):
     pids = programs.folder + "/pid"
     slow = programs("slow", f"""
