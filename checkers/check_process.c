@@ -403,6 +403,14 @@ static int64_t count_fds(const struct process_run *run, pid_t pid)
 	return n;
 }
 
+static bool is_gone(const struct process_run *run, pid_t pid)
+{
+	HALE_CLEANUP(cleanup_free) char *path = mem_printf("%s/%d", run->opts->proc, (int)pid);
+	struct stat st;
+
+	return stat(path, &st) != 0 && errno == ENOENT;
+}
+
 static bool look_into(struct process_run *run, pid_t pid)
 {
 	HALE_CLEANUP(str_done) struct str io_text = {0};
@@ -436,8 +444,10 @@ static void look(void *run_data)
 	find_matches(run);
 	count_children(run);
 	for (size_t i = 0; i < run->n && i < MATCHES_MAX; i++) {
+		const pid_t pid = run->matches[i]->stat.pid;
+
 		if (!is_zombie(run->matches[i]))
-			run->hidden += !look_into(run, run->matches[i]->stat.pid);
+			run->hidden += !look_into(run, pid) && !is_gone(run, pid);
 	}
 }
 

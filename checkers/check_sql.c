@@ -107,7 +107,8 @@ static const struct metric_doc sql_details[] = {
 	{"<name>_last_update", "of `freshness`: the newest time"},
 	{"<name>_error", "of `freshness`: why its age is not known; its band is then `STALE`"},
 	{"<name>, <name>_<column>", "texts of the first row of one of `queries`"},
-	{"rows", "with `keep_rows`: the first rows of `query`; texts are cut after 200 bytes"},
+	{"rows", "with `keep_rows`: the first rows of `query`, up to 64 KB; texts are cut after "
+		 "200 bytes"},
 	{"estimated", "the metrics of `row_counts` that are estimates"},
 	{"row_counts_left_out", "`row_counts: '*'` found more than 64 tables"},
 	{NULL, NULL},

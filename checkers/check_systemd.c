@@ -254,16 +254,16 @@ static void tell_details(struct check *c, const struct systemd_run *run)
 static void tell_sum(struct check *c, const char *name, const struct systemd_run *run,
 		     int64_t (*get)(const struct unit_status *s))
 {
-	int64_t sum = -1;
+	double sum = -1;
 
 	for (size_t i = 0; i < run->n; i++) {
 		int64_t n = get(&run->units[i].status);
 
 		if (n >= 0)
-			sum = HALE_MAX(sum, (int64_t)0) + n;
+			sum = HALE_MAX(sum, 0.0) + (double)n;
 	}
 	if (sum >= 0)
-		check_metric(c, name, (double)sum);
+		check_metric(c, name, sum);
 }
 
 static int64_t get_restarts(const struct unit_status *s)

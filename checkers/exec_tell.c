@@ -20,30 +20,34 @@
 /* ---- Texts ---- */
 
 /* Plugins print bytes; JSON text is UTF-8. */
-static void to_ascii(struct str *text)
-{
-	for (size_t i = 0; i < text->len; i++) {
-		if ((unsigned char)text->data[i] >= 0x80)
-			text->data[i] = '?';
-	}
-}
-
 static json_t *text_json(const char *text, size_t len)
 {
-	HALE_CLEANUP(str_done) struct str copy = {0};
-	json_t *value = json_stringn(text, len);
+	HALE_CLEANUP(str_done) struct str clean = {0};
 
-	if (value != NULL)
-		return value;
-	str_addn(&copy, text, len);
-	to_ascii(&copy);
-	return json_stringn(str_text(&copy), copy.len);
+	while (len > 0) {
+		size_t n = str_utf8_length(text, len);
+
+		if (n == 0)
+			str_addc(&clean, '?');
+		else
+			str_addn(&clean, text, n);
+		n = HALE_MAX(n, (size_t)1);
+		text += n;
+		len -= n;
+	}
+	return json_stringn(str_text(&clean), clean.len);
 }
 
 static void tell_text(struct check *c, const char *name, const char *text, size_t len)
 {
+	const bool is_cut = len > MORE_MAX_BYTES;
+
+	len = HALE_MIN(len, (size_t)MORE_MAX_BYTES);
+	/* Cut between two characters. */
+	while (is_cut && len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
 	if (len > 0)
-		check_detail(c, name, text_json(text, HALE_MIN(len, (size_t)MORE_MAX_BYTES)));
+		check_detail(c, name, text_json(text, len));
 }
 
 static void see_text(struct check *c, const char *name, const char *text)

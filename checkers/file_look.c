@@ -80,7 +80,7 @@ static void each_entry(struct file_look *l, const char *path, int depth,
 		       const char *rest)
 {
 	DIR *dir = depth <= FILE_DEPTH_MAX ? opendir(path) : NULL;
-	const struct dirent *entry;
+	const struct dirent *entry = NULL;
 
 	if (dir == NULL) {
 		/* What went away meanwhile is no fault, nor is what a pattern hit by chance. */
@@ -88,10 +88,13 @@ static void each_entry(struct file_look *l, const char *path, int depth,
 			fail(l, path, errno);
 		return;
 	}
-	while (count_entry(l) && (entry = readdir(dir)) != NULL) {
+	while (count_entry(l) && (errno = 0, entry = readdir(dir)) != NULL) {
 		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
 			each(l, path, entry->d_name, rest, depth);
 	}
+	/* A list that breaks off is not a short one. */
+	if (entry == NULL && errno != 0)
+		fail(l, path, errno);
 	(void)closedir(dir);
 }
 

@@ -99,7 +99,8 @@ static void take_status(struct evidence *e, const struct db_value *v)
 	if (v->type == DB_NULL)
 		text = "NULL";
 	else if (text == NULL) {
-		(void)snprintf(number, sizeof(number), "%lld", (long long)v->integer);
+		(void)snprintf(number, sizeof(number), "%.15g",
+			       v->type == DB_INT ? (double)v->integer : v->real);
 		text = number;
 	}
 	(void)str_clean(e->status, sizeof(e->status), text);

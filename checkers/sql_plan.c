@@ -331,6 +331,15 @@ static void add_found_table(struct sql_plan *plan, const struct db_row *row)
 	}
 }
 
+/* The first that does not fit is the last that is looked at. */
+static void keep_json(struct sql_step *step, json_t *row)
+{
+	step->kept_bytes += json_dumpb(row, NULL, 0, JSON_COMPACT);
+	if (step->kept_bytes <= SQL_KEPT_BYTES_MAX)
+		json_array_append(step->kept, row);
+	json_decref(row);
+}
+
 bool sql_plan_row(void *ctx, const struct db_row *row)
 {
 	struct sql_plan *plan = ctx;
@@ -344,7 +353,7 @@ bool sql_plan_row(void *ctx, const struct db_row *row)
 		json_array_append_new(step->shown, sql_row_json(row));
 	}
 	if (step->kept != NULL && step->rows <= plan->keep_rows)
-		json_array_append_new(step->kept, sql_row_json(row));
+		keep_json(step, sql_row_json(row));
 	if (step->use == SQL_TABLES)
 		add_found_table(plan, row);
 	return true;

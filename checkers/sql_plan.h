@@ -19,6 +19,8 @@
 #define SQL_VALUE_MAX_BYTES 4096
 /* Rows shown to who looks on. */
 #define SQL_SHOWN_ROWS_MAX  10
+/* Rows that are kept travel with every observation, and lie in the history. */
+#define SQL_KEPT_BYTES_MAX  65536
 
 enum sql_use {
 	SQL_MAIN,      /* the component's `query` */
@@ -52,6 +54,7 @@ struct sql_step {
 	size_t columns_n;
 	json_t *shown; /* the first rows, if somebody looks on */
 	json_t *kept;  /* the first rows that become a detail; NULL: none are asked for */
+	size_t kept_bytes;
 };
 
 struct sql_plan {

@@ -97,14 +97,14 @@ static double ms_since(int64_t us)
 	return (double)(clock_mono_us() - us) / 1000.0;
 }
 
-/* True if it was cancelled before. */
+/* True if it was cancelled before: then nobody may interrupt what is about to be closed. */
 static bool set_db(struct sql_session *s, struct db *db)
 {
 	bool is_cancelled;
 
 	(void)pthread_mutex_lock(&s->lock);
-	s->db = db;
 	is_cancelled = s->is_cancelled;
+	s->db = is_cancelled ? NULL : db;
 	(void)pthread_mutex_unlock(&s->lock);
 	return is_cancelled;
 }
@@ -257,7 +257,7 @@ json_t *sql_row_json(const struct db_row *row)
 	json_t *object = json_object();
 	char name[SHOWN_TEXT_MAX + 1];
 
-	for (size_t i = 0; i < row->columns; i++) {
+	for (size_t i = 0; i < row->columns && i < SQL_SHOWN_COLUMNS_MAX; i++) {
 		(void)str_clean(name, sizeof(name), row->names[i]);
 		json_object_set_new(object, name, cell_json(&row->values[i]));
 	}

@@ -36,6 +36,8 @@ struct sql_session *sql_session_start(struct check *c, struct sql_place place,
  * soon after. */
 void sql_session_cancel(struct sql_session *s);
 
+/* Of a row that is shown. */
+#define SQL_SHOWN_COLUMNS_MAX 64
 /* A row as JSON, for who looks on: long texts are cut, what is not UTF-8 is replaced. New
  * reference. */
 json_t *sql_row_json(const struct db_row *row);

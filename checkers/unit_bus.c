@@ -277,7 +277,9 @@ static void ask_send(struct unit_ask *ask)
 	const char *name = ask->is_at_triggered ? ask->reading.status.triggers : ask->name;
 	char interface[INTERFACE_MAX];
 	char *path = NULL;
-	int rc = sdbus.path_encode(SYSTEMD_UNITS, name, &path);
+	/* What a timer triggers is the bus's word, which may be anything. */
+	int rc = *unit_name_type(name) == '\0' ? -EBADMSG
+					       : sdbus.path_encode(SYSTEMD_UNITS, name, &path);
 
 	check_stage(ask->check, REASON_TIMEOUT_READ);
 	ask->state = ASK_SENT;

@@ -16,8 +16,11 @@
 #define BACKSTOP_MS 1000
 
 /* Addresses tried for all hosts together; libpq tries them in turn within the one timeout. */
-#define ADDRESSES_MAX 16
-#define PORT_DEFAULT  "5432"
+#define ADDRESSES_MAX   16
+#define PORT_DEFAULT    "5432"
+/* Our own deadline comes first, and says the same each time; the server's is for the statement of
+ * one who died. */
+#define SERVER_LATER_MS 1000
 
 enum stage { STAGE_RESOLVE, STAGE_CONNECT, STAGE_BEGIN, STAGE_QUERY };
 
@@ -259,7 +262,7 @@ static void watch_query(struct pg_call *call)
 
 static void send_begin(struct pg_call *call)
 {
-	int64_t left_ms = HALE_MAX(call->deadline_ms - clock_mono_ms(), 1);
+	int64_t left_ms = HALE_MAX(call->deadline_ms - clock_mono_ms(), 1) + SERVER_LATER_MS;
 	char sql[160];
 
 	/* What a database or a role sets for its people must not change what we read. */

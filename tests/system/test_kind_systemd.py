@@ -259,6 +259,19 @@ def test_the_usual_places(hale, bus):
     assert_is(h, "other", "unknown", "no_bus", "/run/user/64999/bus")
 
 
+def test_what_a_bus_makes_up_is_no_harm(hale, bus):
+    """A user's bus is that user's to serve."""
+    greatest = (1 << 63) - 1
+    bus.tell({"odd.timer": {"Unit": {"LoadState": "loaded", "ActiveState": "active"},
+                            "Timer": {"Unit": "of no type", "NextElapseUSecRealtime": greatest}},
+              **{f"big{i}": {"Unit": {"LoadState": "loaded", "ActiveState": "active"},
+                             "Service": {"MemoryCurrent": greatest}} for i in range(3)}})
+    h = hale(systemd(bus.address, odd="units: odd.timer", big="units: [big0, big1, big2]"))
+    assert_is(h, "odd", "unknown", "no_bus", "Bad message")
+    c = assert_is(h, "big", "healthy", "ok")
+    assert c["metrics"]["memory_bytes"] > 2.7e19
+
+
 def test_check_shows_all(hale, bus):
     bus.tell({"good": service()})
     h = hale(systemd(bus.address, good="units: good"))

@@ -81,6 +81,23 @@ static void measurements_are_metrics_and_their_ranges_details(void **state)
 	json_decref(o);
 }
 
+static void a_long_text_is_cut_between_two_letters(void **state)
+{
+	/* 5,001 letters of two bytes behind one of one: the limit falls into a letter. */
+	json_t *o =
+		ask_sh("echo fine; printf x; printf 'ж%.0s' $(seq 5001); printf '\\377'", 20000);
+	const char *output = kind_text(json_object_get(o, "details"), "output");
+
+	(void)state;
+	assert_non_null(output);
+	assert_null(strchr(output, '?'));
+	assert_int_equal(strlen(output), 4095);
+	json_decref(o);
+	o = ask_sh("echo fine; printf 'ж\\377ж'", 20000);
+	assert_string_equal(kind_text(json_object_get(o, "details"), "output"), "ж?ж");
+	json_decref(o);
+}
+
 static void a_signal_is_told(void **state)
 {
 	(void)state;
@@ -395,6 +412,7 @@ int main(void)
 		TEST(exit_codes_are_outcomes),
 		TEST(stderr_speaks_where_stdout_is_silent),
 		TEST(measurements_are_metrics_and_their_ranges_details),
+		TEST(a_long_text_is_cut_between_two_letters),
 		TEST(a_signal_is_told),
 		TEST(what_cannot_be_run_is_exec_failed),
 		TEST(a_plain_program_is_well_or_not),
