@@ -417,6 +417,97 @@ static void a_window_that_never_opens_is_outside(void **state)
 	assert_int_equal(duty_opens(&f->plan, at("2026-11-20T12:00:00Z")), -1);
 }
 
+/* ---- Clocks that are changed, and days that are not there ---- */
+
+static struct duty_plan plan_of(struct zone *z, const char *cron, const char *window)
+{
+	struct duty_plan p = {.zone = z, .fail_missed = 1};
+
+	if (cron != NULL)
+		assert_int_equal(duty_cron_add(&p, cron, NULL), 0);
+	if (window != NULL)
+		assert_int_equal(duty_window_add(&p, window, NULL), 0);
+	return p;
+}
+
+static void the_night_that_clocks_go_back_has_one_run_and_two_windows(void **state)
+{
+	struct zone *z = zone("America/New_York");
+	struct duty_plan p = plan_of(z, "30 1 * * *", "01:15-01:45");
+
+	(void)state;
+	expect_at(duty_due(&p, at("2026-10-31T05:30:00Z"), 0), "2026-11-01T01:30:00-04:00");
+	expect_at(duty_due(&p, at("2026-11-01T05:30:00Z"), 0), "2026-11-02T01:30:00-05:00");
+	assert_true(duty_is_open(&p, at("2026-11-01T01:44:59-04:00")));
+	assert_false(duty_is_open(&p, at("2026-11-01T01:50:00-04:00")));
+	expect_at(duty_opens(&p, at("2026-11-01T01:50:00-04:00")), "2026-11-01T01:15:00-05:00");
+	assert_true(duty_is_open(&p, at("2026-11-01T01:15:00-05:00")));
+	expect_at(duty_opened(&p, at("2026-11-01T01:30:00-05:00")), "2026-11-01T01:15:00-05:00");
+	duty_plan_done(&p);
+	zone_free(z);
+}
+
+static void the_night_that_clocks_go_forward_has_the_run_of_the_hour_skipped(void **state)
+{
+	struct zone *z = zone("America/New_York");
+	struct duty_plan p = plan_of(z, "30 2 * * *", "sun 02:30-04:00");
+
+	(void)state;
+	/* A window that begins in the hour that is skipped opens behind it. */
+	expect_at(duty_opens(&p, at("2026-03-08T01:00:00-05:00")), "2026-03-08T03:00:00-04:00");
+	expect_at(duty_opened(&p, at("2026-03-08T03:30:00-04:00")), "2026-03-08T03:00:00-04:00");
+	expect_at(duty_due(&p, at("2026-03-07T12:00:00Z"), 0), "2026-03-08T03:00:00-04:00");
+	duty_plan_done(&p);
+	zone_free(z);
+}
+
+static void half_an_hour_and_a_whole_day_may_be_skipped(void **state)
+{
+	struct zone *howe = zone("Australia/Lord_Howe"), *apia = zone("Pacific/Apia");
+	struct duty_plan half = plan_of(howe, "15 2 * * *", NULL);
+	struct duty_plan day = plan_of(apia, "0 12 * * *", "fri 09:00-17:00");
+
+	(void)state;
+	expect_at(duty_due(&half, at("2026-10-03T12:00:00+10:30"), 0), "2026-10-04T02:30:00+11:00");
+	expect_at(duty_due(&half, at("2026-10-04T02:30:00+11:00"), 0), "2026-10-05T02:15:00+11:00");
+	/* There was no Friday, 30 December 2011. */
+	expect_at(duty_due(&day, at("2011-12-28T12:00:00Z"), 0), "2012-01-06T12:00:00+14:00");
+	duty_plan_done(&half);
+	duty_plan_done(&day);
+	zone_free(howe);
+	zone_free(apia);
+}
+
+static void a_night_belongs_to_the_day_it_begins_on(void **state)
+{
+	struct zone *z = zone("Europe/Berlin");
+	struct duty_plan p = plan_of(z, NULL, "fri,thu 22:00-06:00");
+
+	(void)state;
+	assert_int_equal(duty_holiday_add(&p, "2026-12-25", NULL), 0);
+	/* Thursday's goes on into the holiday, Friday's does not begin. */
+	assert_true(duty_is_open(&p, at("2026-12-25T03:00:00+01:00")));
+	assert_false(duty_is_open(&p, at("2026-12-25T23:00:00+01:00")));
+	assert_false(duty_is_open(&p, at("2026-12-26T03:00:00+01:00")));
+	expect_at(duty_opens(&p, at("2026-12-25T07:00:00+01:00")), "2026-12-31T22:00:00+01:00");
+	duty_plan_done(&p);
+	zone_free(z);
+}
+
+static void the_leap_day_may_be_a_holiday_each_time_it_comes(void **state)
+{
+	struct zone *z = zone("UTC");
+	struct duty_plan p = plan_of(z, "0 12 * * *", NULL);
+
+	(void)state;
+	assert_int_equal(duty_holiday_add(&p, "02-29", NULL), 0);
+	assert_int_equal(duty_holiday_add(&p, "2027-02-29", NULL), -EINVAL);
+	expect_at(duty_due(&p, at("2028-02-28T13:00:00Z"), 0), "2028-03-01T12:00:00Z");
+	expect_at(duty_due(&p, at("2027-02-28T13:00:00Z"), 0), "2027-03-01T12:00:00Z");
+	duty_plan_done(&p);
+	zone_free(z);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +524,11 @@ int main(void)
 						s0_teardown),
 		cmocka_unit_test_setup_teardown(a_window_that_never_opens_is_outside, s0_setup,
 						s0_teardown),
+		cmocka_unit_test(the_night_that_clocks_go_back_has_one_run_and_two_windows),
+		cmocka_unit_test(the_night_that_clocks_go_forward_has_the_run_of_the_hour_skipped),
+		cmocka_unit_test(half_an_hour_and_a_whole_day_may_be_skipped),
+		cmocka_unit_test(a_night_belongs_to_the_day_it_begins_on),
+		cmocka_unit_test(the_leap_day_may_be_a_holiday_each_time_it_comes),
 		cmocka_unit_test(windows_agree_with_every_minute),
 		cmocka_unit_test(missed_runs_agree_with_every_minute),
 		cmocka_unit_test(what_is_no_window_is_told),
