@@ -9,32 +9,24 @@
  */
 #include "check.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <pwd.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "excerpt.h"
 #include "proc_scan.h"
 #include "process_judge.h"
+#include "process_look.h"
+#include "user_id.h"
 
-/* Beyond these they are counted, but not looked into nor compared with the last run. */
-#define MATCHES_MAX     1024
 /* That are told one by one. */
-#define SHOWN_MAX       32
-#define PIDFILE_MAX     4096
-#define KERNEL_NAME_MAX 15
-#define US_PER_S        1e6
+#define SHOWN_MAX 32
+#define US_PER_S  1e6
 
 /* ---- Options ---- */
 
@@ -139,23 +131,6 @@ static const char process_example[] =
 	"no_miner:\n"
 	"  process: {name: xmrig, min: 0, max: 0}\n";
 
-static int find_user(const char *text, uid_t *uid_r)
-{
-	const struct passwd *user;
-	char *end;
-	unsigned long uid = strtoul(text, &end, 10);
-
-	if (isdigit((unsigned char)*text) && *end == '\0') {
-		*uid_r = (uid_t)uid;
-		return 0;
-	}
-	user = getpwnam(text);
-	if (user == NULL)
-		return -ENOENT;
-	*uid_r = user->pw_uid;
-	return 0;
-}
-
 static int compile(const char *pattern, regex_t *regex, char *why, size_t size)
 {
 	int rc = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
@@ -182,7 +157,7 @@ static void process_validate(const void *opts, service_problem_fn problem, void 
 		problem(ctx, "/pattern", why);
 	else if (o->pattern != NULL)
 		regfree(&regex);
-	if (o->user != NULL && find_user(o->user, &uid) < 0)
+	if (o->user != NULL && user_id_parse(o->user, &uid) < 0)
 		problem(ctx, "/user", "there is no such user here");
 	if (o->max >= 0 && o->max < o->min)
 		problem(ctx, "/max", "is less than min");
@@ -236,7 +211,7 @@ static void *process_prepare(const void *opts)
 
 	prep->has_pattern =
 		o->pattern != NULL && compile(o->pattern, &prep->regex, why, sizeof(why)) == 0;
-	prep->has_uid = o->user != NULL && find_user(o->user, &prep->uid) == 0;
+	prep->has_uid = o->user != NULL && user_id_parse(o->user, &prep->uid) == 0;
 	prep->what = name_what(o);
 	prep->wanted = PROC_SCAN_COMMAND | (o->user != NULL ? PROC_SCAN_USER : 0u) |
 		       (o->unit != NULL ? PROC_SCAN_GROUP : 0u);
@@ -261,194 +236,16 @@ struct process_run {
 	struct process_prep *prep; /* its regex is only read, and by one thread at a time */
 	struct proc_ask *ask;
 	struct proc_table *table;
+	struct process_wish wish;
+	struct process_look look; /* by the thread */
 	bool is_cancelled;
-
-	/* By the thread. */
-	const struct proc_entry **matches; /* into the table, oldest first */
-	size_t n;
-	int64_t children;
-	int64_t fds;
-	uint64_t pss_bytes;
-	struct proc_io io;
-	size_t hidden;
-	char missing[160];
 };
-
-/* ---- Who fits, in the thread ---- */
-
-/* Names beyond 15 bytes are cut by the kernel: then the file's name tells. */
-static bool is_named(const struct proc_entry *e, const char *name)
-{
-	const char *slash = strrchr(e->program, '/');
-
-	if (strcmp(e->stat.name, name) == 0)
-		return true;
-	return strncmp(e->stat.name, name, KERNEL_NAME_MAX) == 0 &&
-	       strlen(name) > KERNEL_NAME_MAX &&
-	       strcmp(slash != NULL ? slash + 1 : e->program, name) == 0;
-}
-
-static bool fits(const struct process_run *run, const struct proc_entry *e, pid_t pid)
-{
-	const struct process_opts *o = run->opts;
-	const struct process_prep *prep = run->prep;
-
-	if (pid != 0 ? e->stat.pid != pid : e->stat.pid == getpid())
-		return false;
-	if (o->name != NULL && !is_named(e, o->name))
-		return false;
-	if (prep->has_uid && e->uid != prep->uid)
-		return false;
-	if (o->unit != NULL && (e->group == NULL || !proc_is_in_group(e->group, o->unit)))
-		return false;
-	return !prep->has_pattern || regexec(&prep->regex, e->command, 0, NULL, 0) == 0;
-}
-
-/* 0: there is none, and run->missing says why. */
-static pid_t read_pidfile(struct process_run *run)
-{
-	HALE_CLEANUP(str_done) struct str text = {0};
-	struct err err = {0};
-	pid_t pid = 0;
-
-	if (file_read(run->opts->pidfile, PIDFILE_MAX, &text, &err) < 0)
-		(void)snprintf(run->missing, sizeof(run->missing), "%.150s", err.text);
-	else if (proc_pid_parse(str_text(&text), &pid) < 0)
-		(void)snprintf(run->missing, sizeof(run->missing),
-			       "the pidfile holds no number of a process");
-	return pid;
-}
-
-static int older_first(const void *a, const void *b)
-{
-	const struct proc_entry *x = *(const struct proc_entry *const *)a;
-	const struct proc_entry *y = *(const struct proc_entry *const *)b;
-
-	if (x->stat.start_ticks != y->stat.start_ticks)
-		return x->stat.start_ticks < y->stat.start_ticks ? -1 : 1;
-	return x->stat.pid < y->stat.pid ? -1 : x->stat.pid > y->stat.pid;
-}
-
-static void find_matches(struct process_run *run)
-{
-	const struct proc_table *t = run->table;
-	pid_t pid = 0;
-
-	run->matches = mem_array(t->n + 1, sizeof(struct proc_entry *));
-	if (run->opts->pidfile != NULL) {
-		pid = read_pidfile(run);
-		if (pid == 0)
-			return;
-	}
-	for (size_t i = 0; i < t->n; i++) {
-		if (fits(run, &t->v[i], pid))
-			run->matches[run->n++] = &t->v[i];
-	}
-	qsort(run->matches, run->n, sizeof(struct proc_entry *), older_first);
-	if (pid != 0 && run->n == 0)
-		(void)snprintf(run->missing, sizeof(run->missing),
-			       "the pidfile names %d, which is gone or another program", (int)pid);
-}
-
-static int by_pid(const void *a, const void *b)
-{
-	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void count_children(struct process_run *run)
-{
-	HALE_CLEANUP(cleanup_free) pid_t *pids = mem_array(run->n + 1, sizeof(*pids));
-
-	for (size_t i = 0; i < run->n; i++)
-		pids[i] = run->matches[i]->stat.pid;
-	qsort(pids, run->n, sizeof(*pids), by_pid);
-	for (size_t i = 0; i < run->table->n; i++) {
-		const struct proc_stat *s = &run->table->v[i].stat;
-
-		if (bsearch(&s->parent, pids, run->n, sizeof(*pids), by_pid) != NULL &&
-		    bsearch(&s->pid, pids, run->n, sizeof(*pids), by_pid) == NULL)
-			run->children++;
-	}
-}
-
-/* ---- What they use, in the thread ---- */
-
-static bool read_of(const struct process_run *run, pid_t pid, const char *name, struct str *text)
-{
-	HALE_CLEANUP(cleanup_free)
-	char *path = mem_printf("%s/%d/%s", run->opts->proc, (int)pid, name);
-
-	return file_read(path, 1u << 20, text, NULL) == 0;
-}
-
-/* Since Linux 6.2 the folder's size is the number, and asking for that needs no privilege. */
-static int64_t count_fds(const struct process_run *run, pid_t pid)
-{
-	HALE_CLEANUP(cleanup_free) char *path = mem_printf("%s/%d/fd", run->opts->proc, (int)pid);
-	const struct dirent *entry;
-	struct stat st;
-	int64_t n = 0;
-	DIR *folder;
-
-	if (stat(path, &st) == 0 && st.st_size > 0)
-		return st.st_size;
-	folder = opendir(path);
-	if (folder == NULL)
-		return -1;
-	while ((entry = readdir(folder)) != NULL)
-		n += entry->d_name[0] != '.';
-	closedir(folder);
-	return n;
-}
-
-static bool is_gone(const struct process_run *run, pid_t pid)
-{
-	HALE_CLEANUP(cleanup_free) char *path = mem_printf("%s/%d", run->opts->proc, (int)pid);
-	struct stat st;
-
-	return stat(path, &st) != 0 && errno == ENOENT;
-}
-
-static bool look_into(struct process_run *run, pid_t pid)
-{
-	HALE_CLEANUP(str_done) struct str io_text = {0};
-	HALE_CLEANUP(str_done) struct str rollup = {0};
-	int64_t fds = count_fds(run, pid);
-	struct proc_io io;
-	uint64_t pss = 0;
-
-	if (fds < 0 || !read_of(run, pid, "io", &io_text) ||
-	    proc_io_parse(str_text(&io_text), &io) < 0)
-		return false;
-	if (run->opts->pss && (!read_of(run, pid, "smaps_rollup", &rollup) ||
-			       proc_pss_parse(str_text(&rollup), &pss) < 0))
-		return false;
-	run->fds += fds;
-	run->io.read_bytes += io.read_bytes;
-	run->io.written_bytes += io.written_bytes;
-	run->pss_bytes += pss;
-	return true;
-}
-
-static bool is_zombie(const struct proc_entry *e)
-{
-	return e->stat.state == 'Z' || e->stat.state == 'X';
-}
 
 static void look(void *run_data)
 {
 	struct process_run *run = run_data;
 
-	find_matches(run);
-	count_children(run);
-	for (size_t i = 0; i < run->n && i < MATCHES_MAX; i++) {
-		const pid_t pid = run->matches[i]->stat.pid;
-
-		if (!is_zombie(run->matches[i]))
-			run->hidden += !look_into(run, pid) && !is_gone(run, pid);
-	}
+	process_look(&run->look);
 }
 
 /* ---- What is told ---- */
@@ -462,7 +259,9 @@ static double age_seconds(const struct process_run *run, const struct proc_entry
 
 static int former_by_pid(const void *a, const void *b)
 {
-	return by_pid(&((const struct former *)a)->pid, &((const struct former *)b)->pid);
+	pid_t x = ((const struct former *)a)->pid, y = ((const struct former *)b)->pid;
+
+	return x < y ? -1 : x > y;
 }
 
 /* One that is new since the last run has used what it used since then. */
@@ -486,38 +285,39 @@ static void tell_rates(struct check *c, const struct process_run *run, double se
 	const struct process_prep *prep = run->prep;
 	uint64_t ticks = 0;
 
-	for (size_t i = 0; i < run->n && i < MATCHES_MAX; i++)
-		ticks += ticks_since(prep, &run->matches[i]->stat);
+	for (size_t i = 0; i < run->look.n && i < PROCESS_LOOKED_MAX; i++)
+		ticks += ticks_since(prep, &run->look.matches[i]->stat);
 	check_metric(c, "cpu_percent",
 		     100.0 * (double)ticks / (double)sysconf(_SC_CLK_TCK) / seconds);
 	/* One that ended took its sum along. */
-	if (run->hidden > 0 || !prep->has_io || run->io.read_bytes < prep->io.read_bytes ||
-	    run->io.written_bytes < prep->io.written_bytes)
+	if (run->look.hidden > 0 || !prep->has_io ||
+	    run->look.io.read_bytes < prep->io.read_bytes ||
+	    run->look.io.written_bytes < prep->io.written_bytes)
 		return;
 	check_metric(c, "read_bytes_per_second",
-		     (double)(run->io.read_bytes - prep->io.read_bytes) / seconds);
+		     (double)(run->look.io.read_bytes - prep->io.read_bytes) / seconds);
 	check_metric(c, "write_bytes_per_second",
-		     (double)(run->io.written_bytes - prep->io.written_bytes) / seconds);
+		     (double)(run->look.io.written_bytes - prep->io.written_bytes) / seconds);
 }
 
 static void keep(struct process_run *run)
 {
 	struct process_prep *prep = run->prep;
-	size_t n = HALE_MIN(run->n, (size_t)MATCHES_MAX);
+	size_t n = HALE_MIN(run->look.n, (size_t)PROCESS_LOOKED_MAX);
 
 	free(prep->former);
 	prep->former = mem_array(n + 1, sizeof(*prep->former));
 	prep->former_n = n;
 	for (size_t i = 0; i < n; i++) {
-		const struct proc_stat *s = &run->matches[i]->stat;
+		const struct proc_stat *s = &run->look.matches[i]->stat;
 
 		prep->former[i] = (struct former){s->pid, s->start_ticks, s->cpu_ticks};
 	}
 	qsort(prep->former, n, sizeof(*prep->former), former_by_pid);
 	prep->at_us = run->table->at_us;
 	prep->boot_seconds = run->table->boot_seconds;
-	prep->has_io = run->hidden == 0;
-	prep->io = run->io;
+	prep->has_io = run->look.hidden == 0;
+	prep->io = run->look.io;
 }
 
 static json_t *one_process(const struct process_run *run, const struct proc_entry *e)
@@ -538,14 +338,14 @@ static void tell_processes(struct check *c, const struct process_run *run)
 {
 	json_t *pids = json_array(), *processes = json_array();
 
-	for (size_t i = 0; i < run->n && i < SHOWN_MAX; i++) {
-		json_array_append_new(pids, json_integer(run->matches[i]->stat.pid));
-		json_array_append_new(processes, one_process(run, run->matches[i]));
+	for (size_t i = 0; i < run->look.n && i < SHOWN_MAX; i++) {
+		json_array_append_new(pids, json_integer(run->look.matches[i]->stat.pid));
+		json_array_append_new(processes, one_process(run, run->look.matches[i]));
 	}
 	check_detail(c, "pids", pids);
 	check_detail(c, "processes", processes);
-	if (run->hidden > 0)
-		check_detail(c, "hidden", json_integer((json_int_t)run->hidden));
+	if (run->look.hidden > 0)
+		check_detail(c, "hidden", json_integer((json_int_t)run->look.hidden));
 }
 
 static struct process_tally tally_of(const struct process_run *run)
@@ -554,13 +354,13 @@ static struct process_tally tally_of(const struct process_run *run)
 		.what = run->prep->what,
 		.min = run->opts->min,
 		.max = run->opts->max,
-		.missing = *run->missing != '\0' ? run->missing : NULL,
+		.missing = *run->look.missing != '\0' ? run->look.missing : NULL,
 	};
 
-	for (size_t i = 0; i < run->n; i++) {
-		const struct proc_entry *e = run->matches[i];
+	for (size_t i = 0; i < run->look.n; i++) {
+		const struct proc_entry *e = run->look.matches[i];
 
-		if (is_zombie(e)) {
+		if (process_is_zombie(e)) {
 			t.zombies++;
 			continue;
 		}
@@ -577,10 +377,10 @@ static void tell_use(struct check *c, const struct process_run *run)
 {
 	double rss = 0, threads = 0, oldest = 0;
 
-	for (size_t i = 0; i < run->n; i++) {
-		const struct proc_entry *e = run->matches[i];
+	for (size_t i = 0; i < run->look.n; i++) {
+		const struct proc_entry *e = run->look.matches[i];
 
-		if (is_zombie(e))
+		if (process_is_zombie(e))
 			continue;
 		rss += (double)e->stat.rss_pages * (double)sysconf(_SC_PAGESIZE);
 		threads += (double)e->stat.threads;
@@ -589,18 +389,18 @@ static void tell_use(struct check *c, const struct process_run *run)
 	check_metric(c, "rss_bytes", rss);
 	check_metric(c, "threads", threads);
 	check_metric(c, "uptime_oldest_seconds", oldest);
-	check_metric(c, "children", (double)run->children);
-	if (run->hidden > 0)
+	check_metric(c, "children", (double)run->look.children);
+	if (run->look.hidden > 0)
 		return;
-	check_metric(c, "fds", (double)run->fds);
+	check_metric(c, "fds", (double)run->look.fds);
 	if (run->opts->pss)
-		check_metric(c, "pss_bytes", (double)run->pss_bytes);
+		check_metric(c, "pss_bytes", (double)run->look.pss_bytes);
 }
 
 static void forget(struct process_run *run)
 {
+	process_look_done(&run->look);
 	proc_table_unref(TAKE_PTR(run->table));
-	free(TAKE_PTR(run->matches));
 }
 
 static void on_looked(struct check *c)
@@ -641,6 +441,7 @@ static void on_table(void *ctx, struct proc_table *table)
 
 	run->ask = NULL;
 	run->table = table;
+	run->look = (struct process_look){.wish = &run->wish, .table = table};
 	if (table->rc < 0) {
 		struct err err = table->err;
 
@@ -657,6 +458,15 @@ static void process_start(struct check *c)
 
 	run->opts = check_opts(c);
 	run->prep = check_prep(c);
+	run->wish = (struct process_wish){
+		.pidfile = run->opts->pidfile,
+		.name = run->opts->name,
+		.unit = run->opts->unit,
+		.regex = run->prep->has_pattern ? &run->prep->regex : NULL,
+		.uid = run->prep->has_uid ? &run->prep->uid : NULL,
+		.proc = run->opts->proc,
+		.pss = run->opts->pss,
+	};
 	run->ask = proc_scan_ask(c, run->opts->proc, run->prep->wanted, on_table, c);
 }
 

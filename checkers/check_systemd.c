@@ -6,9 +6,6 @@
  */
 #include "check.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +16,7 @@
 #include "unit_bus.h"
 #include "unit_judge.h"
 #include "unit_name.h"
+#include "user_id.h"
 
 /* What stands in one message and one observation's details. */
 #define UNITS_MAX 100
@@ -110,24 +108,6 @@ static const char systemd_example[] =
 	"    memory_bytes: {degraded: \"> 500000000\"}\n"
 	"    restarts: {degraded: \"> 3\"}\n";
 
-/* A number is one, known or not. */
-static int find_user(const char *text, uid_t *uid_r)
-{
-	const struct passwd *user;
-	char *end;
-	unsigned long uid = strtoul(text, &end, 10);
-
-	if (isdigit((unsigned char)*text) && *end == '\0') {
-		*uid_r = (uid_t)uid;
-		return (unsigned long)(uid_t)uid == uid ? 0 : -EINVAL;
-	}
-	user = getpwnam(text);
-	if (user == NULL)
-		return -ENOENT;
-	*uid_r = user->pw_uid;
-	return 0;
-}
-
 static void systemd_validate(const void *opts, service_problem_fn problem, void *ctx)
 {
 	const struct systemd_opts *o = opts;
@@ -145,7 +125,7 @@ static void systemd_validate(const void *opts, service_problem_fn problem, void 
 		return;
 	if (!str_eq(o->scope, "user"))
 		problem(ctx, "/user", "needs scope: user");
-	else if (find_user(o->user, &uid) < 0)
+	else if (user_id_parse(o->user, &uid) < 0)
 		problem(ctx, "/user", "there is no such user here");
 }
 
@@ -156,7 +136,7 @@ static void *systemd_prepare(const void *opts)
 
 	at->scope = str_eq(o->scope, "user") ? UNIT_USER : UNIT_SYSTEM;
 	at->address = o->bus;
-	at->has_uid = o->user != NULL && find_user(o->user, &at->uid) == 0;
+	at->has_uid = o->user != NULL && user_id_parse(o->user, &at->uid) == 0;
 	return at;
 }
 
