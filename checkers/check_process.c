@@ -102,6 +102,7 @@ static const struct metric_doc process_details[] = {
 static const struct reason_doc process_reasons[] = {
 	{REASON_PROCESS_DOWN, "none is running, all are zombies, or all are stopped"},
 	{REASON_PROCESS_COUNT, "fewer than min, or more than max"},
+	{REASON_FILE_UNREADABLE, "the pidfile is there, but cannot be read"},
 	{REASON_INTERNAL, "proc cannot be read"},
 	REASON_DOC_END,
 };
@@ -355,6 +356,7 @@ static struct process_tally tally_of(const struct process_run *run)
 		.min = run->opts->min,
 		.max = run->opts->max,
 		.missing = *run->look.missing != '\0' ? run->look.missing : NULL,
+		.is_unreadable = run->look.is_unreadable,
 	};
 
 	for (size_t i = 0; i < run->look.n; i++) {

@@ -58,6 +58,10 @@ static void add_life(const struct process_tally *t, struct str *message)
 
 enum reason process_judge(const struct process_tally *t, struct str *message)
 {
+	if (t->is_unreadable) {
+		str_add(message, t->missing);
+		return REASON_FILE_UNREADABLE;
+	}
 	if (t->count == 0 && t->min > 0)
 		return judge_none(t, message);
 	if (t->count < t->min || (t->max >= 0 && t->count > t->max))

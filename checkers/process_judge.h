@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/reason.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct process_tally {
@@ -21,6 +22,7 @@ struct process_tally {
 	int64_t first_pid;     /* of the oldest */
 	double uptime_seconds; /* of the youngest */
 	const char *missing;   /* why nothing was looked for ("no pidfile"), or NULL */
+	bool is_unreadable;    /* … and that says nothing of the program */
 };
 
 /* The message is appended. */

@@ -49,8 +49,13 @@ static pid_t read_pidfile(struct process_look *l)
 	HALE_CLEANUP(str_done) struct str text = {0};
 	struct err err = {0};
 	pid_t pid = 0;
+	int rc = file_read(l->wish->pidfile, PIDFILE_MAX, &text, &err);
 
-	if (file_read(l->wish->pidfile, PIDFILE_MAX, &text, &err) < 0)
+	/* One that is not there says that the program is not; one that may not be read says
+	 * nothing.
+	 */
+	l->is_unreadable = rc < 0 && rc != -ENOENT && rc != -ENOTDIR;
+	if (rc < 0)
 		(void)snprintf(l->missing, sizeof(l->missing), "%.150s", err.text);
 	else if (proc_pid_parse(str_text(&text), &pid) < 0)
 		(void)snprintf(l->missing, sizeof(l->missing),

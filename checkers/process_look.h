@@ -43,8 +43,9 @@ struct process_look {
 	int64_t fds;
 	uint64_t pss_bytes;
 	struct proc_io io;
-	size_t hidden;     /* could not be looked into */
-	char missing[160]; /* "": the pidfile, if there is one, is good */
+	size_t hidden;      /* could not be looked into */
+	char missing[160];  /* "": the pidfile, if there is one, is good */
+	bool is_unreadable; /* the pidfile is there, and nothing is known */
 };
 
 void process_look(struct process_look *l);

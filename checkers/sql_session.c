@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -152,6 +153,16 @@ static bool run_statement(struct sql_session *s, struct db *db)
 	return true;
 }
 
+/* Opening a pipe would wait for whoever writes into it, beyond any timeout. */
+static int refuse_pipe(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return err_set(err, -EINVAL, "%s is a pipe, not a database", path);
+	return 0;
+}
+
 static void sqlite_work(void *data)
 {
 	struct sql_session *s = data;
@@ -163,8 +174,10 @@ static void sqlite_work(void *data)
 				   .is_brief = true};
 	int64_t begin_us = clock_mono_us();
 	struct db *db = NULL;
-	int rc = db_open(&target, &db, &s->err);
+	int rc = refuse_pipe(s->path, &s->err);
 
+	if (rc == 0)
+		rc = db_open(&target, &db, &s->err);
 	s->connect_ms = ms_since(begin_us);
 	s->reason = rc == 0 ? REASON_OK : sqlite_reason(rc);
 	while (rc == 0 && run_statement(s, db))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -173,6 +174,17 @@ static void processes_are_found_by_what_is_told(void **state)
 	       "xmrig is not running, as expected");
 }
 
+/* A folder in its place: root may read all else. */
+static void expect_unreadable(void)
+{
+	HALE_CLEANUP(cleanup_free) char *folder = mem_printf("%s/folder", dir);
+	HALE_CLEANUP(cleanup_free) char *options = mem_printf("\"pidfile\": \"%s\"", folder);
+
+	assert_int_equal(mkdir(folder, 0700), 0);
+	expect(options, "error", "file_unreadable", NULL);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void a_pidfile_names_one_that_must_fit(void **state)
 {
 	HALE_CLEANUP(cleanup_free) char *pidfile = mem_printf("\"pidfile\": \"%s/pid\"", dir);
@@ -191,6 +203,7 @@ static void a_pidfile_names_one_that_must_fit(void **state)
 	expect(pidfile, "pass", "ok", NULL);
 	put_text("pid", "none\n");
 	expect(pidfile, "down", "process_down", NULL);
+	expect_unreadable();
 }
 
 static void what_they_use_is_summed_up(void **state)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../store/pg_server.h"
@@ -263,6 +264,18 @@ static void nobody_there_is_conn_refused(void **state)
 		    "conn_refused", "no such file");
 	expect_only(json_pack("{s:{s:s}}", "postgres", "dsn", "host=/nonexistent"), "down",
 		    "conn_refused", "/nonexistent");
+}
+
+static void a_pipe_is_refused_and_not_waited_for(void **state)
+{
+	char path[160];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/pipe", server.dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	expect_only(json_pack("{s:{s:s}}", "sqlite", "path", path), "fail", "sql_error",
+		    "is a pipe, not a database");
+	assert_int_equal(unlink(path), 0);
 }
 
 static void a_refused_login_is_sql_auth(void **state)
@@ -772,6 +785,7 @@ int main(void)
 		cmocka_unit_test(writing_is_refused),
 		cmocka_unit_test(a_long_query_times_out_and_says_at_what),
 		cmocka_unit_test(nobody_there_is_conn_refused),
+		cmocka_unit_test(a_pipe_is_refused_and_not_waited_for),
 		cmocka_unit_test(a_refused_login_is_sql_auth),
 		cmocka_unit_test(stopping_in_the_middle_leaves_nothing_behind),
 		cmocka_unit_test(exactly_one_database_must_be_named),
