@@ -69,12 +69,12 @@ const struct metric_doc system_metrics[] = {
 	{"tcp_close_wait", "those whose peer has closed and whose program has not: it leaks them"},
 	{"tcp_syn_recv", "half-open ones: many are an attack, or a full queue"},
 	{"tcp_listen", "listening sockets"},
-	{"pressure_cpu_avg10", "share of time somebody had to wait for a processor; avg10, avg60, "
-			       "avg300: the last seconds it is of"},
-	{"pressure_memory_avg10", "the same for memory: somebody waited for it to be freed"},
-	{"pressure_memory_full_avg10", "everybody waited for memory"},
-	{"pressure_io_avg10", "somebody waited for a disk"},
-	{"pressure_io_full_avg10", "everybody waited for a disk"},
+	{"pressure_cpu_avg*", "share of time somebody had to wait for a processor; avg10, avg60, "
+			      "avg300: the last seconds it is of"},
+	{"pressure_memory_avg*", "the same for memory: somebody waited for it to be freed"},
+	{"pressure_memory_full_avg*", "everybody waited for memory"},
+	{"pressure_io_avg*", "somebody waited for a disk"},
+	{"pressure_io_full_avg*", "everybody waited for a disk"},
 	{NULL, NULL},
 };
 

@@ -76,6 +76,13 @@ static int check_one(struct cli *cli, const char *name, json_t **result_r)
 	else if (process == NULL || !str_starts(process, "check."))
 		code = cli_refuse(cli, CLI_FAILED, "%s is judged without a check that could be run",
 				  name);
+	else if (json_is_false(json_object_get(component, "configured")))
+		code = cli_refuse(cli, CLI_FAILED,
+				  "%s is not configured: the variable that its target comes from "
+				  "is empty",
+				  name);
+	else if (json_is_false(json_object_get(component, "enabled")))
+		code = cli_refuse(cli, CLI_FAILED, "%s is disabled (enabled: false)", name);
 	else
 		code = run_check(cli, name, process, result_r);
 	json_decref(shown);

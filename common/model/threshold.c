@@ -51,12 +51,18 @@ int threshold_parse(const char *text, struct threshold *t_r, struct err *err)
 	/* strtod() alone would take "inf", "nan" and hexadecimal, which are typing mistakes here.
 	 */
 	if (*p == '\0' || strspn(p, "0123456789+-.eE ") != strlen(p))
-		return err_set(err, -EINVAL, "\"%s\" is not a threshold: \"%s\" is not a number",
-			       text, p);
+		return err_set(
+			err, -EINVAL,
+			"\"%s\" is not a threshold: \"%s\" is not a number (its unit is in the "
+			"metric's name: _ms, _seconds, _bytes, _percent)",
+			text, p);
 	value = strtod(p, &end);
 	if (end == p || end[strspn(end, " ")] != '\0' || !isfinite(value))
-		return err_set(err, -EINVAL, "\"%s\" is not a threshold: \"%s\" is not a number",
-			       text, p);
+		return err_set(
+			err, -EINVAL,
+			"\"%s\" is not a threshold: \"%s\" is not a number (its unit is in the "
+			"metric's name: _ms, _seconds, _bytes, _percent)",
+			text, p);
 	*t_r = (struct threshold){.op = op, .value = value};
 	return 0;
 }

@@ -67,3 +67,36 @@ components:
     assert "'pas' is no outcome, and no reason of the kind 'null'" in r.stdout + r.stderr
     assert "did you mean 'pass'?" in r.stdout + r.stderr
     assert "a brace is written '{{'" in r.stdout + r.stderr
+
+
+def test_names_that_nothing_has_are_told(hale):
+    """A threshold of a metric that never comes, a group that is no part of a file's name."""
+    h = hale("""
+components:
+  a: {tls: {address: a}, thresholds: {cert_expire_seconds: {degraded: "< 14"}, took_ms: {degraded: "> 5"}}}
+  b: {system: {}, thresholds: {disk_root_used_percent: {degraded: "> 1"}, disk_root: {degraded: "> 1"}}}
+  c: {http: {url: "http://a", metrics: {orders: .n}}, thresholds: {orders: {degraded: "< 1"}, status_cod: {degraded: "> 1"}}}
+  d: {tcp: {address: "a:1"}, group: ../x}
+""", start=False)
+    r = h.cli("config", "check", h.config_path)
+    assert r.returncode != 0
+    told = r.stdout + r.stderr
+    assert "the kind 'tls' has no metric 'cert_expire_seconds'" in told
+    assert "did you mean 'cert_expires_seconds'?" in told
+    assert "the kind 'system' has no metric 'disk_root'" in told
+    assert "warning: the kind 'http' has no metric 'status_cod' of its own" in told
+    assert "group '../x' holds other characters" in told
+    assert "3 errors, 1 warning" in told
+
+
+def test_a_check_that_is_not_made_is_not_run_by_hand(hale):
+    h = hale("""
+components:
+  a: {http: {url: "${HALE_TEST_NOT_SET:-}"}}
+  b: {null: {}, enabled: false}
+  c: {null: {}}
+""")
+    r = h.cli("check", "a")
+    assert r.returncode == 3 and "a is not configured" in r.stderr
+    r = h.cli("check", "b")
+    assert r.returncode == 3 and "b is disabled" in r.stderr
