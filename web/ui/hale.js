@@ -102,7 +102,7 @@ const handlers = {
 const stories = {
 	"health:update": (d) => ({ tone: d.state.status, subject: d.state.label || d.state.id, text: `${d.previous} → ${d.state.status}${d.state.message ? `: ${d.state.message}` : ""}` }),
 	"process:update": (d) => ({ tone: PROCESS_TONE[d.state.state], subject: d.state.name, text: processStory(d) }),
-	"alert:update": (d) => ({ tone: d.event === "resolved" ? "healthy" : d.event === "failed" ? "critical" : "degraded", subject: `alert ${d.event}`, text: d.alert ? `${d.alert.rule}: ${d.alert.message}` : "" }),
+	"alert:update": (d) => ({ tone: d.event === "resolved" ? "healthy" : d.event === "failed" ? "critical" : "degraded", subject: `alert ${d.event}`, text: d.alert ? `${d.alert.component || d.alert.rule}: ${d.alert.message}` : "" }),
 	"event:new": (d) => ({ tone: { critical: "critical", warning: "degraded" }[d.severity] || "healthy", subject: d.subject || d.kind, text: d.message || d.kind }),
 	"reconcile:new": (d) => ({ tone: d.outcome === "done" ? "healthy" : "degraded", subject: `reconcile ${d.job}`, text: `${d.outcome}: ${d.inserted || 0} inserted, ${d.updated || 0} updated, ${d.closed || 0} closed` }),
 	"action:new": (d) => ({ tone: d.outcome === "done" ? "healthy" : "critical", subject: `action ${d.action}`, text: `${d.outcome}${d.message ? `: ${d.message}` : ""}` }),
@@ -308,7 +308,7 @@ function fillComponent(r, c) {
 	setText(r.name, c.label || c.id);
 	setText(r.sub, c.label && c.label !== c.id ? c.id : "");
 	r.cells[2].className = "message";
-	setText(r.cells[2], c.enabled === false && !isOwn(c) ? "disabled" : c.message || "");
+	setText(r.cells[2], c.enabled === false && c.configured !== false && !isOwn(c) ? "disabled" : c.message || "");
 	const times = [isOwn(c) ? "–" : took(c.took_ms), c.since ? ago(c.since) : "–", c.last_check ? `${ago(c.last_check)} ago` : "never"];
 	times.forEach((text, i) => {
 		const cell = r.cells[3 + i];
