@@ -184,6 +184,12 @@ static void exec_validate(const void *opts, service_problem_fn problem, void *ct
 
 	if (o->command.n > 0 && *o->command.v[0] == '\0')
 		problem(ctx, "/command", "the program's name is empty");
+	/* A whole command line as one text: no shell takes it apart. */
+	if (o->command.n == 1 && strchr(o->command.v[0], ' ') != NULL &&
+	    access(o->command.v[0], F_OK) < 0)
+		problem(ctx, "/command",
+			"is the name of one program, as no shell reads it; write a list, "
+			"[check_tcp, -H, db1, -p, \"5432\"], or [sh, -c, \"…\"]");
 	json_object_foreach (o->environment, name, value) {
 		if (*name == '\0' || strchr(name, '=') != NULL)
 			problem(ctx, "/environment", "a name may not be empty or contain '='");

@@ -61,7 +61,7 @@ static void schedule_validate(const void *opts, service_problem_fn problem, void
 
 	evidence_validate(&o->evidence, problem, ctx);
 	if ((o->duty.cron.n > 0) + (o->duty.every > 0) + has_ages != 1)
-		problem(ctx, "", "needs one of 'cron', 'every', and 'warn_after' and 'fail_after'");
+		problem(ctx, "", "needs 'cron', or 'every', or 'warn_after' and 'fail_after'");
 	if (o->warn_after > 0 && o->fail_after > 0 && o->warn_after > o->fail_after)
 		problem(ctx, "/warn_after", "must not be longer than fail_after");
 	duty_options_validate(&o->duty, problem, ctx);
