@@ -231,7 +231,7 @@ static void tell_facts(struct check *c, const struct dns_message *m, size_t n)
 	const struct dns_prep *p = check_prep(c);
 	json_t *answers = json_array();
 	uint32_t ttl = UINT32_MAX;
-	char rcode[16];
+	char rcode[16], type[16];
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct dns_record *r = &m->records[i];
@@ -240,7 +240,7 @@ static void tell_facts(struct check *c, const struct dns_message *m, size_t n)
 			json_array_append_new(answers, json_string(r->text));
 		ttl = r->ttl_seconds < ttl ? r->ttl_seconds : ttl;
 		check_saw(c, "answer",
-			  json_pack("{s:i, s:I, s:s}", "type", (int)r->type, "ttl",
+			  json_pack("{s:s, s:I, s:s}", "type", dns_type_name(r->type, type), "ttl",
 				    (json_int_t)r->ttl_seconds, "data", r->text));
 	}
 	check_metric(c, "records", (double)n);

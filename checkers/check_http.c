@@ -77,7 +77,8 @@ static void finish(struct check *c)
 	if (asks[0].question->name != NULL)
 		http_endpoints_done(c, asks, prep->n);
 	else if (asks[0].verdict.reason == REASON_OK && asks[0].verdict.text.text[0] == '\0')
-		check_done(c, REASON_OK, "HTTP %ld in %.0f ms", asks[0].status, asks[0].took_ms);
+		check_done(c, REASON_OK, "HTTP %ld in %.*f ms", asks[0].status,
+			   asks[0].took_ms < 1 ? 1 : 0, asks[0].took_ms);
 	else
 		check_done(c, asks[0].verdict.reason, "%s", asks[0].verdict.text.text);
 }

@@ -262,22 +262,32 @@ bool dns_record_is(const struct dns_record *record, const char *wanted)
 
 /* ---- Names ---- */
 
+static const struct {
+	const char *name;
+	enum dns_type type;
+} types[] = {
+	{"A", DNS_A},     {"AAAA", DNS_AAAA}, {"CAA", DNS_CAA}, {"CNAME", DNS_CNAME},
+	{"MX", DNS_MX},   {"NS", DNS_NS},     {"PTR", DNS_PTR}, {"SOA", DNS_SOA},
+	{"SRV", DNS_SRV}, {"TXT", DNS_TXT},
+};
+
 enum dns_type dns_type_from_name(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum dns_type type;
-	} types[] = {
-		{"A", DNS_A},     {"AAAA", DNS_AAAA}, {"CAA", DNS_CAA}, {"CNAME", DNS_CNAME},
-		{"MX", DNS_MX},   {"NS", DNS_NS},     {"PTR", DNS_PTR}, {"SOA", DNS_SOA},
-		{"SRV", DNS_SRV}, {"TXT", DNS_TXT},
-	};
-
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		if (strcmp(types[i].name, name) == 0)
 			return types[i].type;
 	}
 	return (enum dns_type)0;
+}
+
+const char *dns_type_name(unsigned type, char buf[16])
+{
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if ((unsigned)types[i].type == type)
+			return types[i].name;
+	}
+	(void)snprintf(buf, 16, "TYPE%u", type);
+	return buf;
 }
 
 const char *dns_rcode_name(unsigned rcode, char buf[16])

@@ -62,6 +62,8 @@ bool dns_record_is(const struct dns_record *record, const char *wanted);
 
 /* One of DNS_TYPES; 0 if it is none. */
 enum dns_type dns_type_from_name(const char *name);
+/* Its name; of another type as RFC 3597 writes it, TYPE99, in buf. */
+const char *dns_type_name(unsigned type, char buf[16]);
 /* "NXDOMAIN"; "RCODE12" for what has no name. */
 const char *dns_rcode_name(unsigned rcode, char buf[16]);
 /* "1.2.0.192.in-addr.arpa" of "192.0.2.1", likewise ip6.arpa; -EINVAL if it is no address. Caller

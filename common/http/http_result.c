@@ -211,10 +211,29 @@ void http_call_no_result(struct http_call *call, enum reason reason, const char 
 	(void)snprintf(r->error, sizeof(r->error), "%s", text);
 }
 
+/* curl's words, where they tell; otherwise ours, into call->curl_error. */
+static const char *words_of(struct http_call *call, CURLcode code)
+{
+	char *words = call->curl_error;
+	char *after = strstr(words, " after ");
+	size_t room = after != NULL ? sizeof(call->curl_error) - (size_t)(after - words) : 0;
+	long os_errno = 0;
+
+	if (words[0] == '\0')
+		return curl_easy_strerror(code);
+	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_errno);
+	/* "Failed to connect to a port 80 after 0 ms: Couldn't connect to server": not why. */
+	if (code == CURLE_COULDNT_CONNECT && os_errno != 0 && room > 0)
+		(void)snprintf(after, room, ": %s", strerror((int)os_errno));
+	/* Whatever does not begin with HTTP/1 might be of the age before it. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL && strstr(words, "HTTP/0.9") != NULL)
+		return "what answers is not HTTP";
+	return words;
+}
+
 void http_call_result(struct http_call *call, CURLcode code, struct http_response *r)
 {
-	const char *words =
-		call->curl_error[0] != '\0' ? call->curl_error : curl_easy_strerror(code);
+	const char *words = words_of(call, code);
 
 	/* curl's word for a header line that does not fit into the 100 KB it keeps for one. What it
 	 * really lacked memory for does not come to an answer. */

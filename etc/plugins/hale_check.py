@@ -345,8 +345,9 @@ class Runner:
 
     async def beat(self):
         every = int(os.environ.get("WATCHDOG_USEC", "0")) / 3_000_000 or 10
+        n = len(self.components)
         while True:
-            self.notify.say(f"WATCHDOG=1\nSTATUS={len(self.components)} checks")
+            self.notify.say(f"WATCHDOG=1\nSTATUS={n} check{'' if n == 1 else 's'}")
             await asyncio.sleep(every)
 
     async def run(self):
