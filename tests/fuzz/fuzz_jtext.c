@@ -93,8 +93,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (expected == NULL && is_json)
 		abort();
+	/* A NUL behind a value is the end to jansson, wherever the text ends. */
 	if (expected != NULL && !is_json && count_nested(text, size) <= JTEXT_DEPTH_MAX &&
-	    !has_long_number(text, size))
+	    !has_long_number(text, size) && memchr(text, '\0', size) == NULL)
 		abort();
 	json_decref(expected);
 	expected = json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
