@@ -11,7 +11,9 @@
  * Only http and https, also in redirects. No cookies, no netrc, no proxy but the one that is named
  * (the environment is never asked): what is configured is what is asked. A body without a
  * Content-Type header is sent as application/json. What proves who asks (login, bearer token,
- * headers Authorization and Cookie) is not sent on to another host by a redirect.
+ * headers Authorization and Cookie) is not sent on to another host by a redirect. A request that
+ * must not be made twice (POST, PATCH) gets a connection of its own: on a kept one nobody knows
+ * whether it arrived before that broke.
  *
  * Ownership: http_start copies everything it needs from the request.
  * Errors:    in the response: `reason` (reason.h) and `error` text. HTTP status codes are not

@@ -238,6 +238,7 @@ bool http_head_make(const struct http_request *rq, const char *default_agent,
 
 	*h = (struct http_head){0};
 	h->is_head = rq->method != NULL && strcmp(rq->method, "HEAD") == 0;
+	h->is_idempotent = http_is_idempotent(rq->method);
 	h->is_safe = h->is_head || rq->method == NULL || strcmp(rq->method, "GET") == 0;
 	if (!is_plain(rq) || (rq->follow_redirects && !h->is_safe) ||
 	    !http_is_header_value(agent) || !begin(rq, h) || !add_fields(rq, agent, &h->text))

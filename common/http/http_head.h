@@ -29,7 +29,8 @@ struct http_head {
 	bool is_numeric;            /* then `address` says where to connect */
 	union http_address address; /* of a name, what the cache knows; all zeroed otherwise */
 	bool is_head;               /* HEAD: the answer has no body */
-	bool is_safe;               /* asking twice does nothing that asking once does not */
+	bool is_safe;               /* it only looks: may be asked again by curl */
+	bool is_idempotent;         /* asking twice does nothing that asking once does not */
 	struct str url;             /* as curl would give it back */
 	struct str text;            /* the request, its body included */
 };

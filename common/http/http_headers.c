@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 bool http_is_token(const char *text)
 {
 	if (*text == '\0')
@@ -22,6 +24,17 @@ bool http_is_header_value(const char *text)
 			return false;
 	}
 	return true;
+}
+
+bool http_is_idempotent(const char *method)
+{
+	static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+
+	for (size_t i = 0; method != NULL && i < ARRAY_LEN(methods); i++) {
+		if (strcmp(methods[i], method) == 0)
+			return true;
+	}
+	return method == NULL;
 }
 
 /* Values are bytes; JSON text is UTF-8. */

@@ -15,6 +15,9 @@ bool http_is_token(const char *text);
 /* Without a line end, which would let it write fields of its own. */
 bool http_is_header_value(const char *text);
 
+/* Asked twice it does no more than asked once (RFC 9110 section 9.2.2). NULL: GET. */
+bool http_is_idempotent(const char *method);
+
 /* Of one name, joined: who sends more of it is not read further. Each field that is joined copies
  * what there is, so this also bounds the work that an answer can make. */
 #define HTTP_HEADER_JOINED_MAX 8192

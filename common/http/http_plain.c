@@ -318,7 +318,10 @@ static enum reason reason_of_errno(int error, bool is_connecting)
 
 static int attach(struct plain_hub *hub, struct plain_request *rq)
 {
-	struct plain_connection *c = rq->is_fresh ? NULL : take_idle(hub, &rq->head.address);
+	/* A kept connection may be closing: what was sent on it must then be sent again, and nobody
+	 * knows whether the server has not taken it for good the first time. */
+	bool may_reuse = !rq->is_fresh && rq->head.is_idempotent;
+	struct plain_connection *c = may_reuse ? take_idle(hub, &rq->head.address) : NULL;
 
 	rq->is_reused = c != NULL;
 	if (c == NULL)

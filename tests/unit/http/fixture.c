@@ -67,6 +67,12 @@ static void give_answer(uv_stream_t *peer)
 	assert_int_equal(uv_write(w, peer, &buf, 1, on_written), 0);
 }
 
+static void break_off(uv_stream_t *peer)
+{
+	server.broken++;
+	uv_tcp_close_reset((uv_tcp_t *)peer, NULL);
+}
+
 static void on_read(uv_stream_t *peer, ssize_t n, const uv_buf_t *buf)
 {
 	if (n > 0)
@@ -85,7 +91,7 @@ static void on_read(uv_stream_t *peer, ssize_t n, const uv_buf_t *buf)
 		close_peer(peer);
 	else if (server.manner == RESET ||
 		 (server.manner == RESET_USED && peer == (uv_stream_t *)&server.peers[0]))
-		uv_tcp_close_reset((uv_tcp_t *)peer, NULL);
+		break_off(peer);
 	else if (server.manner != SILENT)
 		give_answer(peer);
 }

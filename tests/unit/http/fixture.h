@@ -41,6 +41,7 @@ struct server {
 	size_t answered;
 	struct str request; /* what came last */
 	size_t connections;
+	size_t broken; /* connections, with a request taken */
 	uv_tcp_t peers[PEERS_MAX];
 };
 

@@ -408,6 +408,23 @@ static void test_connections_are_reused_while_they_last_unless_fresh_is_wanted(v
 	assert_int_equal(server.connections, 3);
 }
 
+static void test_what_must_not_be_asked_twice_is_asked_once(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = OK_HELLO;
+	seen = fetch((struct http_request){0});
+	assert_reason(&seen, REASON_OK);
+	/* The kept connection would take the order, and break. */
+	server.manner = RESET_USED;
+	seen = fetch((struct http_request){.method = "POST", .body = "order", .body_len = 5});
+	assert_reason(&seen, REASON_OK);
+	assert_false(seen.r.is_reused);
+	assert_int_equal(server.broken, 0);
+}
+
 /* The rest of its body would be taken for the next request. */
 static void test_a_connection_that_was_answered_too_early_is_not_used_again(void **state)
 {
@@ -646,6 +663,7 @@ int main(void)
 		TEST(retry_after_reads_seconds),
 		TEST(retry_after_reads_a_date),
 		TEST(connections_are_reused_while_they_last_unless_fresh_is_wanted),
+		TEST(what_must_not_be_asked_twice_is_asked_once),
 		TEST(a_connection_that_was_answered_too_early_is_not_used_again),
 		TEST(a_chunked_answer_after_an_interim_one_is_read),
 		TEST(an_answer_without_a_length_ends_with_the_connection),
