@@ -80,7 +80,8 @@ static void start_deadline(struct run *run)
 {
 	struct runner *r = run->check->runner;
 
-	timeline_set(&r->deadlines, &run->deadline, now_ms(r) + run->check->timeout_ms);
+	/* The loop's time is cut to whole milliseconds, and the run has all of its time. */
+	timeline_set(&r->deadlines, &run->deadline, now_ms(r) + run->check->timeout_ms + 1);
 }
 
 /* A process that was stopped, or starved, comes back to deadlines that have passed and to answers
