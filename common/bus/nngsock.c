@@ -14,7 +14,6 @@
 
 #include "base/mem.h"
 #include "bus/handshake.h"
-#include "bus/nngthreads.h"
 #include "bus/pub.h"
 
 /* A listener that comes back is found within some 10 ms, and one that stays away costs ten tries a
@@ -508,9 +507,7 @@ static int open_socket(struct nngsock *ns, enum nngsock_kind kind, size_t recv_m
 	rv = nngsock_path_check(path, err);
 	if (rv < 0)
 		return rv;
-	nngthreads_begin();
 	rv = open_kind(kind, &ns->socket);
-	nngthreads_end();
 	if (rv != 0)
 		return err_set(err, nngsock_errno(rv), "%s: %s", path, nng_strerror(rv));
 	rv = set_options(ns, recv_max_bytes);
