@@ -597,7 +597,7 @@ void behaviour_check(const struct behaviour *b)
 	server_ctx = NULL;
 	if (b->dialogue.is_tls) {
 		cert = cert_new(&own_spec);
-		(void)snprintf(bench.ca_path, sizeof(bench.ca_path), "behaviour-%ld.pem",
+		(void)snprintf(bench.ca_path, sizeof(bench.ca_path), "/tmp/hale-behaviour-%ld.pem",
 			       (long)getpid());
 		(void)cert_write(&cert, false, bench.ca_path);
 		server_ctx = cert_server(&cert, NULL);
