@@ -142,7 +142,7 @@ def test_records_of_every_type(hale, dnsmasq):
     told(h, "more", "critical", "dns_answer", "192.0.2.2 was not expected")
     told(h, "words", "critical", "dns_answer", "nothing matches /v=DKIM/: v=spf1 -all")
     seen = h.json("check", "alias")["saw"]["answer"]
-    assert {"type": 5, "ttl": 77, "data": "www.hale.test"} in seen
+    assert {"type": "CNAME", "ttl": 77, "data": "www.hale.test"} in seen
     dnsmasq.stop()
     told(h, "a", "down", "conn_refused")
     dnsmasq.start()

@@ -235,5 +235,5 @@ components:
     r = h.cli("config", "check", h.config_path)
     text = r.stdout + r.stderr
     assert r.returncode != 0
-    for what in ("exactly one of", "needs one of", "absolute path", "longer than fail_after"):
+    for what in ("exactly one of", "needs exactly one of", "absolute path", "longer than fail_after"):
         assert what in text, text
