@@ -269,7 +269,8 @@ static void let_go(struct plain_hub *hub, struct plain_request *rq, bool is_kept
 	leave_list(hub, rq);
 	if (c == NULL)
 		return;
-	if (is_kept && !rq->is_fresh)
+	/* What gets a connection of its own would only pile them up for others. */
+	if (is_kept && !rq->is_fresh && rq->head.is_idempotent)
 		keep(hub, c);
 	else
 		discard(hub, c);

@@ -197,8 +197,10 @@ static void setup_connection(struct http_call *call, const struct http_request *
 		SET(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	}
 	/* On a connection that was kept curl sends again what was not answered. */
-	if (!http_is_idempotent(rq->method))
+	if (!http_is_idempotent(rq->method)) {
 		SET(easy, CURLOPT_FRESH_CONNECT, 1L);
+		SET(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
 	if (rq->username != NULL) {
 		SET(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		SET(easy, CURLOPT_USERNAME, rq->username);

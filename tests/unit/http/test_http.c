@@ -7,6 +7,7 @@
 
 #include <netdb.h>
 #include <stdio.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -425,6 +426,35 @@ static void test_what_must_not_be_asked_twice_is_asked_once(void **state)
 	assert_int_equal(server.broken, 0);
 }
 
+static int open_files(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder) != NULL)
+		n++;
+	(void)closedir(folder);
+	return n;
+}
+
+/* A burst of notices left a connection each, which no other notice could use. */
+static void test_what_has_a_connection_of_its_own_closes_it(void **state)
+{
+	int before;
+
+	(void)state;
+	server.manner = ANSWER_KEEP;
+	server.answer = OK_HELLO;
+	(void)fetch((struct http_request){.method = "POST", .body = "1", .body_len = 1});
+	before = open_files();
+	for (int i = 0; i < 5; i++)
+		(void)fetch((struct http_request){.method = "POST", .body = "1", .body_len = 1});
+	/* The server's ends, which are in this process too, may close a turn later. */
+	assert_true(open_files() <= before + 1);
+	assert_int_equal(server.connections, 6);
+}
+
 /* The rest of its body would be taken for the next request. */
 static void test_a_connection_that_was_answered_too_early_is_not_used_again(void **state)
 {
@@ -664,6 +694,7 @@ int main(void)
 		TEST(retry_after_reads_a_date),
 		TEST(connections_are_reused_while_they_last_unless_fresh_is_wanted),
 		TEST(what_must_not_be_asked_twice_is_asked_once),
+		TEST(what_has_a_connection_of_its_own_closes_it),
 		TEST(a_connection_that_was_answered_too_early_is_not_used_again),
 		TEST(a_chunked_answer_after_an_interim_one_is_read),
 		TEST(an_answer_without_a_length_ends_with_the_connection),
