@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "metric_name.h"
-#include "store/pgasync.h"
+#include "db/pgasync.h"
 
 #define YEAR_MS (366 * 86400000.0)
 

@@ -11,7 +11,7 @@
 #define HALE_CHECKERS_SQL_PLAN_H
 
 #include "sql_options.h"
-#include "store/pgasync.h"
+#include "db/pgasync.h"
 
 /* A check looks at a few values, not at a table's width. */
 #define SQL_COLUMNS_MAX     64

@@ -15,7 +15,7 @@
 
 #include "check.h"
 #include "sql_options.h"
-#include "store/pgasync.h"
+#include "db/pgasync.h"
 
 /* One of them. */
 struct sql_place {

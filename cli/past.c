@@ -8,8 +8,8 @@
 #include "conf/option.h"
 
 struct past {
-	struct history_options options;
-	struct history *history;
+	struct store_options options;
+	struct store *history;
 };
 
 static int refuse(struct cli *cli, bool is_quiet, const char *text)
@@ -39,8 +39,8 @@ int past_open(struct cli *cli, bool is_quiet, struct past **past_r)
 	if (code != 0)
 		return code;
 	p = mem_alloc(sizeof(*p));
-	if (conf_decode(history_items, section, &p->options, &err) < 0 ||
-	    history_open(&p->options, false, &p->history, &err) < 0)
+	if (conf_decode(store_items, section, &p->options, &err) < 0 ||
+	    store_open(&p->options, false, &p->history, &err) < 0)
 		code = refuse(cli, is_quiet, err.text);
 	json_decref(section);
 	if (code == 0)
@@ -53,12 +53,12 @@ void past_close(struct past *p)
 {
 	if (p == NULL)
 		return;
-	history_close(p->history);
-	conf_free(history_items, &p->options);
+	store_close(p->history);
+	conf_free(store_items, &p->options);
 	free(p);
 }
 
-struct history *past_history(struct past *p)
+struct store *past_history(struct past *p)
 {
 	return p->history;
 }
@@ -72,12 +72,12 @@ static json_t *reversed(const json_t *rows)
 	return out;
 }
 
-int past_read(struct cli *cli, struct past *p, const struct history_query *q, json_t **rows_r)
+int past_read(struct cli *cli, struct past *p, const struct store_query *q, json_t **rows_r)
 {
 	json_t *answer = NULL;
 	struct err err = {0};
 
-	if (history_read(p->history, q, &answer, &err) < 0)
+	if (store_read(p->history, q, &answer, &err) < 0)
 		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 	*rows_r = reversed(json_object_get(answer, "rows"));
 	json_decref(answer);

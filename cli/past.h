@@ -8,15 +8,15 @@
 #define HALE_CLI_PAST_H
 
 #include "cli.h"
-#include "store/history.h"
+#include "store/store.h"
 
 struct past;
 
 /* 0, or an exit code. CLI_NO_HALE is told even if quiet: without haled nothing goes on. */
 int past_open(struct cli *cli, bool is_quiet, struct past **past_r);
 void past_close(struct past *p); /* NULL is fine */
-struct history *past_history(struct past *p);
+struct store *past_history(struct past *p);
 /* The newest `limit` rows, oldest first. New reference. 0, or an exit code after telling. */
-int past_read(struct cli *cli, struct past *p, const struct history_query *q, json_t **rows_r);
+int past_read(struct cli *cli, struct past *p, const struct store_query *q, json_t **rows_r);
 
 #endif

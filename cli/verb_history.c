@@ -86,11 +86,11 @@ static const struct shape {
 	size_t columns_n;
 	void (*add)(struct table *t, const json_t *row);
 } shapes[] = {
-	[HISTORY_RESULTS] = {"result", result_columns, ARRAY_LEN(result_columns), add_result},
-	[HISTORY_TRANSITIONS] = {"change of status", transition_columns,
+	[STORE_RESULTS] = {"result", result_columns, ARRAY_LEN(result_columns), add_result},
+	[STORE_TRANSITIONS] = {"change of status", transition_columns,
 				 ARRAY_LEN(transition_columns), add_transition},
-	[HISTORY_EVENTS] = {NULL, NULL, 0, NULL},
-	[HISTORY_PROCESSES] = {"process event", process_columns, ARRAY_LEN(process_columns),
+	[STORE_EVENTS] = {NULL, NULL, 0, NULL},
+	[STORE_PROCESSES] = {"process event", process_columns, ARRAY_LEN(process_columns),
 			       add_process},
 };
 
@@ -113,7 +113,7 @@ static void print_rows(struct cli *cli, const struct shape *shape, const json_t 
 }
 
 /* A process has events, a component changes; what is in neither may have been one once. */
-static int choose(struct cli *cli, const struct args *args, enum history_what *what_r,
+static int choose(struct cli *cli, const struct args *args, enum store_what *what_r,
 		  bool *is_known_r)
 {
 	json_t *shown = NULL;
@@ -124,9 +124,9 @@ static int choose(struct cli *cli, const struct args *args, enum history_what *w
 			  json_object_get(shown, "process") != NULL;
 
 	*is_known_r = code == 0;
-	*what_r = is_process ? HISTORY_PROCESSES : HISTORY_TRANSITIONS;
+	*what_r = is_process ? STORE_PROCESSES : STORE_TRANSITIONS;
 	if (args_is(args, "results"))
-		*what_r = HISTORY_RESULTS;
+		*what_r = STORE_RESULTS;
 	json_decref(shown);
 	return code == 0 || code == COMMAND_E_NOT_FOUND
 		       ? 0
@@ -136,7 +136,7 @@ static int choose(struct cli *cli, const struct args *args, enum history_what *w
 static int print_history(struct cli *cli, const struct args *args, struct past *past)
 {
 	int64_t since_ms = args_number(args, "since", DEFAULT_SINCE_MS);
-	struct history_query q = {.component = args_word(args, 0),
+	struct store_query q = {.component = args_word(args, 0),
 				  .from_ms = HALE_MAX(cli_now(cli) - since_ms, 0),
 				  .limit = (size_t)args_number(args, "lines", DEFAULT_ROWS)};
 	const char *since = args_text(args, "since");

@@ -36,7 +36,7 @@ target_link_libraries(hale_dep_http_parser INTERFACE ${HTTP_PARSER_LIB})
 add_library(hale_dep_jq INTERFACE)
 target_include_directories(hale_dep_jq INTERFACE ${JQ_INCLUDE})
 target_link_libraries(hale_dep_jq INTERFACE ${JQ_LIB})
-# libpq's types alone: common/store/pq.c loads the library when a PostgreSQL database is used. Linked
+# libpq's types alone: common/db/pq.c loads the library when a PostgreSQL database is used. Linked
 # with it are only tests, which start a server of their own.
 add_library(hale_dep_pq_types INTERFACE)
 target_include_directories(hale_dep_pq_types INTERFACE ${PQ_INCLUDE_DIRS})

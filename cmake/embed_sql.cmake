@@ -20,9 +20,9 @@ foreach(file IN LISTS FILES)
   string(APPEND rows "\t{${version}, \"${name}\", sql_${version}},\n")
 endforeach()
 file(WRITE ${OUTPUT} "/* generated from etc/sql by cmake/embed_sql.cmake */
-#include \"history_store.h\"
+#include \"store_private.h\"
 ${bodies}
-const struct history_migration history_migrations[] = {
+const struct store_migration store_migrations[] = {
 ${rows}\t{0, 0, 0},
 };
 ")

@@ -3,7 +3,7 @@
 #ifndef HALE_NOTIFIER_OUTBOX_PRIVATE_H
 #define HALE_NOTIFIER_OUTBOX_PRIVATE_H
 
-#include "store/db.h"
+#include "db/db.h"
 
 struct outbox;
 

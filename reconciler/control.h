@@ -9,7 +9,7 @@
 #ifndef HALE_RECONCILER_CONTROL_H
 #define HALE_RECONCILER_CONTROL_H
 
-#include "store/db.h"
+#include "db/db.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

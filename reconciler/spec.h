@@ -10,7 +10,7 @@
 #include "model/cron.h"
 #include "options.h"
 #include "plan.h"
-#include "store/db.h"
+#include "db/db.h"
 
 struct job_spec {
 	struct job_options o;

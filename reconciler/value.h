@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/decimal.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -40,16 +40,16 @@ enum job { JOB_NONE, JOB_OPEN, JOB_WRITE, JOB_PURGE };
 
 struct recorder {
 	struct service *service;
-	struct history_options options;
+	struct store_options options;
 	void (*on_stopped)(struct service *s);
 
 	struct queue queue;
-	struct history_line batch[BATCH_LINES]; /* in hand until it is committed */
+	struct store_line batch[BATCH_LINES]; /* in hand until it is committed */
 	size_t batch_n;
 
 	/* While a job runs, its thread alone uses these. */
 	enum job job;
-	struct history *history; /* NULL: not open */
+	struct store *history; /* NULL: not open */
 	int rc;
 	struct err err;
 	struct feed_cursor opened_at; /* JOB_OPEN: where the store stands */
@@ -88,30 +88,30 @@ static void on_timer(uv_timer_t *timer);
 static int ensure_open(struct recorder *r)
 {
 	/* A file that was deleted or broke is opened anew, and made anew if need be. */
-	if (r->history != NULL && history_is_broken(r->history))
-		history_close(TAKE_PTR(r->history));
+	if (r->history != NULL && store_is_broken(r->history))
+		store_close(TAKE_PTR(r->history));
 	if (r->history != NULL)
 		return 0;
-	return history_open(&r->options, true, &r->history, &r->err);
+	return store_open(&r->options, true, &r->history, &r->err);
 }
 
 static int work_open(struct recorder *r)
 {
-	return history_cursor(r->history, r->opened_at.epoch, sizeof(r->opened_at.epoch),
+	return store_cursor(r->history, r->opened_at.epoch, sizeof(r->opened_at.epoch),
 			      &r->opened_at.seq, &r->err);
 }
 
 static int work_write(struct recorder *r)
 {
-	const struct history_line *last = &r->batch[r->batch_n - 1];
+	const struct store_line *last = &r->batch[r->batch_n - 1];
 
-	return history_write(r->history, r->batch, r->batch_n, last->epoch, last->seq, &r->skipped,
+	return store_write(r->history, r->batch, r->batch_n, last->epoch, last->seq, &r->skipped,
 			     &r->err);
 }
 
 static int work_purge(struct recorder *r)
 {
-	return history_purge(r->history, &r->options, r->now_ms, PURGE_ROWS, &r->deleted, &r->err);
+	return store_purge(r->history, &r->options, r->now_ms, PURGE_ROWS, &r->deleted, &r->err);
 }
 
 static void work(void *ctx)
@@ -181,7 +181,7 @@ static void regulate(struct recorder *r)
 }
 
 /* Takes the line. */
-static void enqueue_line(struct recorder *r, enum queue_class class, struct history_line *line)
+static void enqueue_line(struct recorder *r, enum queue_class class, struct store_line *line)
 {
 	uint64_t dropped = queue_dropped(&r->queue);
 
@@ -198,7 +198,7 @@ static void enqueue_line(struct recorder *r, enum queue_class class, struct hist
 static void enqueue(struct recorder *r, const char *topic, const char *epoch, uint64_t seq,
 		    json_t *object /* taken */)
 {
-	struct history_line line = {
+	struct store_line line = {
 		.topic = mem_dup(topic), .epoch = mem_dup(epoch), .seq = seq, .object = object};
 
 	enqueue_line(r, queue_classify(topic, object), &line);
@@ -208,7 +208,7 @@ static void enqueue(struct recorder *r, const char *topic, const char *epoch, ui
 static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t seq, const char *text,
 		    size_t len)
 {
-	struct history_line line = {.seq = seq};
+	struct store_line line = {.seq = seq};
 	struct health_line health;
 
 	if (strcmp(topic, TOPIC_HEALTH) != 0 || !health_line_is_routine(text, len, &health))
@@ -241,7 +241,7 @@ static void on_snapshot(void *ctx, const json_t *snapshot)
 	if (r->cursor.epoch[0] != '\0')
 		log_warn("lines were lost before they could be stored",
 			 KV_S("after_epoch", r->cursor.epoch), KV_I("after_seq", r->cursor.seq));
-	enqueue(r, HISTORY_TOPIC_SNAPSHOT, epoch, (uint64_t)json_integer_value(head),
+	enqueue(r, STORE_TOPIC_SNAPSHOT, epoch, (uint64_t)json_integer_value(head),
 		json_pack("{s:s, s:s, s:O?, s:O?}", "at", clock_now_text(at), "node",
 			  service_node(r->service), "status", json_object_get(snapshot, "status"),
 			  "components", json_object_get(snapshot, "components")));
@@ -310,7 +310,7 @@ static void opened(struct recorder *r)
 
 static void written(struct recorder *r)
 {
-	const struct history_line *last = &r->batch[r->batch_n - 1];
+	const struct store_line *last = &r->batch[r->batch_n - 1];
 
 	(void)snprintf(r->cursor.epoch, sizeof(r->cursor.epoch), "%s", last->epoch);
 	r->cursor.seq = last->seq;
@@ -428,13 +428,13 @@ static void on_purge_timer(uv_timer_t *timer)
 
 /* --- from outside --- */
 
-struct recorder *recorder_new(struct service *s, struct history_options *options)
+struct recorder *recorder_new(struct service *s, struct store_options *options)
 {
 	struct recorder *r = mem_alloc(sizeof(*r));
 
 	r->service = s;
 	r->options = *options;
-	*options = (struct history_options){0};
+	*options = (struct store_options){0};
 	r->queue.bytes_max = RECORDER_QUEUE_MAX;
 	(void)uv_timer_init(service_loop(s), &r->timer);
 	(void)uv_timer_init(service_loop(s), &r->purge_timer);
@@ -477,8 +477,8 @@ void recorder_free(struct recorder *r)
 	for (size_t i = 0; i < r->batch_n; i++)
 		queue_line_done(&r->batch[i]);
 	queue_done(&r->queue);
-	history_close(r->history);
-	conf_free(history_items, &r->options);
+	store_close(r->history);
+	conf_free(store_items, &r->options);
 	free(r);
 }
 

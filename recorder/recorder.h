@@ -13,7 +13,7 @@
 
 #include "queue.h"
 #include "service/service.h"
-#include "store/history.h"
+#include "store/store.h"
 
 #include <jansson.h>
 
@@ -38,7 +38,7 @@ struct recorder_status {
 };
 
 /* `options` are taken over (moved out; the caller's are zeroed). */
-struct recorder *recorder_new(struct service *s, struct history_options *options);
+struct recorder *recorder_new(struct service *s, struct store_options *options);
 /* Begins by opening the store. */
 void recorder_start(struct recorder *r);
 /* Writes what is queued, as far as the store lets it, then calls on_stopped. */

@@ -14,7 +14,7 @@
 #define DEFAULT_NAME "history.db"
 
 static const struct conf_section sections[] = {
-	{"store", history_items, CONF_T_MAP, "Where history is kept, and for how long"},
+	{"store", store_items, CONF_T_MAP, "Where history is kept, and for how long"},
 	{0},
 };
 
@@ -43,10 +43,10 @@ static void needs(const json_t *slice, struct confine_needs *n)
 static int start(struct service *s, const json_t *slice, void **state_r, struct err *err)
 {
 	const json_t *section = json_object_get(slice, "store");
-	struct history_options options = {0};
+	struct store_options options = {0};
 	json_t *none = json_object();
 	struct recorder *r;
-	int rc = conf_decode(history_items, section != NULL ? section : none, &options, err);
+	int rc = conf_decode(store_items, section != NULL ? section : none, &options, err);
 
 	json_decref(none);
 	if (rc != 0) {

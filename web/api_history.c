@@ -22,7 +22,7 @@ static void on_rows(void *ctx, const json_t *out, int rc, const struct err *err)
 		request_refuse(rq, 503, "STORE_UNAVAILABLE", "%s", err->text);
 }
 
-static void read_rows(struct web *web, struct request *rq, enum history_what what)
+static void read_rows(struct web *web, struct request *rq, enum store_what what)
 {
 	struct query_text text = {
 		.hours = request_query(rq, "hours"),
@@ -31,7 +31,7 @@ static void read_rows(struct web *web, struct request *rq, enum history_what wha
 		.cursor = request_query(rq, "cursor"),
 		.what = request_query(rq, "what"),
 	};
-	struct history_query q;
+	struct store_query q;
 	struct err err;
 	if (query_parse(&text, what, clock_wall_ms(), &q, &err)) {
 		request_refuse(rq, 400, "BAD_REQUEST", "%s", err.text);
@@ -47,10 +47,10 @@ static void read_rows(struct web *web, struct request *rq, enum history_what wha
 
 void api_history(struct web *web, struct request *rq)
 {
-	read_rows(web, rq, HISTORY_RESULTS);
+	read_rows(web, rq, STORE_RESULTS);
 }
 
 void api_events(struct web *web, struct request *rq)
 {
-	read_rows(web, rq, HISTORY_EVENTS);
+	read_rows(web, rq, STORE_EVENTS);
 }

@@ -25,7 +25,7 @@
 struct hale_web {
 	struct service *service;
 	struct web_options options;
-	struct history_options store;
+	struct store_options store;
 	struct live *live;
 	struct web *web;
 	uv_timer_t watch;
@@ -171,7 +171,7 @@ static int load(struct hale_web *w, const json_t *slice, struct err *err)
 	int rc = web_options_load(json_object_get(slice, "web"), &w->options, err);
 	const json_t *store = json_object_get(slice, "store");
 	if (!rc && store) {
-		rc = conf_decode(history_items, store, &w->store, err);
+		rc = conf_decode(store_items, store, &w->store, err);
 		if (rc)
 			err_prefix(err, "store");
 	}
@@ -184,7 +184,7 @@ static void done(void *state)
 	web_free(w->web);
 	live_free(w->live);
 	web_options_done(&w->options);
-	conf_free(history_items, &w->store);
+	conf_free(store_items, &w->store);
 	free(w);
 }
 
@@ -192,7 +192,7 @@ static void done(void *state)
 static void needs(const json_t *slice, struct confine_needs *n)
 {
 	HALE_CLEANUP(cleanup_free) char *ui = assets_dir();
-	confine_needs_add(n, history_items, json_object_get(slice, "store"));
+	confine_needs_add(n, store_items, json_object_get(slice, "store"));
 	if (ui)
 		strlist_add(&n->besides, ui);
 }

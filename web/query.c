@@ -11,15 +11,15 @@
 
 static const struct {
 	const char *name;
-	enum history_what what;
+	enum store_what what;
 } whats[] = {
-	{"results", HISTORY_RESULTS},
-	{"transitions", HISTORY_TRANSITIONS},
-	{"events", HISTORY_EVENTS},
-	{"processes", HISTORY_PROCESSES},
+	{"results", STORE_RESULTS},
+	{"transitions", STORE_TRANSITIONS},
+	{"events", STORE_EVENTS},
+	{"processes", STORE_PROCESSES},
 };
 
-bool query_what_parse(const char *name, enum history_what *what_r)
+bool query_what_parse(const char *name, enum store_what *what_r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
 		if (str_eq(whats[i].name, name)) {
@@ -41,7 +41,7 @@ static bool parse_decimal(const char *text, double *n_r)
 	return *end == '\0';
 }
 
-static int parse_range(const char *hours_text, int64_t now_ms, struct history_query *q,
+static int parse_range(const char *hours_text, int64_t now_ms, struct store_query *q,
 		       struct err *err)
 {
 	double hours = QUERY_HOURS_DEFAULT;
@@ -53,9 +53,9 @@ static int parse_range(const char *hours_text, int64_t now_ms, struct history_qu
 	return 0;
 }
 
-static int parse_limit(const char *text, struct history_query *q, struct err *err)
+static int parse_limit(const char *text, struct store_query *q, struct err *err)
 {
-	q->limit = HISTORY_ROWS_MAX;
+	q->limit = STORE_ROWS_MAX;
 	if (!text)
 		return 0;
 	double n;
@@ -77,10 +77,10 @@ static bool is_name(const char *text)
 	return true;
 }
 
-int query_parse(const struct query_text *text, enum history_what what, int64_t now_ms,
-		struct history_query *q_r, struct err *err)
+int query_parse(const struct query_text *text, enum store_what what, int64_t now_ms,
+		struct store_query *q_r, struct err *err)
 {
-	struct history_query q = {.what = what};
+	struct store_query q = {.what = what};
 	if (text->what && !query_what_parse(text->what, &q.what))
 		return err_set(err, -EINVAL,
 			       "what: one of results, transitions, events, processes");

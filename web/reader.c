@@ -9,7 +9,7 @@
 
 struct job {
 	struct job *next;
-	struct history_query q; /* strings owned */
+	struct store_query q; /* strings owned */
 	reader_done_fn on_done;
 	void *ctx;
 	json_t *out;
@@ -18,14 +18,14 @@ struct job {
 };
 
 struct reader {
-	const struct history_options *store;
+	const struct store_options *store;
 	struct web_backend backend;
-	struct history *history; /* used by the one job in hand */
+	struct store *history; /* used by the one job in hand */
 	struct job *first, **last;
 	size_t n;
 };
 
-struct reader *reader_new(const struct history_options *store, const struct web_backend *backend)
+struct reader *reader_new(const struct store_options *store, const struct web_backend *backend)
 {
 	struct reader *r = mem_alloc(sizeof(*r));
 	r->store = store;
@@ -39,12 +39,12 @@ static void run(void *arg)
 	struct reader *r = arg;
 	struct job *job = r->first;
 	if (!r->history)
-		job->rc = history_open(r->store, false, &r->history, &job->err);
+		job->rc = store_open(r->store, false, &r->history, &job->err);
 	if (!job->rc)
-		job->rc = history_read(r->history, &job->q, &job->out, &job->err);
+		job->rc = store_read(r->history, &job->q, &job->out, &job->err);
 	/* Whatever is wrong with the connection, the next query begins with a new one. */
 	if (job->rc && job->rc != -EINVAL && r->history)
-		history_close(TAKE_PTR(r->history));
+		store_close(TAKE_PTR(r->history));
 }
 
 static void after(void *arg)
@@ -65,7 +65,7 @@ static void after(void *arg)
 		r->backend.work(r->backend.ctx, run, after, r);
 }
 
-void reader_query(struct reader *r, const struct history_query *q, reader_done_fn on_done,
+void reader_query(struct reader *r, const struct store_query *q, reader_done_fn on_done,
 		  void *ctx)
 {
 	if (r->n >= READER_QUEUE_MAX) {
@@ -97,6 +97,6 @@ void reader_free(struct reader *r)
 		return;
 	HALE_ASSERT(r->n == 0);
 	if (r->history)
-		history_close(r->history);
+		store_close(r->history);
 	free(r);
 }

@@ -17,7 +17,7 @@
 #define STOP_POLL_MS 20
 
 struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct live *live,
-		    const struct web_backend *backend, const struct history_options *store,
+		    const struct web_backend *backend, const struct store_options *store,
 		    const char *ui_dir)
 {
 	int rc = sodium_init();

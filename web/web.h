@@ -74,7 +74,7 @@ struct web {
 };
 
 struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct live *live,
-		    const struct web_backend *backend, const struct history_options *store,
+		    const struct web_backend *backend, const struct store_options *store,
 		    const char *ui_dir);
 /* Opens the listeners; one that cannot be bound is tried again by itself. */
 void web_start(struct web *web, void (*on_listening)(void *ctx), void *ctx);

@@ -19,7 +19,8 @@ LAYERS = {
     "bus": {"base", "model"},
     "http": {"base", "model"},
     "expr": {"base"},
-    "store": {"base", "model", "conf"},
+    "db": {"base", "model"},
+    "store": {"base", "model", "conf", "db"},
     "proc": {"base"},
     "deploy": {"base", "model", "conf", "proc"},
     "service": {"base", "model", "conf", "bus", "http"},
@@ -31,7 +32,7 @@ FOREIGN = {
     r"yaml\.h": {"common/conf"},
     r"curl/|http_parser\.h": {"common/http"},
     r"jq\.h|jv\.h": {"common/expr"},
-    r"sqlite3\.h|libpq-fe\.h": {"common/store"},
+    r"sqlite3\.h|libpq-fe\.h": {"common/db"},
     r"microhttpd\.h": {"web"},
     r"wslay/": {"web", "checkers"},
     r"openssl/": {"checkers", "common/http"},
@@ -129,7 +130,7 @@ def test_haled_links_only_what_it_should():
 
 
 def test_no_program_is_linked_with_what_few_need():
-    """It would cost every start: common/store/pq.h, common/http/http_curl.h, checkers/openssl.h."""
+    """It would cost every start: common/db/pq.h, common/http/http_curl.h, checkers/openssl.h."""
     names = [n for n in os.listdir(BIN) if n.startswith("hale")]
     assert {"hale", "hale-recorder", "hale-notifier", "hale-check-sql"} <= set(names)
     linked = [n for n in names if re.search(r"\[lib(pq|curl|ssl|crypto)\.", subprocess.run(

@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../store/pg_server.h"
+#include "../db/pg_server.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "kind.h"
 #include "peer.h"
-#include "store/db.h"
+#include "db/db.h"
 
 static char dir[] = "/tmp/hale-compare-XXXXXX";
 static struct pg_server server;

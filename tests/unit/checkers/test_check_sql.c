@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../store/pg_server.h"
+#include "../db/pg_server.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,7 +20,7 @@
 #include "check.h"
 #include "runner.h"
 #include "sql_judge.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #define TIMEOUT_MS 1000
 

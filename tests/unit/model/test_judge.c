@@ -249,13 +249,13 @@ static void rule_5_a_component_never_seen_says_so_without_a_change(void **state)
 }
 
 /* The naive judge: keeps all it ever saw and counts afresh each time. */
-struct history {
+struct store {
 	enum status asked[STEPS_MAX];      /* unknown for an error and for silence */
 	enum status status[STEPS_MAX + 1]; /* status[0]: before anything */
 	int n;
 };
 
-static uint32_t run_of(const struct history *h, bool is_healthy)
+static uint32_t run_of(const struct store *h, bool is_healthy)
 {
 	uint32_t n = 0;
 
@@ -269,7 +269,7 @@ static uint32_t run_of(const struct history *h, bool is_healthy)
 	return n;
 }
 
-static bool was_bad(const struct history *h)
+static bool was_bad(const struct store *h)
 {
 	for (int i = h->n - 1; i >= 0; i--) {
 		if (h->status[i] != STATUS_UNKNOWN)
@@ -278,7 +278,7 @@ static bool was_bad(const struct history *h)
 	return false;
 }
 
-static enum status naive(const struct component_spec *spec, struct history *h, enum status asked)
+static enum status naive(const struct component_spec *spec, struct store *h, enum status asked)
 {
 	enum status now = h->status[h->n];
 	uint32_t failures;
@@ -317,7 +317,7 @@ static void random_sequence(void)
 {
 	static const double times[] = {1, 2000, 2001, 5000, 5001};
 	struct component_spec spec = a_spec();
-	struct history h = {.status = {STATUS_UNKNOWN}};
+	struct store h = {.status = {STATUS_UNKNOWN}};
 	struct component_state s;
 	int64_t now = NOW, since = NOW;
 	long steps = 1 + random() % STEPS_MAX;

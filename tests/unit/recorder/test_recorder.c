@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "recorder.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #define DEADLINE_MS 20000
 
@@ -163,7 +163,7 @@ static void remove_files(const struct fixture *f)
 
 static void start(struct fixture *f)
 {
-	struct history_options options = {0};
+	struct store_options options = {0};
 
 	options.sqlite.path = mem_dup(f->path);
 	options.retention.results_ms = f->results_ms;

@@ -19,7 +19,7 @@ struct harness {
 	uv_loop_t loop;
 	uv_timer_t ticker;
 	struct web_options options;
-	struct history_options store;
+	struct store_options store;
 	struct live *live;
 	struct web *web;
 	bool is_stopped;

@@ -14,20 +14,20 @@
 #define NOW  INT64_C(1800000000000)
 #define HOUR INT64_C(3600000)
 
-static struct history_query good(const struct query_text *text)
+static struct store_query good(const struct query_text *text)
 {
-	struct history_query q;
+	struct store_query q;
 	struct err err = {0};
-	if (query_parse(text, HISTORY_RESULTS, NOW, &q, &err))
+	if (query_parse(text, STORE_RESULTS, NOW, &q, &err))
 		fail_msg("%s", err.text);
 	return q;
 }
 
 static void bad(const struct query_text *text, const char *parameter)
 {
-	struct history_query q;
+	struct store_query q;
 	struct err err = {0};
-	assert_int_equal(query_parse(text, HISTORY_RESULTS, NOW, &q, &err), -EINVAL);
+	assert_int_equal(query_parse(text, STORE_RESULTS, NOW, &q, &err), -EINVAL);
 	if (strncmp(err.text, parameter, strlen(parameter)) != 0)
 		fail_msg("'%s' does not name %s", err.text, parameter);
 }
@@ -35,18 +35,18 @@ static void bad(const struct query_text *text, const char *parameter)
 static void nothing_given_is_a_day_and_a_thousand_rows(void **state)
 {
 	(void)state;
-	struct history_query q = good(&(struct query_text){0});
+	struct store_query q = good(&(struct query_text){0});
 	assert_int_equal(q.from_ms, NOW - 24 * HOUR);
 	assert_int_equal(q.to_ms, 0);
 	assert_int_equal(q.limit, 1000);
-	assert_int_equal(q.what, HISTORY_RESULTS);
+	assert_int_equal(q.what, STORE_RESULTS);
 	assert_null(q.component);
 }
 
 static void hours_may_have_a_fraction(void **state)
 {
 	(void)state;
-	struct history_query q = good(&(struct query_text){.hours = "0.5"});
+	struct store_query q = good(&(struct query_text){.hours = "0.5"});
 	assert_int_equal(q.from_ms, NOW - HOUR / 2);
 }
 
@@ -83,7 +83,7 @@ static void what_is_one_of_four(void **state)
 {
 	(void)state;
 	assert_int_equal(good(&(struct query_text){.what = "transitions"}).what,
-			 HISTORY_TRANSITIONS);
+			 STORE_TRANSITIONS);
 	bad(&(struct query_text){.what = "everything"}, "what");
 }
 

@@ -494,9 +494,9 @@ static void history_is_read_from_the_store_in_threads(void **state)
 	has(&a.body, "STORE_UNAVAILABLE");
 	answer_done(&a);
 
-	struct history *writer;
+	struct store *writer;
 	struct err err = {0};
-	if (history_open(&h->store, true, &writer, &err))
+	if (store_open(&h->store, true, &writer, &err))
 		fail_msg("%s", err.text);
 	char at[CLOCK_TEXT_MAX];
 	json_t *line =
@@ -505,13 +505,13 @@ static void history_is_read_from_the_store_in_threads(void **state)
 			  "previous", "unknown", "state", "id", "api", "status", "healthy",
 			  "reason", "ok", "message", "OK", "outcome", "pass", "took_ms", 1.5);
 	assert_non_null(line);
-	struct history_line lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line, NULL}};
+	struct store_line lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line, NULL}};
 	size_t skipped = 0;
-	if (history_write(writer, lines, 1, "e", 1, &skipped, &err))
+	if (store_write(writer, lines, 1, "e", 1, &skipped, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(skipped, 0);
 	json_decref(line);
-	history_close(writer);
+	store_close(writer);
 
 	a = get(h, "/api/v1/health/history?what=transitions&component=api&hours=1", NULL);
 	assert_int_equal(a.status, 200);

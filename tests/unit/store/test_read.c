@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_fixture.h"
+#include "store_fixture.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -19,18 +19,18 @@
 
 /* --- reading --- */
 
-static json_t *read_page(struct fixture *f, const struct history_query *q)
+static json_t *read_page(struct fixture *f, const struct store_query *q)
 {
 	json_t *out = NULL;
 
-	must(f, history_read(f->h, q, &out, &f->err));
+	must(f, store_read(f->h, q, &out, &f->err));
 	return out;
 }
 
 static void rows_come_newest_first_with_their_shape(void **state)
 {
 	struct fixture *f = *state;
-	struct history_query q = {.what = HISTORY_RESULTS};
+	struct store_query q = {.what = STORE_RESULTS};
 	json_t *out, *expected;
 
 	open_writer(f);
@@ -52,7 +52,7 @@ static void rows_come_newest_first_with_their_shape(void **state)
 		fail_msg("%s", json_dumps(out, JSON_INDENT(1)));
 	json_decref(out);
 	json_decref(expected);
-	q.what = HISTORY_TRANSITIONS;
+	q.what = STORE_TRANSITIONS;
 	q.component = "overall";
 	out = read_page(f, &q);
 	expected = json_loads(
@@ -69,7 +69,7 @@ static void rows_come_newest_first_with_their_shape(void **state)
 static void events_and_processes_have_their_shape(void **state)
 {
 	struct fixture *f = *state;
-	struct history_query q = {.what = HISTORY_EVENTS};
+	struct store_query q = {.what = STORE_EVENTS};
 	json_t *out, *row;
 
 	open_writer(f);
@@ -81,7 +81,7 @@ static void events_and_processes_have_their_shape(void **state)
 	assert_true(json_is_null(json_object_get(row, "subject")));
 	assert_true(json_is_object(json_object_get(row, "details")));
 	json_decref(out);
-	q.what = HISTORY_PROCESSES;
+	q.what = STORE_PROCESSES;
 	q.component = "p";
 	out = read_page(f, &q);
 	row = json_array_get(json_object_get(out, "rows"), 0);
@@ -94,7 +94,7 @@ static void events_and_processes_have_their_shape(void **state)
 static void time_and_name_filter(void **state)
 {
 	struct fixture *f = *state;
-	struct history_query q = {.what = HISTORY_RESULTS};
+	struct store_query q = {.what = STORE_RESULTS};
 	json_t *out;
 
 	open_writer(f);
@@ -119,9 +119,9 @@ static void pages_together_are_the_whole(void **state)
 
 	open_writer(f);
 	must(f, write_range(f->h, 1, 83, &f->err));
-	for (enum history_what what = HISTORY_RESULTS; what <= HISTORY_PROCESSES; what++) {
+	for (enum store_what what = STORE_RESULTS; what <= STORE_PROCESSES; what++) {
 		for (size_t limit = 1; limit < 60; limit += 7) {
-			struct history_query q = {.what = what, .limit = 1000};
+			struct store_query q = {.what = what, .limit = 1000};
 			char cursor[96] = "";
 
 			out = read_page(f, &q);
@@ -161,9 +161,9 @@ static void a_bad_cursor_is_einval(void **state)
 
 	open_writer(f);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		struct history_query q = {.what = HISTORY_RESULTS, .cursor = bad[i]};
+		struct store_query q = {.what = STORE_RESULTS, .cursor = bad[i]};
 
-		assert_int_equal(history_read(f->h, &q, &out, &f->err), -EINVAL);
+		assert_int_equal(store_read(f->h, &q, &out, &f->err), -EINVAL);
 		assert_null(out);
 	}
 }
@@ -171,17 +171,17 @@ static void a_bad_cursor_is_einval(void **state)
 static void a_reader_reads_while_the_writer_writes(void **state)
 {
 	struct fixture *f = *state;
-	struct history_query q = {.what = HISTORY_RESULTS};
-	struct history *reader = NULL;
+	struct store_query q = {.what = STORE_RESULTS};
+	struct store *reader = NULL;
 	json_t *out = NULL;
 
 	open_writer(f);
-	must(f, history_open(&f->options, false, &reader, &f->err));
+	must(f, store_open(&f->options, false, &reader, &f->err));
 	must(f, write_range(f->h, 1, 10, &f->err));
-	must(f, history_read(reader, &q, &out, &f->err));
+	must(f, store_read(reader, &q, &out, &f->err));
 	assert_int_equal(json_array_size(json_object_get(out, "rows")), 6);
 	json_decref(out);
-	history_close(reader);
+	store_close(reader);
 }
 
 /* --- purge --- */
@@ -198,7 +198,7 @@ static void purge_deletes_what_is_old_in_small_batches(void **state)
 	open_writer(f);
 	must(f, write_range(f->h, 1, 100, &f->err));
 	do {
-		must(f, history_purge(f->h, &f->options, now, 7, &deleted, &f->err));
+		must(f, store_purge(f->h, &f->options, now, 7, &deleted, &f->err));
 		assert_in_range(deleted, 0, 7);
 		total += deleted;
 	} while (deleted == 7);
@@ -209,7 +209,7 @@ static void purge_deletes_what_is_old_in_small_batches(void **state)
 	expect(f, "SELECT min(seq) FROM transitions", "20;");
 	expect(f, "SELECT min(seq) FROM process_events", "6;");
 	expect(f, "SELECT min(seq) FROM events", "7;");
-	must(f, history_purge(f->h, &f->options, now, 7, &deleted, &f->err));
+	must(f, store_purge(f->h, &f->options, now, 7, &deleted, &f->err));
 	assert_int_equal(deleted, 0);
 }
 
@@ -221,11 +221,11 @@ static void purge_without_settings_keeps_seven_days_and_an_hour(void **state)
 
 	open_writer(f);
 	must(f, write_range(f->h, 3, 4, &f->err)); /* two results, at T0 + 3 s and 4 s */
-	must(f, history_purge(f->h, &f->options, T0 + 4000 + keep, 100, &deleted, &f->err));
+	must(f, store_purge(f->h, &f->options, T0 + 4000 + keep, 100, &deleted, &f->err));
 	assert_int_equal(deleted, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, history_setup, history_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/db.h"
+#include "db/db.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/history.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,10 +8,10 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "history_store.h"
+#include "store_private.h"
 
 /* How long a reader's or writer's lock may be waited for. */
-#define HISTORY_TIMEOUT_MS 5000
+#define STORE_TIMEOUT_MS 5000
 
 /* A pinned reader lets the WAL grow; after it has gone, the file shrinks to this again. The
  * checkpoint every 8 MB instead of 4 halves what is written twice. */
@@ -20,7 +20,7 @@ static const char writer_pragmas[] = "PRAGMA journal_mode = WAL;"
 				     "PRAGMA wal_autocheckpoint = 2000;"
 				     "PRAGMA journal_size_limit = 16777216;";
 
-#define OPTIONS_PART(member) __typeof__(((struct history_options *)0)->member)
+#define OPTIONS_PART(member) __typeof__(((struct store_options *)0)->member)
 
 static const struct conf_item sqlite_items[] = {
 	CONF_STR(OPTIONS_PART(sqlite), path, .flags = CONF_F_WRITE,
@@ -43,22 +43,22 @@ static const struct conf_item retention_items[] = {
 		  .help = "how long events, alerts, runs and process events are kept"),
 	CONF_END};
 
-const struct conf_item history_items[] = {
-	CONF_MAP(struct history_options, sqlite, sqlite_items,
+const struct conf_item store_items[] = {
+	CONF_MAP(struct store_options, sqlite, sqlite_items,
 		 .help = "history in an embedded SQLite database"),
-	CONF_MAP(struct history_options, retention, retention_items,
+	CONF_MAP(struct store_options, retention, retention_items,
 		 .help = "how long what is kept"),
-	CONF_DURATION(struct history_options, purge_every_ms, .name = "purge_every", .def = "1h",
+	CONF_DURATION(struct store_options, purge_every_ms, .name = "purge_every", .def = "1h",
 		      .min = 60000, .max = 86400000,
 		      .help = "how often rows beyond their retention are deleted"),
 	CONF_END};
 
-static int open_db(const struct history_options *o, bool is_writer, struct db **db_r,
+static int open_db(const struct store_options *o, bool is_writer, struct db **db_r,
 		   struct err *err)
 {
 	struct db_target target = {.engine = DB_SQLITE,
 				   .where = o->sqlite.path,
-				   .timeout_ms = HISTORY_TIMEOUT_MS,
+				   .timeout_ms = STORE_TIMEOUT_MS,
 				   .is_read_only = !is_writer,
 				   .must_exist = !is_writer,
 				   .keeps_wal = is_writer};
@@ -84,10 +84,10 @@ static bool put_code(void *ctx, const struct db_row *row)
 	return true;
 }
 
-static int writer_setup(struct history *h, struct err *err)
+static int writer_setup(struct store *h, struct err *err)
 {
 	/* Ours before anything is changed in the file. */
-	int rc = history_migrate(h->db, h->path, err);
+	int rc = store_migrate(h->db, h->path, err);
 
 	if (rc == 0)
 		rc = db_script(h->db, writer_pragmas, err);
@@ -100,10 +100,10 @@ static int writer_setup(struct history *h, struct err *err)
 	return rc;
 }
 
-int history_open(const struct history_options *o, bool is_writer, struct history **h_r,
+int store_open(const struct store_options *o, bool is_writer, struct store **h_r,
 		 struct err *err)
 {
-	struct history *h;
+	struct store *h;
 	int rc;
 
 	if (o->sqlite.path == NULL)
@@ -113,9 +113,9 @@ int history_open(const struct history_options *o, bool is_writer, struct history
 	h->is_writer = is_writer;
 	rc = open_db(o, is_writer, &h->db, err);
 	if (rc == 0)
-		rc = is_writer ? writer_setup(h, err) : history_check_version(h->db, h->path, err);
+		rc = is_writer ? writer_setup(h, err) : store_check_version(h->db, h->path, err);
 	if (rc != 0) {
-		history_close(h);
+		store_close(h);
 		return rc;
 	}
 	*h_r = h;
@@ -133,18 +133,18 @@ static void map_free_values(struct map *m)
 	*m = (struct map){0};
 }
 
-void history_forget(struct history *h)
+void store_forget(struct store *h)
 {
 	map_free_values(&h->components);
 	map_done(&h->epochs);
 	h->epochs = (struct map){0};
 }
 
-void history_close(struct history *h)
+void store_close(struct store *h)
 {
 	if (h == NULL)
 		return;
-	history_forget(h);
+	store_forget(h);
 	map_done(&h->statuses);
 	map_done(&h->outcomes);
 	db_close(h->db);
@@ -152,12 +152,12 @@ void history_close(struct history *h)
 	free(h);
 }
 
-void history_interrupt(struct history *h)
+void store_interrupt(struct store *h)
 {
 	db_interrupt(h->db);
 }
 
-bool history_is_broken(const struct history *h)
+bool store_is_broken(const struct store *h)
 {
 	return db_is_broken(h->db);
 }
@@ -179,7 +179,7 @@ static bool on_cursor(void *ctx, const struct db_row *row)
 	return true;
 }
 
-int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
+int store_cursor(struct store *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
 		   struct err *err)
 {
 	struct cursor_reader c = {.epoch = epoch, .epoch_size = epoch_size};
@@ -195,7 +195,7 @@ int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *
 	return rc;
 }
 
-int history_cursor_put(struct history *h, const char *epoch, uint64_t seq, struct err *err)
+int store_cursor_put(struct store *h, const char *epoch, uint64_t seq, struct err *err)
 {
 	struct db_value args[2];
 	char number[24];

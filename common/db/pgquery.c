@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One statement and its first row, as a script of one. */
-#include "store/pgasync.h"
+#include "db/pgasync.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  *
  * Loop: no callbacks; struct pg_target belongs to one thread at a time.
  */
-#ifndef HALE_STORE_PG_H
-#define HALE_STORE_PG_H
+#ifndef HALE_DB_PG_H
+#define HALE_DB_PG_H
 
 #include "base/err.h"
 #include "model/reason.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_fixture.h"
+#include "store_fixture.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -17,7 +17,7 @@
 #include "base/rnd.h"
 #include "base/str.h"
 
-int history_setup(void **state)
+int store_setup(void **state)
 {
 	struct fixture *f = mem_alloc(sizeof(*f));
 
@@ -40,12 +40,12 @@ void remove_files(const struct fixture *f)
 	}
 }
 
-int history_teardown(void **state)
+int store_teardown(void **state)
 {
 	struct fixture *f = *state;
 	char sub[96];
 
-	history_close(f->h);
+	store_close(f->h);
 	remove_files(f);
 	(void)snprintf(sub, sizeof(sub), "%s/sub", f->dir);
 	(void)rmdir(sub);
@@ -62,8 +62,8 @@ void must(struct fixture *f, int rc)
 
 void open_writer(struct fixture *f)
 {
-	history_close(TAKE_PTR(f->h));
-	must(f, history_open(&f->options, true, &f->h, &f->err));
+	store_close(TAKE_PTR(f->h));
+	must(f, store_open(&f->options, true, &f->h, &f->err));
 }
 
 /* --- looking into the file beside history.h --- */
@@ -126,9 +126,9 @@ int64_t count(struct fixture *f, const char *table)
 
 /* --- lines --- */
 
-struct history_line make_line(const char *topic, uint64_t seq, const char *json)
+struct store_line make_line(const char *topic, uint64_t seq, const char *json)
 {
-	struct history_line line = {.topic = mem_dup(topic), .epoch = mem_dup("e1"), .seq = seq};
+	struct store_line line = {.topic = mem_dup(topic), .epoch = mem_dup("e1"), .seq = seq};
 	char at[CLOCK_TEXT_MAX];
 
 	line.object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
@@ -141,7 +141,7 @@ struct history_line make_line(const char *topic, uint64_t seq, const char *json)
 	return line;
 }
 
-void free_line(struct history_line *line)
+void free_line(struct store_line *line)
 {
 	free(line->topic);
 	free(line->epoch);
@@ -152,16 +152,16 @@ void free_line(struct history_line *line)
 /* Writes one line; returns how many were skipped. */
 size_t put(struct fixture *f, const char *topic, uint64_t seq, const char *json)
 {
-	struct history_line line = make_line(topic, seq, json);
+	struct store_line line = make_line(topic, seq, json);
 	size_t skipped = 99;
 
-	must(f, history_write(f->h, &line, 1, "e1", seq, &skipped, &f->err));
+	must(f, store_write(f->h, &line, 1, "e1", seq, &skipped, &f->err));
 	free_line(&line);
 	return skipped;
 }
 
 /* Line number seq of an endless history, always the same. */
-struct history_line nth_line(uint64_t seq)
+struct store_line nth_line(uint64_t seq)
 {
 	switch (seq % 5) {
 	case 0:
@@ -177,15 +177,15 @@ struct history_line nth_line(uint64_t seq)
 	}
 }
 
-int write_range(struct history *h, uint64_t from, uint64_t to, struct err *err)
+int write_range(struct store *h, uint64_t from, uint64_t to, struct err *err)
 {
 	size_t n = (size_t)(to - from + 1), skipped = 0;
-	struct history_line *lines = mem_array(n, sizeof(*lines));
+	struct store_line *lines = mem_array(n, sizeof(*lines));
 	int rc;
 
 	for (size_t i = 0; i < n; i++)
 		lines[i] = nth_line(from + i);
-	rc = history_write(h, lines, n, "e1", to, &skipped, err);
+	rc = store_write(h, lines, n, "e1", to, &skipped, err);
 	for (size_t i = 0; i < n; i++)
 		free_line(&lines[i]);
 	free(lines);

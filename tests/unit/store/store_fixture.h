@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* history_fixture - a store in a directory of its own, and lines to put into it
  */
-#ifndef HALE_TEST_STORE_HISTORY_FIXTURE_H
-#define HALE_TEST_STORE_HISTORY_FIXTURE_H
+#ifndef HALE_TEST_STORE_STORE_FIXTURE_H
+#define HALE_TEST_STORE_STORE_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,21 +12,21 @@
 #include <cmocka.h>
 
 #include "base/err.h"
-#include "store/db.h"
-#include "store/history.h"
+#include "db/db.h"
+#include "store/store.h"
 
 #define T0 INT64_C(1800000000000) /* 2027-01-15 */
 
 struct fixture {
 	char dir[64];
 	char path[96];
-	struct history_options options;
-	struct history *h;
+	struct store_options options;
+	struct store *h;
 	struct err err;
 };
 
-int history_setup(void **state);
-int history_teardown(void **state);
+int store_setup(void **state);
+int store_teardown(void **state);
 void remove_files(const struct fixture *f);
 void must(struct fixture *f, int rc);
 void open_writer(struct fixture *f);
@@ -34,11 +34,11 @@ struct db *raw_open(struct fixture *f);
 void raw_script(struct fixture *f, const char *sql);
 void expect(struct fixture *f, const char *sql, const char *expected);
 int64_t count(struct fixture *f, const char *table);
-struct history_line make_line(const char *topic, uint64_t seq, const char *json);
-void free_line(struct history_line *line);
+struct store_line make_line(const char *topic, uint64_t seq, const char *json);
+void free_line(struct store_line *line);
 size_t put(struct fixture *f, const char *topic, uint64_t seq, const char *json);
-struct history_line nth_line(uint64_t seq);
-int write_range(struct history *h, uint64_t from, uint64_t to, struct err *err);
+struct store_line nth_line(uint64_t seq);
+int write_range(struct store *h, uint64_t from, uint64_t to, struct err *err);
 
 #define HEALTHY(extra)                                                                             \
 	"{\"component\":\"api\",\"transition\":false,\"previous\":\"healthy\",\"no_data\":false,"  \

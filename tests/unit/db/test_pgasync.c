@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pg_server.h"
-#include "store/pgasync.h"
+#include "db/pgasync.h"
 
 #define TIMEOUT_MS 5000
 

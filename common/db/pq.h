@@ -10,8 +10,8 @@
  * mapping a file as code) is allowed for its whole life.
  * Threads: pq_load() from any; the table is constant once it returned 0.
  */
-#ifndef HALE_STORE_PQ_H
-#define HALE_STORE_PQ_H
+#ifndef HALE_DB_PQ_H
+#define HALE_DB_PQ_H
 
 #include "base/err.h"
 

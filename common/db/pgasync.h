@@ -8,11 +8,11 @@
  * All statements of a call run on one connection, in a read-only transaction with a
  * statement_timeout, and times come as ISO 8601. One that fails does not spoil the next.
  */
-#ifndef HALE_STORE_PGASYNC_H
-#define HALE_STORE_PGASYNC_H
+#ifndef HALE_DB_PGASYNC_H
+#define HALE_DB_PGASYNC_H
 
 #include "model/reason.h"
-#include "store/db.h"
+#include "db/db.h"
 
 #include <uv.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/pgasync.h"
+#include "db/pgasync.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_store.h"
+#include "store_private.h"
 
-/* Used where the configuration says nothing (a reader run by hand); as in history_items. */
+/* Used where the configuration says nothing (a reader run by hand); as in store_items. */
 #define DAY_MS             ((int64_t)86400000)
 #define RESULTS_DEFAULT_MS (7 * DAY_MS + 3600000)
 #define OTHERS_DEFAULT_MS  (400 * DAY_MS)
 
-static int delete_some(struct history *h, const char *sql, int64_t before_ms, size_t *left,
+static int delete_some(struct store *h, const char *sql, int64_t before_ms, size_t *left,
 		       struct err *err)
 {
 	struct db_value args[] = {DB_V_INT(before_ms), DB_V_INT((int64_t)*left)};
@@ -21,7 +21,7 @@ static int delete_some(struct history *h, const char *sql, int64_t before_ms, si
 	return rc;
 }
 
-int history_purge(struct history *h, const struct history_options *o, int64_t now_ms,
+int store_purge(struct store *h, const struct store_options *o, int64_t now_ms,
 		  size_t rows_max, size_t *deleted_r, struct err *err)
 {
 	const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_fixture.h"
+#include "store_fixture.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -26,7 +26,7 @@ static void a_fresh_store_is_made_with_its_directory(void **state)
 	uint64_t seq = 7;
 
 	open_writer(f);
-	must(f, history_cursor(f->h, epoch, sizeof(epoch), &seq, &f->err));
+	must(f, store_cursor(f->h, epoch, sizeof(epoch), &seq, &f->err));
 	assert_string_equal(epoch, "");
 	assert_int_equal(seq, 0);
 	expect(f, "PRAGMA journal_mode", "wal;");
@@ -49,12 +49,12 @@ static void a_newer_store_is_refused_and_not_touched(void **state)
 	struct fixture *f = *state;
 
 	open_writer(f);
-	history_close(TAKE_PTR(f->h));
+	store_close(TAKE_PTR(f->h));
 	raw_script(f, "INSERT INTO schema_migrations VALUES (999, 'x', 0)");
-	assert_int_equal(history_open(&f->options, true, &f->h, &f->err), -EINVAL);
+	assert_int_equal(store_open(&f->options, true, &f->h, &f->err), -EINVAL);
 	assert_non_null(strstr(f->err.text, "999"));
 	assert_non_null(strstr(f->err.text, "newer hale"));
-	assert_int_equal(history_open(&f->options, false, &f->h, &f->err), -EINVAL);
+	assert_int_equal(store_open(&f->options, false, &f->h, &f->err), -EINVAL);
 	expect(f, "SELECT max(version) FROM schema_migrations", "999;");
 }
 
@@ -64,10 +64,10 @@ static void somebody_elses_database_is_refused_and_not_touched(void **state)
 
 	assert_int_equal(dir_make(f->dir, 0700, &f->err), 0);
 	open_writer(f); /* makes the directory */
-	history_close(TAKE_PTR(f->h));
+	store_close(TAKE_PTR(f->h));
 	remove_files(f);
 	raw_script(f, "CREATE TABLE orders (id INTEGER)");
-	assert_int_equal(history_open(&f->options, true, &f->h, &f->err), -EINVAL);
+	assert_int_equal(store_open(&f->options, true, &f->h, &f->err), -EINVAL);
 	assert_non_null(strstr(f->err.text, "something else"));
 	expect(f, "SELECT name FROM sqlite_master", "orders;");
 	expect(f, "PRAGMA journal_mode", "delete;");
@@ -77,10 +77,10 @@ static void a_reader_without_a_store_gets_enoent(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(history_open(&f->options, false, &f->h, &f->err), -ENOENT);
+	assert_int_equal(store_open(&f->options, false, &f->h, &f->err), -ENOENT);
 	open_writer(f);
-	history_close(TAKE_PTR(f->h));
-	must(f, history_open(&f->options, false, &f->h, &f->err));
+	store_close(TAKE_PTR(f->h));
+	must(f, store_open(&f->options, false, &f->h, &f->err));
 }
 
 static void a_deleted_file_is_broken(void **state)
@@ -88,9 +88,9 @@ static void a_deleted_file_is_broken(void **state)
 	struct fixture *f = *state;
 
 	open_writer(f);
-	assert_false(history_is_broken(f->h));
+	assert_false(store_is_broken(f->h));
 	remove_files(f);
-	assert_true(history_is_broken(f->h));
+	assert_true(store_is_broken(f->h));
 }
 
 /* --- what becomes a row --- */
@@ -119,12 +119,12 @@ static void a_routine_line_as_text_is_the_same_row(void **state)
 		"\"2\\u0030\\\"\","
 		"\"took_ms\":41.2,\"metrics\":{\"status_code\":200.0},\"details\":{\"a\":\"b\"}}}";
 	struct fixture *f = *state;
-	struct history_line line = {
+	struct store_line line = {
 		.topic = (char[]){"health"}, .epoch = (char[]){"e1"}, .seq = 1, .text = text};
 	size_t skipped;
 
 	open_writer(f);
-	must(f, history_write(f->h, &line, 1, "e1", 1, &skipped, &f->err));
+	must(f, store_write(f->h, &line, 1, "e1", 1, &skipped, &f->err));
 	assert_int_equal(skipped, 0);
 	expect(f,
 	       "SELECT node||' '||component||' '||status||' '||outcome||' '||reason||' '||message||"
@@ -135,7 +135,7 @@ static void a_routine_line_as_text_is_the_same_row(void **state)
 	assert_int_equal(count(f, "transitions"), 0);
 	text[0] = ' ';
 	line.seq = 2;
-	must(f, history_write(f->h, &line, 1, "e1", 2, &skipped, &f->err));
+	must(f, store_write(f->h, &line, 1, "e1", 2, &skipped, &f->err));
 	assert_int_equal(skipped, 1);
 }
 
@@ -310,8 +310,8 @@ static void a_snapshot_tells_only_what_differs(void **state)
 
 	open_writer(f);
 	(void)put(f, "health", 1, DOWN);
-	assert_int_equal(put(f, HISTORY_TOPIC_SNAPSHOT, 90, snapshot), 0);
-	assert_int_equal(put(f, HISTORY_TOPIC_SNAPSHOT, 90, snapshot), 0);
+	assert_int_equal(put(f, STORE_TOPIC_SNAPSHOT, 90, snapshot), 0);
+	assert_int_equal(put(f, STORE_TOPIC_SNAPSHOT, 90, snapshot), 0);
 	expect(f,
 	       "SELECT component||' '||coalesce(from_status,'-')||' '||to_status||' '||at_text"
 	       " FROM v_transitions WHERE seq = 90",
@@ -323,20 +323,20 @@ static void a_snapshot_tells_only_what_differs(void **state)
 static void a_failed_batch_leaves_nothing_and_can_be_written_again(void **state)
 {
 	struct fixture *f = *state;
-	struct history_line lines[2] = {make_line("health", 1, HEALTHY("")),
+	struct store_line lines[2] = {make_line("health", 1, HEALTHY("")),
 					make_line("health", 2, DOWN)};
 	size_t skipped = 0;
 
 	open_writer(f);
 	raw_script(f, "CREATE TRIGGER refuse BEFORE INSERT ON transitions"
 		      " BEGIN SELECT RAISE(ABORT, 'disk on fire'); END");
-	assert_int_not_equal(history_write(f->h, lines, 2, "e1", 2, &skipped, &f->err), 0);
+	assert_int_not_equal(store_write(f->h, lines, 2, "e1", 2, &skipped, &f->err), 0);
 	assert_non_null(strstr(f->err.text, "disk on fire"));
 	assert_int_equal(count(f, "results") + count(f, "components") + count(f, "epochs") +
 				 count(f, "meta"),
 			 0);
 	raw_script(f, "DROP TRIGGER refuse");
-	must(f, history_write(f->h, lines, 2, "e1", 2, &skipped, &f->err));
+	must(f, store_write(f->h, lines, 2, "e1", 2, &skipped, &f->err));
 	assert_int_equal(count(f, "results"), 2);
 	/* The message cache did not believe the failed batch. */
 	expect(f, "SELECT message FROM v_results WHERE seq = 1", "200;");
@@ -378,12 +378,12 @@ static void lines_handed_in_again_are_stored_once(void **state)
 static void write_for_ever(struct fixture *f, int fd)
 {
 	struct err err = {0};
-	struct history *h = NULL;
+	struct store *h = NULL;
 	char epoch[64];
 	uint64_t seq = 0;
 
-	if (history_open(&f->options, true, &h, &err) != 0 ||
-	    history_cursor(h, epoch, sizeof(epoch), &seq, &err) != 0)
+	if (store_open(&f->options, true, &h, &err) != 0 ||
+	    store_cursor(h, epoch, sizeof(epoch), &seq, &err) != 0)
 		_exit(1);
 	for (;;) {
 		uint64_t to = seq + 1 + rnd_u32() % 40;
@@ -432,15 +432,15 @@ static void kill_9_in_the_middle_loses_and_repeats_nothing(void **state)
 		kill_a_writer(f, &acknowledged);
 		open_writer(f);
 		expect(f, "PRAGMA integrity_check", "ok;");
-		must(f, history_cursor(f->h, epoch, sizeof(epoch), &cursor, &f->err));
+		must(f, store_cursor(f->h, epoch, sizeof(epoch), &cursor, &f->err));
 		assert_string_equal(epoch, "e1");
 		assert_true(cursor >= acknowledged);
 		expect_exactly(f, cursor);
-		history_close(TAKE_PTR(f->h));
+		store_close(TAKE_PTR(f->h));
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, history_setup, history_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
 
 int main(void)
 {

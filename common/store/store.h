@@ -6,21 +6,20 @@
  * 1970 UTC. The bus cursor (epoch, seq) is written in the same transaction as the rows made of
  * those lines, and (node, epoch, seq) is unique per table: nothing is stored twice.
  */
-#ifndef HALE_STORE_HISTORY_H
-#define HALE_STORE_HISTORY_H
+#ifndef HALE_STORE_STORE_H
+#define HALE_STORE_STORE_H
 
 #include "base/err.h"
 #include "conf/option.h"
-#include "store/db.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HISTORY_ROWS_MAX 1000 /* default limit of a query (C-38) */
+#define STORE_ROWS_MAX 1000 /* default limit of a query (C-38) */
 
 /* The `store:` section. */
-struct history_options {
+struct store_options {
 	struct {
 		char *path; /* default: <state-dir>/history.db, filled in by haled */
 	} sqlite;
@@ -31,27 +30,27 @@ struct history_options {
 	} retention;
 	int64_t purge_every_ms; /* default 1h */
 };
-extern const struct conf_item history_items[];
+extern const struct conf_item store_items[];
 
-struct history;
+struct store;
 
 /* The writer applies migrations; readers open read-only and fail with -ENOENT text if the store
  * does not exist yet. */
-int history_open(const struct history_options *o, bool is_writer, struct history **h_r,
+int store_open(const struct store_options *o, bool is_writer, struct store **h_r,
 		 struct err *err);
-void history_close(struct history *h);
-void history_interrupt(struct history *h); /* from any thread */
+void store_close(struct store *h);
+void store_interrupt(struct store *h); /* from any thread */
 /* The file broke, or was deleted or replaced: close and open again. */
-bool history_is_broken(const struct history *h);
+bool store_is_broken(const struct store *h);
 
 /* Cursor of the last batch written; epoch "" if none. */
-int history_cursor(struct history *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
+int store_cursor(struct store *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
 		   struct err *err);
 
-/* One line as it came from the bus; or, with topic HISTORY_TOPIC_SNAPSHOT, haled's status that
+/* One line as it came from the bus; or, with topic STORE_TOPIC_SNAPSHOT, haled's status that
  * stands in for lines that were lost: what differs from the last transition known becomes one. */
-#define HISTORY_TOPIC_SNAPSHOT "snapshot"
-struct history_line {
+#define STORE_TOPIC_SNAPSHOT "snapshot"
+struct store_line {
 	char *topic;
 	char *epoch;
 	uint64_t seq;
@@ -60,23 +59,23 @@ struct history_line {
 };
 /* All lines and the cursor in one transaction. Lines whose shape is not understood are counted in
  * *skipped_r and passed over. */
-int history_write(struct history *h, const struct history_line *lines, size_t n, const char *epoch,
+int store_write(struct store *h, const struct store_line *lines, size_t n, const char *epoch,
 		  uint64_t seq, size_t *skipped_r, struct err *err);
 /* Deletes up to `rows_max` rows older than retention says; *deleted_r < rows_max means done. */
-int history_purge(struct history *h, const struct history_options *o, int64_t now_ms,
+int store_purge(struct store *h, const struct store_options *o, int64_t now_ms,
 		  size_t rows_max, size_t *deleted_r, struct err *err);
 
-enum history_what { HISTORY_RESULTS, HISTORY_TRANSITIONS, HISTORY_EVENTS, HISTORY_PROCESSES };
+enum store_what { STORE_RESULTS, STORE_TRANSITIONS, STORE_EVENTS, STORE_PROCESSES };
 
-struct history_query {
-	enum history_what what;
+struct store_query {
+	enum store_what what;
 	const char *component;  /* or process; NULL all */
 	int64_t from_ms, to_ms; /* [from, to); 0: open */
-	size_t limit;           /* 0: HISTORY_ROWS_MAX */
+	size_t limit;           /* 0: STORE_ROWS_MAX */
 	const char *cursor;     /* from a former answer, or NULL */
 };
 /* {"rows": [newest first], "truncated": bool, "cursor": text or null}. Row shapes are documented
  * in docs/store.md. -EINVAL for a bad cursor. */
-int history_read(struct history *h, const struct history_query *q, json_t **out_r, struct err *err);
+int store_read(struct store *h, const struct store_query *q, json_t **out_r, struct err *err);
 
 #endif

@@ -14,9 +14,9 @@
 #include <uv.h>
 
 #include "base/str.h"
-#include "store/db.h"
-#include "store/pgasync.h"
-#include "store/pq.h"
+#include "db/db.h"
+#include "db/pgasync.h"
+#include "db/pq.h"
 
 #define CONNINFO "host=/nonexistent dbname=hale"
 #define THREADS  8

@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "pg_server.h"
-#include "store/db.h"
+#include "db/db.h"
 
 static struct pg_server server;
 static char sqlite_dir[64];

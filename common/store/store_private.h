@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* history_store - what the parts of history share (private to this layer)
  */
-#ifndef HALE_STORE_HISTORY_STORE_H
-#define HALE_STORE_HISTORY_STORE_H
+#ifndef HALE_STORE_STORE_PRIVATE_H
+#define HALE_STORE_STORE_PRIVATE_H
 
 #include "base/map.h"
-#include "store/history.h"
+#include "db/db.h"
+#include "store/store.h"
 
-struct history_migration {
+struct store_migration {
 	int64_t version; /* 1, 2, … without gaps; 0 ends the table */
 	const char *name;
 	const char *sql;
 };
-extern const struct history_migration history_migrations[];
+extern const struct store_migration store_migrations[];
 
-struct history {
+struct store {
 	struct db *db;
 	char *path;
 	bool is_writer;
@@ -27,16 +28,16 @@ struct history {
 };
 
 /* Applies what is missing, each in a transaction of its own. */
-int history_migrate(struct db *db, const char *path, struct err *err);
+int store_migrate(struct db *db, const char *path, struct err *err);
 /* For readers: -EINVAL if the store is older or newer than this binary. */
-int history_check_version(struct db *db, const char *path, struct err *err);
+int store_check_version(struct db *db, const char *path, struct err *err);
 
 /* Empties epochs and components. */
-void history_forget(struct history *h);
+void store_forget(struct store *h);
 /* Keeps the cursor in the transaction that is open. */
-int history_cursor_put(struct history *h, const char *epoch, uint64_t seq, struct err *err);
+int store_cursor_put(struct store *h, const char *epoch, uint64_t seq, struct err *err);
 
 /* Row readers for db_query: the first column of the first row. */
-bool history_read_int(void *int64_r, const struct db_row *row);
+bool store_read_int(void *int64_r, const struct db_row *row);
 
 #endif

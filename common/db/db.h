@@ -15,8 +15,8 @@
  * An interrupted or silent PostgreSQL connection is broken afterwards (db_is_broken): a cancel on
  * its way could hit the next statement. A row callback must not use its own connection.
  */
-#ifndef HALE_STORE_DB_H
-#define HALE_STORE_DB_H
+#ifndef HALE_DB_DB_H
+#define HALE_DB_DB_H
 
 #include "base/err.h"
 

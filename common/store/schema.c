@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_store.h"
+#include "store_private.h"
 
 #include <errno.h>
 
@@ -9,7 +9,7 @@ static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_migrations
 				   "version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
 				   " applied_at INTEGER NOT NULL)";
 
-bool history_read_int(void *int64_r, const struct db_row *row)
+bool store_read_int(void *int64_r, const struct db_row *row)
 {
 	if (row->columns > 0 && row->values[0].type == DB_INT)
 		*(int64_t *)int64_r = row->values[0].integer;
@@ -18,14 +18,14 @@ bool history_read_int(void *int64_r, const struct db_row *row)
 
 static int query_int(struct db *db, const char *sql, int64_t *value_r, struct err *err)
 {
-	return db_query(db, sql, NULL, 0, history_read_int, value_r, err);
+	return db_query(db, sql, NULL, 0, store_read_int, value_r, err);
 }
 
 static int64_t newest_known(void)
 {
 	int64_t version = 0;
 
-	for (const struct history_migration *m = history_migrations; m->version != 0; m++)
+	for (const struct store_migration *m = store_migrations; m->version != 0; m++)
 		version = m->version;
 	return version;
 }
@@ -65,7 +65,7 @@ static int refuse(const char *path, int64_t version, struct err *err)
 }
 
 /* The version is read again within the transaction: another recorder may have been faster. */
-static int apply_in_transaction(struct db *db, const struct history_migration *m, struct err *err)
+static int apply_in_transaction(struct db *db, const struct store_migration *m, struct err *err)
 {
 	struct db_value args[] = {DB_V_INT(m->version), db_v_text(m->name),
 				  DB_V_INT(clock_wall_ms())};
@@ -86,7 +86,7 @@ static int apply_in_transaction(struct db *db, const struct history_migration *m
 	return rc;
 }
 
-static int apply(struct db *db, const struct history_migration *m, struct err *err)
+static int apply(struct db *db, const struct store_migration *m, struct err *err)
 {
 	int rc = db_begin(db, err);
 
@@ -101,7 +101,7 @@ static int apply(struct db *db, const struct history_migration *m, struct err *e
 	return rc;
 }
 
-int history_migrate(struct db *db, const char *path, struct err *err)
+int store_migrate(struct db *db, const char *path, struct err *err)
 {
 	int64_t version = 0;
 	int rc = read_version(db, &version, err);
@@ -110,13 +110,13 @@ int history_migrate(struct db *db, const char *path, struct err *err)
 		return rc;
 	if (version < 0 || version > newest_known())
 		return refuse(path, version, err);
-	for (const struct history_migration *m = history_migrations; m->version != 0; m++)
+	for (const struct store_migration *m = store_migrations; m->version != 0; m++)
 		if (m->version > version && (rc = apply(db, m, err)) != 0)
 			return rc;
 	return 0;
 }
 
-int history_check_version(struct db *db, const char *path, struct err *err)
+int store_check_version(struct db *db, const char *path, struct err *err)
 {
 	int64_t version = 0;
 	int rc = read_version(db, &version, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_store.h"
+#include "store_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,7 +106,7 @@ static void encode_process(json_t *out, const struct db_value *v)
 
 /* clang-format off */
 static const struct shape shapes[] = {
-	[HISTORY_RESULTS] = {
+	[STORE_RESULTS] = {
 		.letter = 'r',
 		.sql = "SELECT r.at, r.epoch_id, r.seq,"
 		       " (SELECT node FROM components WHERE id = r.component_id),"
@@ -118,7 +118,7 @@ static const struct shape shapes[] = {
 		.order = " ORDER BY r.at DESC, r.epoch_id DESC, r.seq DESC LIMIT $6",
 		.encode = encode_result,
 	},
-	[HISTORY_TRANSITIONS] = {
+	[STORE_TRANSITIONS] = {
 		.letter = 't',
 		.sql = "SELECT t.at, t.id, 0,"
 		       " (SELECT node FROM components WHERE id = t.component_id),"
@@ -130,7 +130,7 @@ static const struct shape shapes[] = {
 		.order = " ORDER BY t.at DESC, t.id DESC LIMIT $6",
 		.encode = encode_transition,
 	},
-	[HISTORY_EVENTS] = {
+	[STORE_EVENTS] = {
 		.letter = 'e',
 		.sql = "SELECT v.at, v.id, 0, (SELECT node FROM epochs WHERE id = v.epoch_id),"
 		       " v.topic, v.kind, v.severity, v.subject, v.message, v.details"
@@ -139,7 +139,7 @@ static const struct shape shapes[] = {
 		.order = " ORDER BY v.at DESC, v.id DESC LIMIT $6",
 		.encode = encode_event,
 	},
-	[HISTORY_PROCESSES] = {
+	[STORE_PROCESSES] = {
 		.letter = 'p',
 		.sql = "SELECT p.at, p.id, 0, (SELECT node FROM epochs WHERE id = p.epoch_id),"
 		       " p.process, p.event, p.state, p.pid, p.generation, p.restarts,"
@@ -208,7 +208,7 @@ static bool on_row(void *ctx, const struct db_row *row)
 	return true;
 }
 
-static int run(struct history *h, const struct history_query *q, struct reader *r,
+static int run(struct store *h, const struct store_query *q, struct reader *r,
 	       const struct key *before, struct err *err)
 {
 	HALE_CLEANUP(str_done) struct str sql = {0};
@@ -240,9 +240,9 @@ static json_t *answer(struct reader *r)
 	return out;
 }
 
-int history_read(struct history *h, const struct history_query *q, json_t **out_r, struct err *err)
+int store_read(struct store *h, const struct store_query *q, json_t **out_r, struct err *err)
 {
-	size_t limit = q->limit > 0 ? q->limit : HISTORY_ROWS_MAX;
+	size_t limit = q->limit > 0 ? q->limit : STORE_ROWS_MAX;
 	struct key before = {INT64_MAX, INT64_MAX, INT64_MAX};
 	struct reader r = {.shape = &shapes[q->what], .limit = HALE_MIN(limit, READ_ROWS_MAX)};
 	int rc = 0;

@@ -5,10 +5,10 @@
  * first member. Every function runs on the caller's thread, except interrupt, which may come from
  * any thread while another function runs.
  */
-#ifndef HALE_STORE_DB_ENGINE_H
-#define HALE_STORE_DB_ENGINE_H
+#ifndef HALE_DB_DB_ENGINE_H
+#define HALE_DB_DB_ENGINE_H
 
-#include "store/db.h"
+#include "db/db.h"
 
 #include <stdatomic.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "history_store.h"
+#include "store_private.h"
 
 #include <errno.h>
 #include <math.h>
@@ -32,8 +32,8 @@ struct component_ref {
 
 /* One line on its way into a table. */
 struct writing {
-	struct history *h;
-	const struct history_line *line;
+	struct store *h;
+	const struct store_line *line;
 	const json_t *object;
 	const char *node;
 	int64_t at;
@@ -94,17 +94,17 @@ static char *object_text(const json_t *object)
 
 /* --- names with a number --- */
 
-static int insert_name(struct history *h, const char *insert, const char *select, const char *node,
+static int insert_name(struct store *h, const char *insert, const char *select, const char *node,
 		       const char *name, int64_t *id_r, struct err *err)
 {
 	struct db_value args[] = {db_v_text(node), db_v_text(name)};
 	int64_t id = 0;
-	int rc = db_query(h->db, select, args, ARRAY_LEN(args), history_read_int, &id, err);
+	int rc = db_query(h->db, select, args, ARRAY_LEN(args), store_read_int, &id, err);
 
 	if (rc == 0 && id == 0) {
 		rc = db_run(h->db, insert, args, ARRAY_LEN(args), NULL, err);
 		if (rc == 0)
-			rc = db_query(h->db, select, args, ARRAY_LEN(args), history_read_int, &id,
+			rc = db_query(h->db, select, args, ARRAY_LEN(args), store_read_int, &id,
 				      err);
 	}
 	if (rc == 0)
@@ -117,7 +117,7 @@ static void name_key(char *key, size_t size, const char *node, const char *name)
 	(void)snprintf(key, size, "%s\n%s", node, name);
 }
 
-static int epoch_id_of(struct history *h, const char *node, const char *epoch, int64_t *id_r,
+static int epoch_id_of(struct store *h, const char *node, const char *epoch, int64_t *id_r,
 		       struct err *err)
 {
 	char key[2 * NAME_MAX_BYTES + 2];
@@ -138,7 +138,7 @@ static int epoch_id_of(struct history *h, const char *node, const char *epoch, i
 	return 0;
 }
 
-static int component_ref_of(struct history *h, const char *node, const char *name,
+static int component_ref_of(struct store *h, const char *node, const char *name,
 			    struct component_ref **ref_r, struct err *err)
 {
 	char key[2 * NAME_MAX_BYTES + 2];
@@ -552,7 +552,7 @@ static int last_known_status(struct writing *w, int64_t component_id, int64_t *s
 	return db_query(w->h->db,
 			"SELECT to_status FROM transitions WHERE component_id = $1"
 			" ORDER BY at DESC, id DESC LIMIT 1",
-			&arg, 1, history_read_int, status_r, w->err);
+			&arg, 1, store_read_int, status_r, w->err);
 }
 
 static int write_difference(struct writing *w, const char *name, const json_t *state)
@@ -604,10 +604,10 @@ static const struct {
 	{TOPIC_ALERT, write_alert},
 	{TOPIC_RECONCILE, write_reconcile},
 	{TOPIC_ACTION, write_action},
-	{HISTORY_TOPIC_SNAPSHOT, write_snapshot},
+	{STORE_TOPIC_SNAPSHOT, write_snapshot},
 };
 
-static int write_line(struct history *h, const struct history_line *line, struct err *err)
+static int write_line(struct store *h, const struct store_line *line, struct err *err)
 {
 	struct writing w = {.h = h, .line = line, .object = line->object, .err = err};
 	const char *at = text_of(line->object, "at");
@@ -629,7 +629,7 @@ static int write_line(struct history *h, const struct history_line *line, struct
 	return NOT_UNDERSTOOD;
 }
 
-static int write_lines(struct history *h, const struct history_line *lines, size_t n,
+static int write_lines(struct store *h, const struct store_line *lines, size_t n,
 		       size_t *skipped, struct err *err)
 {
 	int rc;
@@ -644,7 +644,7 @@ static int write_lines(struct history *h, const struct history_line *lines, size
 	return 0;
 }
 
-int history_write(struct history *h, const struct history_line *lines, size_t n, const char *epoch,
+int store_write(struct store *h, const struct store_line *lines, size_t n, const char *epoch,
 		  uint64_t seq, size_t *skipped_r, struct err *err)
 {
 	size_t skipped = 0;
@@ -655,13 +655,13 @@ int history_write(struct history *h, const struct history_line *lines, size_t n,
 	if (rc == 0)
 		rc = write_lines(h, lines, n, &skipped, err);
 	if (rc == 0)
-		rc = history_cursor_put(h, epoch, seq, err);
+		rc = store_cursor_put(h, epoch, seq, err);
 	if (rc == 0)
 		rc = db_commit(h->db, err);
 	if (rc != 0) {
 		db_rollback(h->db);
 		/* Numbers given out in the transaction are gone with it. */
-		history_forget(h);
+		store_forget(h);
 		return rc;
 	}
 	*skipped_r = skipped;
