@@ -194,18 +194,18 @@ static void say_stored(struct event *e, const char *topic, const json_t *row)
 		(void)say_line(e, topic, details);
 }
 
-bool event_of_row(enum store_what what, const json_t *row, struct event *e_r)
+bool event_of_row(enum read_what what, const json_t *row, struct event *e_r)
 {
 	const char *topic = field_or(row, "topic", TOPIC_EVENT);
 	struct event e = {0};
 
 	if (!field_time(row, "at", &e.at_ms))
 		return false;
-	if (what == STORE_TRANSITIONS) {
+	if (what == READ_TRANSITIONS) {
 		topic = TOPIC_HEALTH;
 		say_transition(&e, field_or(row, "component", "?"), field_text(row, "from"),
 			       field_text(row, "to"), field_text(row, "message"));
-	} else if (what == STORE_PROCESSES) {
+	} else if (what == READ_PROCESSES) {
 		topic = TOPIC_PROCESS;
 		say_process(&e, field_text(row, "event"), row, field_or(row, "process", "?"));
 	} else {

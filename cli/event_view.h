@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 #include "paint.h"
-#include "store/store.h"
+#include "store/read.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -27,7 +27,7 @@ struct event {
 
 /* False for lines that tell nothing new: a check that found what the one before it found. */
 bool event_of_line(const char *topic, const json_t *line, struct event *e_r);
-bool event_of_row(enum store_what what, const json_t *row, struct event *e_r);
+bool event_of_row(enum read_what what, const json_t *row, struct event *e_r);
 void event_done(struct event *e);
 
 /* "2026-11-22 02:30:37  health  api  healthy → degraded: took_ms 2310 > 2000" */

@@ -40,7 +40,7 @@ int past_open(struct cli *cli, bool is_quiet, struct past **past_r)
 		return code;
 	p = mem_alloc(sizeof(*p));
 	if (conf_decode(store_items, section, &p->options, &err) < 0 ||
-	    store_open(&p->options, false, &p->history, &err) < 0)
+	    store_open(&p->options, STORE_READER, &p->history, &err) < 0)
 		code = refuse(cli, is_quiet, err.text);
 	json_decref(section);
 	if (code == 0)
@@ -72,12 +72,12 @@ static json_t *reversed(const json_t *rows)
 	return out;
 }
 
-int past_read(struct cli *cli, struct past *p, const struct store_query *q, json_t **rows_r)
+int past_read(struct cli *cli, struct past *p, const struct read_query *q, json_t **rows_r)
 {
 	json_t *answer = NULL;
 	struct err err = {0};
 
-	if (store_read(p->history, q, &answer, &err) < 0)
+	if (read_rows(p->history, q, &answer, &err) < 0)
 		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 	*rows_r = reversed(json_object_get(answer, "rows"));
 	json_decref(answer);

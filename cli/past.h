@@ -8,7 +8,7 @@
 #define HALE_CLI_PAST_H
 
 #include "cli.h"
-#include "store/store.h"
+#include "store/read.h"
 
 struct past;
 
@@ -17,6 +17,6 @@ int past_open(struct cli *cli, bool is_quiet, struct past **past_r);
 void past_close(struct past *p); /* NULL is fine */
 struct store *past_history(struct past *p);
 /* The newest `limit` rows, oldest first. New reference. 0, or an exit code after telling. */
-int past_read(struct cli *cli, struct past *p, const struct store_query *q, json_t **rows_r);
+int past_read(struct cli *cli, struct past *p, const struct read_query *q, json_t **rows_r);
 
 #endif

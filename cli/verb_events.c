@@ -16,6 +16,7 @@
 #include "field.h"
 #include "model/frame.h"
 #include "past.h"
+#include "store/write.h"
 #include "topic.h"
 
 #define DEFAULT_LINES 20
@@ -47,7 +48,7 @@ struct gathered {
 	size_t n;
 };
 
-static void gather(struct gathered *g, enum store_what what, const char *topic, json_t *row)
+static void gather(struct gathered *g, enum read_what what, const char *topic, json_t *row)
 {
 	struct event e;
 
@@ -72,10 +73,10 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* One kind of row, page by page, until `limit` of the topic are found. */
-static int gather_kind(struct cli *cli, struct past *p, enum store_what what, const char *topic,
+static int gather_kind(struct cli *cli, struct past *p, enum read_what what, const char *topic,
 		       size_t limit, struct gathered *g)
 {
-	struct store_query q = {.what = what, .limit = HALE_MAX(limit, (size_t)100)};
+	struct read_query q = {.what = what, .limit = HALE_MAX(limit, (size_t)100)};
 	size_t before = g->n;
 	json_t *answer = NULL;
 
@@ -84,7 +85,7 @@ static int gather_kind(struct cli *cli, struct past *p, enum store_what what, co
 		json_t *next = NULL, *row;
 		size_t i;
 
-		if (store_read(past_history(p), &q, &next, &err) < 0) {
+		if (read_rows(past_history(p), &q, &next, &err) < 0) {
 			json_decref(answer);
 			return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 		}
@@ -107,11 +108,11 @@ static int gather_all(struct cli *cli, struct past *p, const char *topic, size_t
 	int code = 0;
 
 	if (topic == NULL || str_eq(topic, TOPIC_HEALTH))
-		code = gather_kind(cli, p, STORE_TRANSITIONS, topic, limit, g);
+		code = gather_kind(cli, p, READ_TRANSITIONS, topic, limit, g);
 	if (code == 0 && (topic == NULL || str_eq(topic, TOPIC_PROCESS)))
-		code = gather_kind(cli, p, STORE_PROCESSES, topic, limit, g);
+		code = gather_kind(cli, p, READ_PROCESSES, topic, limit, g);
 	if (code == 0 && !str_eq(topic, TOPIC_HEALTH) && !str_eq(topic, TOPIC_PROCESS))
-		code = gather_kind(cli, p, STORE_EVENTS, topic, limit, g);
+		code = gather_kind(cli, p, READ_EVENTS, topic, limit, g);
 	return code;
 }
 
@@ -238,7 +239,7 @@ int verb_events(struct cli *cli, const struct args *args)
 	/* Before the rows: a row written in between is then told twice rather than never. */
 	if (past != NULL && is_following &&
 	    store_cursor(past_history(past), cursor.epoch, sizeof(cursor.epoch), &cursor.seq,
-			   &err) < 0)
+			 &err) < 0)
 		cursor = (struct feed_cursor){0};
 	if (past != NULL && limit > 0)
 		code = print_past(cli, past, topic, limit);

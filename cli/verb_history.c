@@ -86,12 +86,12 @@ static const struct shape {
 	size_t columns_n;
 	void (*add)(struct table *t, const json_t *row);
 } shapes[] = {
-	[STORE_RESULTS] = {"result", result_columns, ARRAY_LEN(result_columns), add_result},
-	[STORE_TRANSITIONS] = {"change of status", transition_columns,
-				 ARRAY_LEN(transition_columns), add_transition},
-	[STORE_EVENTS] = {NULL, NULL, 0, NULL},
-	[STORE_PROCESSES] = {"process event", process_columns, ARRAY_LEN(process_columns),
-			       add_process},
+	[READ_RESULTS] = {"result", result_columns, ARRAY_LEN(result_columns), add_result},
+	[READ_TRANSITIONS] = {"change of status", transition_columns, ARRAY_LEN(transition_columns),
+			      add_transition},
+	[READ_EVENTS] = {NULL, NULL, 0, NULL},
+	[READ_PROCESSES] = {"process event", process_columns, ARRAY_LEN(process_columns),
+			    add_process},
 };
 
 static void print_rows(struct cli *cli, const struct shape *shape, const json_t *rows)
@@ -113,7 +113,7 @@ static void print_rows(struct cli *cli, const struct shape *shape, const json_t 
 }
 
 /* A process has events, a component changes; what is in neither may have been one once. */
-static int choose(struct cli *cli, const struct args *args, enum store_what *what_r,
+static int choose(struct cli *cli, const struct args *args, enum read_what *what_r,
 		  bool *is_known_r)
 {
 	json_t *shown = NULL;
@@ -124,9 +124,9 @@ static int choose(struct cli *cli, const struct args *args, enum store_what *wha
 			  json_object_get(shown, "process") != NULL;
 
 	*is_known_r = code == 0;
-	*what_r = is_process ? STORE_PROCESSES : STORE_TRANSITIONS;
+	*what_r = is_process ? READ_PROCESSES : READ_TRANSITIONS;
 	if (args_is(args, "results"))
-		*what_r = STORE_RESULTS;
+		*what_r = READ_RESULTS;
 	json_decref(shown);
 	return code == 0 || code == COMMAND_E_NOT_FOUND
 		       ? 0
@@ -136,9 +136,9 @@ static int choose(struct cli *cli, const struct args *args, enum store_what *wha
 static int print_history(struct cli *cli, const struct args *args, struct past *past)
 {
 	int64_t since_ms = args_number(args, "since", DEFAULT_SINCE_MS);
-	struct store_query q = {.component = args_word(args, 0),
-				  .from_ms = HALE_MAX(cli_now(cli) - since_ms, 0),
-				  .limit = (size_t)args_number(args, "lines", DEFAULT_ROWS)};
+	struct read_query q = {.name = args_word(args, 0),
+			       .from_ms = HALE_MAX(cli_now(cli) - since_ms, 0),
+			       .limit = (size_t)args_number(args, "lines", DEFAULT_ROWS)};
 	const char *since = args_text(args, "since");
 	json_t *rows = NULL;
 	bool is_known;
@@ -151,10 +151,10 @@ static int print_history(struct cli *cli, const struct args *args, struct past *
 		code = past_read(cli, past, &q, &rows);
 	if (code == 0 && json_array_size(rows) == 0 && !is_known)
 		code = cli_refuse(cli, CLI_USAGE, "nothing is known of '%s' (see: hale status)",
-				  q.component);
+				  q.name);
 	else if (code == 0 && json_array_size(rows) == 0 && !cli->is_json)
-		(void)fprintf(cli->out, "no %s of %s in the last %s\n", shapes[q.what].what,
-			      q.component, since == NULL ? "24h" : since);
+		(void)fprintf(cli->out, "no %s of %s in the last %s\n", shapes[q.what].what, q.name,
+			      since == NULL ? "24h" : since);
 	else if (code == 0)
 		print_rows(cli, &shapes[q.what], rows);
 	json_decref(rows);

@@ -12,19 +12,19 @@
 #define VALUE_BYTES 64
 
 struct queue_item {
-	struct store_line line;
+	struct store_entry line;
 	size_t bytes;
 	uint64_t number;
 	struct queue_item *next;
 };
 
-void queue_line_done(struct store_line *line)
+void queue_line_done(struct store_entry *line)
 {
 	free(line->topic);
 	free(line->epoch);
 	json_decref(line->object);
 	free(line->text);
-	*line = (struct store_line){0};
+	*line = (struct store_entry){0};
 }
 
 static size_t weigh(const json_t *value)
@@ -82,7 +82,7 @@ static void drop_one(struct queue *q)
 	free(item);
 }
 
-void queue_push(struct queue *q, enum queue_class class, const struct store_line *line)
+void queue_push(struct queue *q, enum queue_class class, const struct store_entry *line)
 {
 	struct queue_item *item = mem_alloc(sizeof(*item));
 	struct queue_list *list = &q->lists[class];
@@ -102,7 +102,7 @@ void queue_push(struct queue *q, enum queue_class class, const struct store_line
 		drop_one(q);
 }
 
-bool queue_pop(struct queue *q, struct store_line *line_r)
+bool queue_pop(struct queue *q, struct store_entry *line_r)
 {
 	enum queue_class oldest = QUEUE_CLASS_MAX;
 	struct queue_item *item;
@@ -133,7 +133,7 @@ uint64_t queue_dropped(const struct queue *q)
 
 void queue_done(struct queue *q)
 {
-	struct store_line line;
+	struct store_entry line;
 
 	while (queue_pop(q, &line))
 		queue_line_done(&line);

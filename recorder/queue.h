@@ -12,7 +12,7 @@
 #ifndef HALE_RECORDER_QUEUE_H
 #define HALE_RECORDER_QUEUE_H
 
-#include "store/store.h"
+#include "store/write.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,12 +40,12 @@ struct queue {
 
 enum queue_class queue_classify(const char *topic, const json_t *object);
 /* Takes the line's texts and its reference. */
-void queue_push(struct queue *q, enum queue_class class, const struct store_line *line);
+void queue_push(struct queue *q, enum queue_class class, const struct store_entry *line);
 /* The oldest line; false if there is none. The caller owns it then. */
-bool queue_pop(struct queue *q, struct store_line *line_r);
+bool queue_pop(struct queue *q, struct store_entry *line_r);
 uint64_t queue_dropped(const struct queue *q);
 void queue_done(struct queue *q);
 
-void queue_line_done(struct store_line *line);
+void queue_line_done(struct store_entry *line);
 
 #endif

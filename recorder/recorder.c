@@ -44,7 +44,7 @@ struct recorder {
 	void (*on_stopped)(struct service *s);
 
 	struct queue queue;
-	struct store_line batch[BATCH_LINES]; /* in hand until it is committed */
+	struct store_entry batch[BATCH_LINES]; /* in hand until it is committed */
 	size_t batch_n;
 
 	/* While a job runs, its thread alone uses these. */
@@ -92,21 +92,21 @@ static int ensure_open(struct recorder *r)
 		store_close(TAKE_PTR(r->history));
 	if (r->history != NULL)
 		return 0;
-	return store_open(&r->options, true, &r->history, &r->err);
+	return store_open(&r->options, STORE_KEEPER, &r->history, &r->err);
 }
 
 static int work_open(struct recorder *r)
 {
 	return store_cursor(r->history, r->opened_at.epoch, sizeof(r->opened_at.epoch),
-			      &r->opened_at.seq, &r->err);
+			    &r->opened_at.seq, &r->err);
 }
 
 static int work_write(struct recorder *r)
 {
-	const struct store_line *last = &r->batch[r->batch_n - 1];
+	const struct store_entry *last = &r->batch[r->batch_n - 1];
 
 	return store_write(r->history, r->batch, r->batch_n, last->epoch, last->seq, &r->skipped,
-			     &r->err);
+			   &r->err);
 }
 
 static int work_purge(struct recorder *r)
@@ -181,7 +181,7 @@ static void regulate(struct recorder *r)
 }
 
 /* Takes the line. */
-static void enqueue_line(struct recorder *r, enum queue_class class, struct store_line *line)
+static void enqueue_line(struct recorder *r, enum queue_class class, struct store_entry *line)
 {
 	uint64_t dropped = queue_dropped(&r->queue);
 
@@ -198,7 +198,7 @@ static void enqueue_line(struct recorder *r, enum queue_class class, struct stor
 static void enqueue(struct recorder *r, const char *topic, const char *epoch, uint64_t seq,
 		    json_t *object /* taken */)
 {
-	struct store_line line = {
+	struct store_entry line = {
 		.topic = mem_dup(topic), .epoch = mem_dup(epoch), .seq = seq, .object = object};
 
 	enqueue_line(r, queue_classify(topic, object), &line);
@@ -208,7 +208,7 @@ static void enqueue(struct recorder *r, const char *topic, const char *epoch, ui
 static bool on_text(void *ctx, const char *topic, const char *epoch, uint64_t seq, const char *text,
 		    size_t len)
 {
-	struct store_line line = {.seq = seq};
+	struct store_entry line = {.seq = seq};
 	struct health_line health;
 
 	if (strcmp(topic, TOPIC_HEALTH) != 0 || !health_line_is_routine(text, len, &health))
@@ -310,7 +310,7 @@ static void opened(struct recorder *r)
 
 static void written(struct recorder *r)
 {
-	const struct store_line *last = &r->batch[r->batch_n - 1];
+	const struct store_entry *last = &r->batch[r->batch_n - 1];
 
 	(void)snprintf(r->cursor.epoch, sizeof(r->cursor.epoch), "%s", last->epoch);
 	r->cursor.seq = last->seq;

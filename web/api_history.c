@@ -22,7 +22,7 @@ static void on_rows(void *ctx, const json_t *out, int rc, const struct err *err)
 		request_refuse(rq, 503, "STORE_UNAVAILABLE", "%s", err->text);
 }
 
-static void read_rows(struct web *web, struct request *rq, enum store_what what)
+static void answer_rows(struct web *web, struct request *rq, enum read_what what)
 {
 	struct query_text text = {
 		.hours = request_query(rq, "hours"),
@@ -31,7 +31,7 @@ static void read_rows(struct web *web, struct request *rq, enum store_what what)
 		.cursor = request_query(rq, "cursor"),
 		.what = request_query(rq, "what"),
 	};
-	struct store_query q;
+	struct read_query q;
 	struct err err;
 	if (query_parse(&text, what, clock_wall_ms(), &q, &err)) {
 		request_refuse(rq, 400, "BAD_REQUEST", "%s", err.text);
@@ -47,10 +47,10 @@ static void read_rows(struct web *web, struct request *rq, enum store_what what)
 
 void api_history(struct web *web, struct request *rq)
 {
-	read_rows(web, rq, STORE_RESULTS);
+	answer_rows(web, rq, READ_RESULTS);
 }
 
 void api_events(struct web *web, struct request *rq)
 {
-	read_rows(web, rq, STORE_EVENTS);
+	answer_rows(web, rq, READ_EVENTS);
 }

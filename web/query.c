@@ -11,15 +11,15 @@
 
 static const struct {
 	const char *name;
-	enum store_what what;
+	enum read_what what;
 } whats[] = {
-	{"results", STORE_RESULTS},
-	{"transitions", STORE_TRANSITIONS},
-	{"events", STORE_EVENTS},
-	{"processes", STORE_PROCESSES},
+	{"results", READ_RESULTS},
+	{"transitions", READ_TRANSITIONS},
+	{"events", READ_EVENTS},
+	{"processes", READ_PROCESSES},
 };
 
-bool query_what_parse(const char *name, enum store_what *what_r)
+bool query_what_parse(const char *name, enum read_what *what_r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
 		if (str_eq(whats[i].name, name)) {
@@ -41,7 +41,7 @@ static bool parse_decimal(const char *text, double *n_r)
 	return *end == '\0';
 }
 
-static int parse_range(const char *hours_text, int64_t now_ms, struct store_query *q,
+static int parse_range(const char *hours_text, int64_t now_ms, struct read_query *q,
 		       struct err *err)
 {
 	double hours = QUERY_HOURS_DEFAULT;
@@ -53,9 +53,9 @@ static int parse_range(const char *hours_text, int64_t now_ms, struct store_quer
 	return 0;
 }
 
-static int parse_limit(const char *text, struct store_query *q, struct err *err)
+static int parse_limit(const char *text, struct read_query *q, struct err *err)
 {
-	q->limit = STORE_ROWS_MAX;
+	q->limit = READ_ROWS_DEFAULT;
 	if (!text)
 		return 0;
 	double n;
@@ -77,10 +77,10 @@ static bool is_name(const char *text)
 	return true;
 }
 
-int query_parse(const struct query_text *text, enum store_what what, int64_t now_ms,
-		struct store_query *q_r, struct err *err)
+int query_parse(const struct query_text *text, enum read_what what, int64_t now_ms,
+		struct read_query *q_r, struct err *err)
 {
-	struct store_query q = {.what = what};
+	struct read_query q = {.what = what};
 	if (text->what && !query_what_parse(text->what, &q.what))
 		return err_set(err, -EINVAL,
 			       "what: one of results, transitions, events, processes");
@@ -93,7 +93,7 @@ int query_parse(const struct query_text *text, enum store_what what, int64_t now
 		return err_set(err, -EINVAL, "component: letters a-z, digits, and _ . -");
 	if (text->cursor && (!*text->cursor || strlen(text->cursor) > QUERY_CURSOR_LEN_MAX))
 		return err_set(err, -EINVAL, "cursor: the text of a former answer");
-	q.component = text->component;
+	q.name = text->component;
 	q.cursor = text->cursor;
 	*q_r = q;
 	return 0;

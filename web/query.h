@@ -8,7 +8,7 @@
 #define HALE_WEB_QUERY_H
 
 #include "base/err.h"
-#include "store/store.h"
+#include "store/read.h"
 
 #include <stdint.h>
 
@@ -24,9 +24,9 @@ struct query_text { /* as they came; NULL: not given */
 };
 
 /* Strings in q_r are borrowed from text. -EINVAL. */
-int query_parse(const struct query_text *text, enum store_what what, int64_t now_ms,
-		struct store_query *q_r, struct err *err);
+int query_parse(const struct query_text *text, enum read_what what, int64_t now_ms,
+		struct read_query *q_r, struct err *err);
 /* "results", "transitions", "events", "processes". */
-bool query_what_parse(const char *name, enum store_what *what_r);
+bool query_what_parse(const char *name, enum read_what *what_r);
 
 #endif

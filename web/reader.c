@@ -9,7 +9,7 @@
 
 struct job {
 	struct job *next;
-	struct store_query q; /* strings owned */
+	struct read_query q; /* strings owned */
 	reader_done_fn on_done;
 	void *ctx;
 	json_t *out;
@@ -39,9 +39,9 @@ static void run(void *arg)
 	struct reader *r = arg;
 	struct job *job = r->first;
 	if (!r->history)
-		job->rc = store_open(r->store, false, &r->history, &job->err);
+		job->rc = store_open(r->store, STORE_READER, &r->history, &job->err);
 	if (!job->rc)
-		job->rc = store_read(r->history, &job->q, &job->out, &job->err);
+		job->rc = read_rows(r->history, &job->q, &job->out, &job->err);
 	/* Whatever is wrong with the connection, the next query begins with a new one. */
 	if (job->rc && job->rc != -EINVAL && r->history)
 		store_close(TAKE_PTR(r->history));
@@ -58,15 +58,14 @@ static void after(void *arg)
 	job->on_done(job->ctx, job->out, job->rc, &job->err);
 	r->n--;
 	json_decref(job->out);
-	free((char *)(uintptr_t)job->q.component);
+	free((char *)(uintptr_t)job->q.name);
 	free((char *)(uintptr_t)job->q.cursor);
 	free(job);
 	if (r->first)
 		r->backend.work(r->backend.ctx, run, after, r);
 }
 
-void reader_query(struct reader *r, const struct store_query *q, reader_done_fn on_done,
-		  void *ctx)
+void reader_query(struct reader *r, const struct read_query *q, reader_done_fn on_done, void *ctx)
 {
 	if (r->n >= READER_QUEUE_MAX) {
 		struct err err;
@@ -76,7 +75,7 @@ void reader_query(struct reader *r, const struct store_query *q, reader_done_fn 
 	}
 	struct job *job = mem_alloc(sizeof(*job));
 	job->q = *q;
-	job->q.component = mem_dup(q->component);
+	job->q.name = mem_dup(q->name);
 	job->q.cursor = mem_dup(q->cursor);
 	job->on_done = on_done;
 	job->ctx = ctx;

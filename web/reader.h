@@ -7,7 +7,7 @@
 #ifndef HALE_WEB_READER_H
 #define HALE_WEB_READER_H
 
-#include "store/store.h"
+#include "store/read.h"
 
 #include <stdbool.h>
 
@@ -22,8 +22,7 @@ typedef void (*reader_done_fn)(void *ctx, const json_t *out, int rc, const struc
 
 struct reader *reader_new(const struct store_options *store, const struct web_backend *backend);
 /* Everything in q is copied. on_done is called once, later or at once. */
-void reader_query(struct reader *r, const struct store_query *q, reader_done_fn on_done,
-		  void *ctx);
+void reader_query(struct reader *r, const struct read_query *q, reader_done_fn on_done, void *ctx);
 bool reader_is_idle(const struct reader *r);
 void reader_free(struct reader *r); /* only when idle; NULL is fine */
 

@@ -21,8 +21,8 @@ static int delete_some(struct store *h, const char *sql, int64_t before_ms, size
 	return rc;
 }
 
-int store_purge(struct store *h, const struct store_options *o, int64_t now_ms,
-		  size_t rows_max, size_t *deleted_r, struct err *err)
+int store_purge(struct store *h, const struct store_options *o, int64_t now_ms, size_t rows_max,
+		size_t *deleted_r, struct err *err)
 {
 	const struct {
 		int64_t keep_ms;

@@ -10,10 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* More rows than this in one answer would fill the reader's memory; the cursor gives the rest. */
-#define READ_ROWS_MAX 10000
 /* Every statement begins with the three columns of the key. */
-#define KEY_COLUMNS   3
+#define KEY_COLUMNS 3
 
 /* Where the next page begins: rows strictly before this key, newest first. */
 struct key {
@@ -106,7 +104,7 @@ static void encode_process(json_t *out, const struct db_value *v)
 
 /* clang-format off */
 static const struct shape shapes[] = {
-	[STORE_RESULTS] = {
+	[READ_RESULTS] = {
 		.letter = 'r',
 		.sql = "SELECT r.at, r.epoch_id, r.seq,"
 		       " (SELECT node FROM components WHERE id = r.component_id),"
@@ -118,7 +116,7 @@ static const struct shape shapes[] = {
 		.order = " ORDER BY r.at DESC, r.epoch_id DESC, r.seq DESC LIMIT $6",
 		.encode = encode_result,
 	},
-	[STORE_TRANSITIONS] = {
+	[READ_TRANSITIONS] = {
 		.letter = 't',
 		.sql = "SELECT t.at, t.id, 0,"
 		       " (SELECT node FROM components WHERE id = t.component_id),"
@@ -130,7 +128,7 @@ static const struct shape shapes[] = {
 		.order = " ORDER BY t.at DESC, t.id DESC LIMIT $6",
 		.encode = encode_transition,
 	},
-	[STORE_EVENTS] = {
+	[READ_EVENTS] = {
 		.letter = 'e',
 		.sql = "SELECT v.at, v.id, 0, (SELECT node FROM epochs WHERE id = v.epoch_id),"
 		       " v.topic, v.kind, v.severity, v.subject, v.message, v.details"
@@ -139,7 +137,7 @@ static const struct shape shapes[] = {
 		.order = " ORDER BY v.at DESC, v.id DESC LIMIT $6",
 		.encode = encode_event,
 	},
-	[STORE_PROCESSES] = {
+	[READ_PROCESSES] = {
 		.letter = 'p',
 		.sql = "SELECT p.at, p.id, 0, (SELECT node FROM epochs WHERE id = p.epoch_id),"
 		       " p.process, p.event, p.state, p.pid, p.generation, p.restarts,"
@@ -208,24 +206,24 @@ static bool on_row(void *ctx, const struct db_row *row)
 	return true;
 }
 
-static int run(struct store *h, const struct store_query *q, struct reader *r,
+static int run(struct store *h, const struct read_query *q, struct reader *r,
 	       const struct key *before, struct err *err)
 {
 	HALE_CLEANUP(str_done) struct str sql = {0};
 	int64_t to = q->to_ms > 0 ? q->to_ms - 1 : INT64_MAX;
 	struct db_value args[] = {
-		DB_V_INT(q->from_ms),    DB_V_INT(HALE_MIN(to, before->at)),
-		DB_V_INT(before->at),    DB_V_INT(before->a),
-		DB_V_INT(before->b),     DB_V_INT((int64_t)r->limit + 1),
-		db_v_text(q->component),
+		DB_V_INT(q->from_ms), DB_V_INT(HALE_MIN(to, before->at)),
+		DB_V_INT(before->at), DB_V_INT(before->a),
+		DB_V_INT(before->b),  DB_V_INT((int64_t)r->limit + 1),
+		db_v_text(q->name),
 	};
 
 	str_add(&sql, r->shape->sql);
-	if (q->component != NULL)
+	if (q->name != NULL)
 		str_add(&sql, r->shape->by_name);
 	str_add(&sql, r->shape->order);
-	return db_query(h->db, str_text(&sql), args, ARRAY_LEN(args) - (q->component == NULL),
-			on_row, r, err);
+	return db_query(h->db, str_text(&sql), args, ARRAY_LEN(args) - (q->name == NULL), on_row, r,
+			err);
 }
 
 static json_t *answer(struct reader *r)
@@ -240,9 +238,9 @@ static json_t *answer(struct reader *r)
 	return out;
 }
 
-int store_read(struct store *h, const struct store_query *q, json_t **out_r, struct err *err)
+int read_rows(struct store *h, const struct read_query *q, json_t **out_r, struct err *err)
 {
-	size_t limit = q->limit > 0 ? q->limit : STORE_ROWS_MAX;
+	size_t limit = q->limit > 0 ? q->limit : READ_ROWS_DEFAULT;
 	struct key before = {INT64_MAX, INT64_MAX, INT64_MAX};
 	struct reader r = {.shape = &shapes[q->what], .limit = HALE_MIN(limit, READ_ROWS_MAX)};
 	int rc = 0;

@@ -37,24 +37,40 @@ static const struct conf_item sqlite_items[] = {
 
 static const struct conf_item retention_items[] = {
 	RETENTION(results_ms, "results", .def = "7d1h", .help = "how long raw results are kept"),
+	RETENTION(rollups_5m_ms, "rollups_5m", .def = "90d",
+		  .help = "how long metrics by 5 minutes are kept"),
+	RETENTION(rollups_1h_ms, "rollups_1h", .def = "400d",
+		  .help = "how long metrics by the hour are kept"),
+	RETENTION(rollups_1d_ms, "rollups_1d", .def = "400d",
+		  .help = "how long metrics by the day are kept"),
 	RETENTION(transitions_ms, "transitions", .def = "400d",
-		  .help = "how long changes of status are kept"),
+		  .help = "how long changes of status are kept; the last of each component stays"),
+	RETENTION(alerts_ms, "alerts", .def = "400d",
+		  .help = "how long alerts, deliveries and reconcile runs are kept"),
 	RETENTION(events_ms, "events", .def = "400d",
-		  .help = "how long events, alerts, runs and process events are kept"),
+		  .help = "how long events, process events and recoveries are kept"),
 	CONF_END};
 
 const struct conf_item store_items[] = {
 	CONF_MAP(struct store_options, sqlite, sqlite_items,
 		 .help = "history in an embedded SQLite database"),
-	CONF_MAP(struct store_options, retention, retention_items,
-		 .help = "how long what is kept"),
+	CONF_MAP(struct store_options, retention, retention_items, .help = "how long what is kept"),
 	CONF_DURATION(struct store_options, purge_every_ms, .name = "purge_every", .def = "1h",
 		      .min = 60000, .max = 86400000,
 		      .help = "how often rows beyond their retention are deleted"),
 	CONF_END};
 
-static int open_db(const struct store_options *o, bool is_writer, struct db **db_r,
-		   struct err *err)
+const char *store_backend(const struct store_options *o)
+{
+	return o->postgres.dsn == NULL ? "sqlite" : "postgresql";
+}
+
+const char *store_where(const struct store *h)
+{
+	return h->path;
+}
+
+static int open_db(const struct store_options *o, bool is_writer, struct db **db_r, struct err *err)
 {
 	struct db_target target = {.engine = DB_SQLITE,
 				   .where = o->sqlite.path,
@@ -100,8 +116,8 @@ static int writer_setup(struct store *h, struct err *err)
 	return rc;
 }
 
-int store_open(const struct store_options *o, bool is_writer, struct store **h_r,
-		 struct err *err)
+int store_open(const struct store_options *o, enum store_role role, struct store **h_r,
+	       struct err *err)
 {
 	struct store *h;
 	int rc;
@@ -110,10 +126,10 @@ int store_open(const struct store_options *o, bool is_writer, struct store **h_r
 		return err_set(err, -EINVAL, "store.sqlite.path: not set");
 	h = mem_alloc(sizeof(*h));
 	h->path = mem_dup(o->sqlite.path);
-	h->is_writer = is_writer;
-	rc = open_db(o, is_writer, &h->db, err);
+	h->is_writer = role == STORE_KEEPER;
+	rc = open_db(o, h->is_writer, &h->db, err);
 	if (rc == 0)
-		rc = is_writer ? writer_setup(h, err) : store_check_version(h->db, h->path, err);
+		rc = h->is_writer ? writer_setup(h, err) : store_check_version(h->db, h->path, err);
 	if (rc != 0) {
 		store_close(h);
 		return rc;
@@ -172,39 +188,29 @@ static bool on_cursor(void *ctx, const struct db_row *row)
 {
 	struct cursor_reader *c = ctx;
 
-	if (strcmp(row->values[0].text, "cursor_epoch") == 0)
-		(void)snprintf(c->epoch, c->epoch_size, "%s", row->values[1].text);
-	else
-		c->seq = strtoull(row->values[1].text, NULL, 10);
-	return true;
+	(void)snprintf(c->epoch, c->epoch_size, "%s", row->values[0].text);
+	c->seq = (uint64_t)row->values[1].integer;
+	return false;
 }
 
-int store_cursor(struct store *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
-		   struct err *err)
+int store_cursor(struct store *h, char *epoch, size_t epoch_size, uint64_t *seq_r, struct err *err)
 {
 	struct cursor_reader c = {.epoch = epoch, .epoch_size = epoch_size};
 	int rc;
 
 	epoch[0] = '\0';
-	rc = db_query(h->db,
-		      "SELECT key, value FROM meta"
-		      " WHERE key IN ('cursor_epoch', 'cursor_seq')",
-		      NULL, 0, on_cursor, &c, err);
+	rc = db_query(h->db, "SELECT epoch, seq FROM cursors LIMIT 1", NULL, 0, on_cursor, &c, err);
 	if (rc == 0)
 		*seq_r = c.seq;
 	return rc;
 }
 
-int store_cursor_put(struct store *h, const char *epoch, uint64_t seq, struct err *err)
+int store_cursor_put(struct store *h, const char *node, const char *epoch, uint64_t seq,
+		     struct err *err)
 {
-	struct db_value args[2];
-	char number[24];
+	struct db_value args[] = {db_v_text(node), db_v_text(epoch), DB_V_INT((int64_t)seq)};
 
-	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)seq);
-	args[0] = db_v_text(epoch);
-	args[1] = db_v_text(number);
 	return db_run(h->db,
-		      "INSERT OR REPLACE INTO meta (key, value)"
-		      " VALUES ('cursor_epoch', $1), ('cursor_seq', $2)",
-		      args, ARRAY_LEN(args), NULL, err);
+		      "INSERT OR REPLACE INTO cursors (node, epoch, seq) VALUES ($1, $2, $3)", args,
+		      ARRAY_LEN(args), NULL, err);
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* history - what hale remembers: the schema, its writer and its readers
+/* store - what hale remembers, in SQLite or PostgreSQL
  *
- * The recorder writes, web and CLI read. Blocking; runs in worker threads. Tables (docs/store.md):
- * meta, components, results, transitions, process_events, events. Times are integers, ms since
- * 1970 UTC. The bus cursor (epoch, seq) is written in the same transaction as the rows made of
- * those lines, and (node, epoch, seq) is unique per table: nothing is stored twice.
+ * The recorder writes (writer.h, on its loop) and keeps (keep.h: schema, rollups, retention); web
+ * and command line read (read.h, series.h, uptime.h). The tables are those of etc/sql, the same in
+ * both databases (docs/store.md); statements are written once, for both (dialect.h).
+ *
+ * Everything on a struct store blocks: worker threads or a program of one command. One thread at a
+ * time; only store_interrupt may come from another.
+ *
+ * Errors: negative errno as db.h has them, with a text that says where and what to do.
  */
 #ifndef HALE_STORE_STORE_H
 #define HALE_STORE_STORE_H
@@ -12,70 +16,51 @@
 #include "base/err.h"
 #include "conf/option.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STORE_ROWS_MAX 1000 /* default limit of a query (C-38) */
-
-/* The `store:` section. */
+/* The `store:` section. Neither sqlite nor postgres: SQLite in the state directory. Both: refused.
+ */
 struct store_options {
 	struct {
 		char *path; /* default: <state-dir>/history.db, filled in by haled */
 	} sqlite;
 	struct {
+		char *dsn; /* conninfo or postgresql:// URI; secret. NULL: the store is SQLite */
+	} postgres;
+	struct {
+		char *path;    /* default: <state-dir>/spool, filled in by haled */
+		int64_t bytes; /* default 256 MB */
+	} spool;
+	struct {
 		int64_t results_ms;     /* raw results, default 7d1h (C-14) */
-		int64_t transitions_ms; /* default 400d */
-		int64_t events_ms;      /* default 400d */
+		int64_t rollups_5m_ms;  /* default 90d */
+		int64_t rollups_1h_ms;  /* default 400d */
+		int64_t rollups_1d_ms;  /* default 400d */
+		int64_t transitions_ms; /* default 400d; the last of each component stays */
+		int64_t alerts_ms;      /* alerts, deliveries, runs: default 400d */
+		int64_t events_ms;      /* events, process events, recovery: default 400d */
 	} retention;
 	int64_t purge_every_ms; /* default 1h */
 };
 extern const struct conf_item store_items[];
 
+enum store_role {
+	STORE_READER, /* -ENOENT if there is no store yet; never changes anything */
+	STORE_KEEPER, /* makes it, brings its schema up to date, checks that it is whole */
+};
+
 struct store;
 
-/* The writer applies migrations; readers open read-only and fail with -ENOENT text if the store
- * does not exist yet. */
-int store_open(const struct store_options *o, bool is_writer, struct store **h_r,
-		 struct err *err);
-void store_close(struct store *h);
-void store_interrupt(struct store *h); /* from any thread */
-/* The file broke, or was deleted or replaced: close and open again. */
-bool store_is_broken(const struct store *h);
-
-/* Cursor of the last batch written; epoch "" if none. */
-int store_cursor(struct store *h, char *epoch, size_t epoch_size, uint64_t *seq_r,
-		   struct err *err);
-
-/* One line as it came from the bus; or, with topic STORE_TOPIC_SNAPSHOT, haled's status that
- * stands in for lines that were lost: what differs from the last transition known becomes one. */
-#define STORE_TOPIC_SNAPSHOT "snapshot"
-struct store_line {
-	char *topic;
-	char *epoch;
-	uint64_t seq;
-	json_t *object;
-	char *text; /* instead of an object: a routine line of health (model/health_line.h) */
-};
-/* All lines and the cursor in one transaction. Lines whose shape is not understood are counted in
- * *skipped_r and passed over. */
-int store_write(struct store *h, const struct store_line *lines, size_t n, const char *epoch,
-		  uint64_t seq, size_t *skipped_r, struct err *err);
-/* Deletes up to `rows_max` rows older than retention says; *deleted_r < rows_max means done. */
-int store_purge(struct store *h, const struct store_options *o, int64_t now_ms,
-		  size_t rows_max, size_t *deleted_r, struct err *err);
-
-enum store_what { STORE_RESULTS, STORE_TRANSITIONS, STORE_EVENTS, STORE_PROCESSES };
-
-struct store_query {
-	enum store_what what;
-	const char *component;  /* or process; NULL all */
-	int64_t from_ms, to_ms; /* [from, to); 0: open */
-	size_t limit;           /* 0: STORE_ROWS_MAX */
-	const char *cursor;     /* from a former answer, or NULL */
-};
-/* {"rows": [newest first], "truncated": bool, "cursor": text or null}. Row shapes are documented
- * in docs/store.md. -EINVAL for a bad cursor. */
-int store_read(struct store *h, const struct store_query *q, json_t **out_r, struct err *err);
+int store_open(const struct store_options *o, enum store_role role, struct store **s_r,
+	       struct err *err);
+void store_close(struct store *s);     /* NULL is fine */
+void store_interrupt(struct store *s); /* from any thread */
+/* The connection broke, or the file did, or was deleted or replaced: close and open again. */
+bool store_is_broken(const struct store *s);
+/* "sqlite" or "postgresql". */
+const char *store_backend(const struct store_options *o);
+/* Where it is, for people: a path, or host and database; never a secret. Borrowed. */
+const char *store_where(const struct store *s);
 
 #endif

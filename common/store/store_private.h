@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* history_store - what the parts of history share (private to this layer)
+/* store_private - what the parts of the store share (private to this layer)
  */
 #ifndef HALE_STORE_STORE_PRIVATE_H
 #define HALE_STORE_STORE_PRIVATE_H
 
 #include "base/map.h"
 #include "db/db.h"
+#include "store/read.h"
 #include "store/store.h"
+#include "store/write.h"
 
 struct store_migration {
 	int64_t version; /* 1, 2, … without gaps; 0 ends the table */
@@ -35,7 +37,8 @@ int store_check_version(struct db *db, const char *path, struct err *err);
 /* Empties epochs and components. */
 void store_forget(struct store *h);
 /* Keeps the cursor in the transaction that is open. */
-int store_cursor_put(struct store *h, const char *epoch, uint64_t seq, struct err *err);
+int store_cursor_put(struct store *h, const char *node, const char *epoch, uint64_t seq,
+		     struct err *err);
 
 /* Row readers for db_query: the first column of the first row. */
 bool store_read_int(void *int64_r, const struct db_row *row);

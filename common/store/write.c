@@ -33,7 +33,7 @@ struct component_ref {
 /* One line on its way into a table. */
 struct writing {
 	struct store *h;
-	const struct store_line *line;
+	const struct store_entry *line;
 	const json_t *object;
 	const char *node;
 	int64_t at;
@@ -607,7 +607,7 @@ static const struct {
 	{STORE_TOPIC_SNAPSHOT, write_snapshot},
 };
 
-static int write_line(struct store *h, const struct store_line *line, struct err *err)
+static int write_line(struct store *h, const struct store_entry *line, struct err *err)
 {
 	struct writing w = {.h = h, .line = line, .object = line->object, .err = err};
 	const char *at = text_of(line->object, "at");
@@ -629,8 +629,8 @@ static int write_line(struct store *h, const struct store_line *line, struct err
 	return NOT_UNDERSTOOD;
 }
 
-static int write_lines(struct store *h, const struct store_line *lines, size_t n,
-		       size_t *skipped, struct err *err)
+static int write_lines(struct store *h, const struct store_entry *lines, size_t n, size_t *skipped,
+		       struct err *err)
 {
 	int rc;
 
@@ -644,9 +644,22 @@ static int write_lines(struct store *h, const struct store_line *lines, size_t n
 	return 0;
 }
 
-int store_write(struct store *h, const struct store_line *lines, size_t n, const char *epoch,
-		  uint64_t seq, size_t *skipped_r, struct err *err)
+static const char *node_of(const struct store_entry *line, char buf[NAME_MAX_BYTES + 1])
 {
+	struct health_line l;
+
+	if (line->text != NULL && health_line_is_routine(line->text, strlen(line->text), &l) &&
+	    jtext_string(l.node, buf, NAME_MAX_BYTES + 1))
+		return buf;
+	(void)snprintf(buf, NAME_MAX_BYTES + 1, "%s",
+		       text_of(line->object, "node") != NULL ? text_of(line->object, "node") : "");
+	return buf;
+}
+
+int store_write(struct store *h, const struct store_entry *lines, size_t n, const char *epoch,
+		uint64_t seq, size_t *skipped_r, struct err *err)
+{
+	char node[NAME_MAX_BYTES + 1];
 	size_t skipped = 0;
 	int rc;
 
@@ -655,7 +668,7 @@ int store_write(struct store *h, const struct store_line *lines, size_t n, const
 	if (rc == 0)
 		rc = write_lines(h, lines, n, &skipped, err);
 	if (rc == 0)
-		rc = store_cursor_put(h, epoch, seq, err);
+		rc = store_cursor_put(h, node_of(&lines[n - 1], node), epoch, seq, err);
 	if (rc == 0)
 		rc = db_commit(h->db, err);
 	if (rc != 0) {

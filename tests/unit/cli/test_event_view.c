@@ -48,7 +48,7 @@ static void assert_silent(const char *topic, const char *json)
 	json_decref(line);
 }
 
-static void assert_row(enum store_what what, const char *json, const char *expected)
+static void assert_row(enum read_what what, const char *json, const char *expected)
 {
 	json_t *row = load(json);
 	struct event e;
@@ -68,7 +68,7 @@ static void a_change_of_status_is_told_from_bus_and_store_alike(void **state)
 		    " \"state\": {\"status\": \"degraded\", \"message\": \"took_ms 2310 > 2000\"}}",
 		    "2026-11-22 01:30:37  health     api                 "
 		    "healthy → degraded: took_ms 2310 > 2000\n");
-	assert_row(STORE_TRANSITIONS,
+	assert_row(READ_TRANSITIONS,
 		   "{" AT "\"component\": \"api\", \"from\": \"healthy\", \"to\": \"degraded\","
 		   " \"message\": \"took_ms 2310 > 2000\"}",
 		   "2026-11-22 01:30:37  health     api                 "
@@ -99,7 +99,7 @@ static void a_crash_is_told_with_its_cause(void **state)
 		" \"last_exit\": {\"signal\": \"SIGKILL\", \"code\": null, \"uptime_ms\": 5123}}}",
 		"2026-11-22 01:30:37  process    check.http          "
 		"exit: killed by SIGKILL after 5.12 s\n");
-	assert_row(STORE_PROCESSES,
+	assert_row(READ_PROCESSES,
 		   "{" AT "\"process\": \"check.http\", \"event\": \"ready\", \"pid\": 7}",
 		   "2026-11-22 01:30:37  process    check.http          ready, pid 7\n");
 }
@@ -135,14 +135,14 @@ static void alerts_runs_and_events_have_their_words(void **state)
 static void stored_rows_of_other_topics_read_as_they_came(void **state)
 {
 	(void)state;
-	assert_row(STORE_EVENTS,
+	assert_row(READ_EVENTS,
 		   "{" AT
 		   "\"topic\": \"reconcile\", \"kind\": \"refused\", \"subject\": \"positions\","
 		   " \"details\": {\"job\": \"positions\", \"outcome\": \"refused\","
 		   " \"errors\": [\"the source is empty\"]}}",
 		   "2026-11-22 01:30:37  reconcile  positions           refused: the source is "
 		   "empty\n");
-	assert_row(STORE_EVENTS,
+	assert_row(READ_EVENTS,
 		   "{" AT "\"topic\": \"event\", \"kind\": \"stop\", \"subject\": \"haled\","
 		   " \"message\": null, \"details\": {\"a\": 1}}",
 		   "2026-11-22 01:30:37  event      haled               stop\n");

@@ -14,17 +14,17 @@
 #include "model/frame.h"
 #include "queue.h"
 
-static struct store_line make_line(uint64_t seq)
+static struct store_entry make_line(uint64_t seq)
 {
-	return (struct store_line){.topic = mem_dup(TOPIC_HEALTH),
-				     .epoch = mem_dup("e"),
-				     .seq = seq,
-				     .object = json_pack("{s:s}", "component", "api")};
+	return (struct store_entry){.topic = mem_dup(TOPIC_HEALTH),
+				    .epoch = mem_dup("e"),
+				    .seq = seq,
+				    .object = json_pack("{s:s}", "component", "api")};
 }
 
 static void push(struct queue *q, enum queue_class class, uint64_t seq)
 {
-	struct store_line line = make_line(seq);
+	struct store_entry line = make_line(seq);
 
 	queue_push(q, class, &line);
 }
@@ -32,7 +32,7 @@ static void push(struct queue *q, enum queue_class class, uint64_t seq)
 /* 0 if the queue is empty. */
 static uint64_t pop(struct queue *q)
 {
-	struct store_line line;
+	struct store_entry line;
 	uint64_t seq;
 
 	if (!queue_pop(q, &line))
@@ -128,7 +128,7 @@ static void only_transitions_left_means_the_oldest_of_them_goes(void **state)
 static void a_longer_line_weighs_more(void **state)
 {
 	struct queue q = {.bytes_max = SIZE_MAX};
-	struct store_line line = make_line(1);
+	struct store_entry line = make_line(1);
 	char *text = mem_alloc(5001);
 
 	(void)state;

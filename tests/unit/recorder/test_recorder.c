@@ -392,7 +392,7 @@ static void stopping_with_a_locked_store_ends_in_time(void **state)
 	assert_true(clock_mono_ms() - begin < 15000);
 	db_close(lock);
 	/* The cursor still says 1: the line is read from the bus again. */
-	assert_int_equal(ask(f, "SELECT value + 0 FROM meta WHERE key = 'cursor_seq'"), 1);
+	assert_int_equal(ask(f, "SELECT seq FROM cursors"), 1);
 }
 
 static void a_store_that_cannot_be_opened_is_tried_again(void **state)

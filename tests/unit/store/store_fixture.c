@@ -63,7 +63,7 @@ void must(struct fixture *f, int rc)
 void open_writer(struct fixture *f)
 {
 	store_close(TAKE_PTR(f->h));
-	must(f, store_open(&f->options, true, &f->h, &f->err));
+	must(f, store_open(&f->options, STORE_KEEPER, &f->h, &f->err));
 }
 
 /* --- looking into the file beside history.h --- */
@@ -126,9 +126,9 @@ int64_t count(struct fixture *f, const char *table)
 
 /* --- lines --- */
 
-struct store_line make_line(const char *topic, uint64_t seq, const char *json)
+struct store_entry make_line(const char *topic, uint64_t seq, const char *json)
 {
-	struct store_line line = {.topic = mem_dup(topic), .epoch = mem_dup("e1"), .seq = seq};
+	struct store_entry line = {.topic = mem_dup(topic), .epoch = mem_dup("e1"), .seq = seq};
 	char at[CLOCK_TEXT_MAX];
 
 	line.object = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
@@ -141,7 +141,7 @@ struct store_line make_line(const char *topic, uint64_t seq, const char *json)
 	return line;
 }
 
-void free_line(struct store_line *line)
+void free_line(struct store_entry *line)
 {
 	free(line->topic);
 	free(line->epoch);
@@ -152,7 +152,7 @@ void free_line(struct store_line *line)
 /* Writes one line; returns how many were skipped. */
 size_t put(struct fixture *f, const char *topic, uint64_t seq, const char *json)
 {
-	struct store_line line = make_line(topic, seq, json);
+	struct store_entry line = make_line(topic, seq, json);
 	size_t skipped = 99;
 
 	must(f, store_write(f->h, &line, 1, "e1", seq, &skipped, &f->err));
@@ -161,7 +161,7 @@ size_t put(struct fixture *f, const char *topic, uint64_t seq, const char *json)
 }
 
 /* Line number seq of an endless history, always the same. */
-struct store_line nth_line(uint64_t seq)
+struct store_entry nth_line(uint64_t seq)
 {
 	switch (seq % 5) {
 	case 0:
@@ -180,7 +180,7 @@ struct store_line nth_line(uint64_t seq)
 int write_range(struct store *h, uint64_t from, uint64_t to, struct err *err)
 {
 	size_t n = (size_t)(to - from + 1), skipped = 0;
-	struct store_line *lines = mem_array(n, sizeof(*lines));
+	struct store_entry *lines = mem_array(n, sizeof(*lines));
 	int rc;
 
 	for (size_t i = 0; i < n; i++)

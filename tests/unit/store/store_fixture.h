@@ -13,7 +13,8 @@
 
 #include "base/err.h"
 #include "db/db.h"
-#include "store/store.h"
+#include "store/read.h"
+#include "store/write.h"
 
 #define T0 INT64_C(1800000000000) /* 2027-01-15 */
 
@@ -34,10 +35,10 @@ struct db *raw_open(struct fixture *f);
 void raw_script(struct fixture *f, const char *sql);
 void expect(struct fixture *f, const char *sql, const char *expected);
 int64_t count(struct fixture *f, const char *table);
-struct store_line make_line(const char *topic, uint64_t seq, const char *json);
-void free_line(struct store_line *line);
+struct store_entry make_line(const char *topic, uint64_t seq, const char *json);
+void free_line(struct store_entry *line);
 size_t put(struct fixture *f, const char *topic, uint64_t seq, const char *json);
-struct store_line nth_line(uint64_t seq);
+struct store_entry nth_line(uint64_t seq);
 int write_range(struct store *h, uint64_t from, uint64_t to, struct err *err);
 
 #define HEALTHY(extra)                                                                             \

@@ -19,18 +19,18 @@
 
 /* --- reading --- */
 
-static json_t *read_page(struct fixture *f, const struct store_query *q)
+static json_t *read_page(struct fixture *f, const struct read_query *q)
 {
 	json_t *out = NULL;
 
-	must(f, store_read(f->h, q, &out, &f->err));
+	must(f, read_rows(f->h, q, &out, &f->err));
 	return out;
 }
 
 static void rows_come_newest_first_with_their_shape(void **state)
 {
 	struct fixture *f = *state;
-	struct store_query q = {.what = STORE_RESULTS};
+	struct read_query q = {.what = READ_RESULTS};
 	json_t *out, *expected;
 
 	open_writer(f);
@@ -52,8 +52,8 @@ static void rows_come_newest_first_with_their_shape(void **state)
 		fail_msg("%s", json_dumps(out, JSON_INDENT(1)));
 	json_decref(out);
 	json_decref(expected);
-	q.what = STORE_TRANSITIONS;
-	q.component = "overall";
+	q.what = READ_TRANSITIONS;
+	q.name = "overall";
 	out = read_page(f, &q);
 	expected = json_loads(
 		"{\"truncated\":false,\"cursor\":null,\"rows\":["
@@ -69,7 +69,7 @@ static void rows_come_newest_first_with_their_shape(void **state)
 static void events_and_processes_have_their_shape(void **state)
 {
 	struct fixture *f = *state;
-	struct store_query q = {.what = STORE_EVENTS};
+	struct read_query q = {.what = READ_EVENTS};
 	json_t *out, *row;
 
 	open_writer(f);
@@ -81,8 +81,8 @@ static void events_and_processes_have_their_shape(void **state)
 	assert_true(json_is_null(json_object_get(row, "subject")));
 	assert_true(json_is_object(json_object_get(row, "details")));
 	json_decref(out);
-	q.what = STORE_PROCESSES;
-	q.component = "p";
+	q.what = READ_PROCESSES;
+	q.name = "p";
 	out = read_page(f, &q);
 	row = json_array_get(json_object_get(out, "rows"), 0);
 	assert_string_equal(json_string_value(json_object_get(row, "process")), "p");
@@ -94,7 +94,7 @@ static void events_and_processes_have_their_shape(void **state)
 static void time_and_name_filter(void **state)
 {
 	struct fixture *f = *state;
-	struct store_query q = {.what = STORE_RESULTS};
+	struct read_query q = {.what = READ_RESULTS};
 	json_t *out;
 
 	open_writer(f);
@@ -104,7 +104,7 @@ static void time_and_name_filter(void **state)
 	out = read_page(f, &q);
 	assert_int_equal(json_array_size(json_object_get(out, "rows")), 2); /* 5 and 8 */
 	json_decref(out);
-	q.component = "nobody";
+	q.name = "nobody";
 	out = read_page(f, &q);
 	assert_int_equal(json_array_size(json_object_get(out, "rows")), 0);
 	assert_true(json_is_null(json_object_get(out, "cursor")));
@@ -119,9 +119,9 @@ static void pages_together_are_the_whole(void **state)
 
 	open_writer(f);
 	must(f, write_range(f->h, 1, 83, &f->err));
-	for (enum store_what what = STORE_RESULTS; what <= STORE_PROCESSES; what++) {
+	for (enum read_what what = READ_RESULTS; what <= READ_PROCESSES; what++) {
 		for (size_t limit = 1; limit < 60; limit += 7) {
-			struct store_query q = {.what = what, .limit = 1000};
+			struct read_query q = {.what = what, .limit = 1000};
 			char cursor[96] = "";
 
 			out = read_page(f, &q);
@@ -161,9 +161,9 @@ static void a_bad_cursor_is_einval(void **state)
 
 	open_writer(f);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		struct store_query q = {.what = STORE_RESULTS, .cursor = bad[i]};
+		struct read_query q = {.what = READ_RESULTS, .cursor = bad[i]};
 
-		assert_int_equal(store_read(f->h, &q, &out, &f->err), -EINVAL);
+		assert_int_equal(read_rows(f->h, &q, &out, &f->err), -EINVAL);
 		assert_null(out);
 	}
 }
@@ -171,14 +171,14 @@ static void a_bad_cursor_is_einval(void **state)
 static void a_reader_reads_while_the_writer_writes(void **state)
 {
 	struct fixture *f = *state;
-	struct store_query q = {.what = STORE_RESULTS};
+	struct read_query q = {.what = READ_RESULTS};
 	struct store *reader = NULL;
 	json_t *out = NULL;
 
 	open_writer(f);
-	must(f, store_open(&f->options, false, &reader, &f->err));
+	must(f, store_open(&f->options, STORE_READER, &reader, &f->err));
 	must(f, write_range(f->h, 1, 10, &f->err));
-	must(f, store_read(reader, &q, &out, &f->err));
+	must(f, read_rows(reader, &q, &out, &f->err));
 	assert_int_equal(json_array_size(json_object_get(out, "rows")), 6);
 	json_decref(out);
 	store_close(reader);

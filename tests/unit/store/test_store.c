@@ -51,10 +51,10 @@ static void a_newer_store_is_refused_and_not_touched(void **state)
 	open_writer(f);
 	store_close(TAKE_PTR(f->h));
 	raw_script(f, "INSERT INTO schema_migrations VALUES (999, 'x', 0)");
-	assert_int_equal(store_open(&f->options, true, &f->h, &f->err), -EINVAL);
+	assert_int_equal(store_open(&f->options, STORE_KEEPER, &f->h, &f->err), -EINVAL);
 	assert_non_null(strstr(f->err.text, "999"));
 	assert_non_null(strstr(f->err.text, "newer hale"));
-	assert_int_equal(store_open(&f->options, false, &f->h, &f->err), -EINVAL);
+	assert_int_equal(store_open(&f->options, STORE_READER, &f->h, &f->err), -EINVAL);
 	expect(f, "SELECT max(version) FROM schema_migrations", "999;");
 }
 
@@ -67,7 +67,7 @@ static void somebody_elses_database_is_refused_and_not_touched(void **state)
 	store_close(TAKE_PTR(f->h));
 	remove_files(f);
 	raw_script(f, "CREATE TABLE orders (id INTEGER)");
-	assert_int_equal(store_open(&f->options, true, &f->h, &f->err), -EINVAL);
+	assert_int_equal(store_open(&f->options, STORE_KEEPER, &f->h, &f->err), -EINVAL);
 	assert_non_null(strstr(f->err.text, "something else"));
 	expect(f, "SELECT name FROM sqlite_master", "orders;");
 	expect(f, "PRAGMA journal_mode", "delete;");
@@ -77,10 +77,10 @@ static void a_reader_without_a_store_gets_enoent(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(store_open(&f->options, false, &f->h, &f->err), -ENOENT);
+	assert_int_equal(store_open(&f->options, STORE_READER, &f->h, &f->err), -ENOENT);
 	open_writer(f);
 	store_close(TAKE_PTR(f->h));
-	must(f, store_open(&f->options, false, &f->h, &f->err));
+	must(f, store_open(&f->options, STORE_READER, &f->h, &f->err));
 }
 
 static void a_deleted_file_is_broken(void **state)
@@ -119,7 +119,7 @@ static void a_routine_line_as_text_is_the_same_row(void **state)
 		"\"2\\u0030\\\"\","
 		"\"took_ms\":41.2,\"metrics\":{\"status_code\":200.0},\"details\":{\"a\":\"b\"}}}";
 	struct fixture *f = *state;
-	struct store_line line = {
+	struct store_entry line = {
 		.topic = (char[]){"health"}, .epoch = (char[]){"e1"}, .seq = 1, .text = text};
 	size_t skipped;
 
@@ -294,7 +294,7 @@ static void what_is_not_understood_is_counted_and_passed_over(void **state)
 	json = mem_printf("{\"component\":\"%s\",\"state\":{\"status\":\"down\"}}", long_name);
 	assert_int_equal(put(f, "health", 50, json), 1);
 	assert_int_equal(count(f, "results") + count(f, "transitions") + count(f, "events"), 0);
-	expect(f, "SELECT value FROM meta WHERE key = 'cursor_seq'", "50;");
+	expect(f, "SELECT max(seq) FROM cursors", "50;");
 	free(long_name);
 	free(json);
 }
@@ -323,8 +323,8 @@ static void a_snapshot_tells_only_what_differs(void **state)
 static void a_failed_batch_leaves_nothing_and_can_be_written_again(void **state)
 {
 	struct fixture *f = *state;
-	struct store_line lines[2] = {make_line("health", 1, HEALTHY("")),
-					make_line("health", 2, DOWN)};
+	struct store_entry lines[2] = {make_line("health", 1, HEALTHY("")),
+				       make_line("health", 2, DOWN)};
 	size_t skipped = 0;
 
 	open_writer(f);
@@ -382,7 +382,7 @@ static void write_for_ever(struct fixture *f, int fd)
 	char epoch[64];
 	uint64_t seq = 0;
 
-	if (store_open(&f->options, true, &h, &err) != 0 ||
+	if (store_open(&f->options, STORE_KEEPER, &h, &err) != 0 ||
 	    store_cursor(h, epoch, sizeof(epoch), &seq, &err) != 0)
 		_exit(1);
 	for (;;) {

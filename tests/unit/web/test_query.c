@@ -14,20 +14,20 @@
 #define NOW  INT64_C(1800000000000)
 #define HOUR INT64_C(3600000)
 
-static struct store_query good(const struct query_text *text)
+static struct read_query good(const struct query_text *text)
 {
-	struct store_query q;
+	struct read_query q;
 	struct err err = {0};
-	if (query_parse(text, STORE_RESULTS, NOW, &q, &err))
+	if (query_parse(text, READ_RESULTS, NOW, &q, &err))
 		fail_msg("%s", err.text);
 	return q;
 }
 
 static void bad(const struct query_text *text, const char *parameter)
 {
-	struct store_query q;
+	struct read_query q;
 	struct err err = {0};
-	assert_int_equal(query_parse(text, STORE_RESULTS, NOW, &q, &err), -EINVAL);
+	assert_int_equal(query_parse(text, READ_RESULTS, NOW, &q, &err), -EINVAL);
 	if (strncmp(err.text, parameter, strlen(parameter)) != 0)
 		fail_msg("'%s' does not name %s", err.text, parameter);
 }
@@ -35,18 +35,18 @@ static void bad(const struct query_text *text, const char *parameter)
 static void nothing_given_is_a_day_and_a_thousand_rows(void **state)
 {
 	(void)state;
-	struct store_query q = good(&(struct query_text){0});
+	struct read_query q = good(&(struct query_text){0});
 	assert_int_equal(q.from_ms, NOW - 24 * HOUR);
 	assert_int_equal(q.to_ms, 0);
 	assert_int_equal(q.limit, 1000);
-	assert_int_equal(q.what, STORE_RESULTS);
-	assert_null(q.component);
+	assert_int_equal(q.what, READ_RESULTS);
+	assert_null(q.name);
 }
 
 static void hours_may_have_a_fraction(void **state)
 {
 	(void)state;
-	struct store_query q = good(&(struct query_text){.hours = "0.5"});
+	struct read_query q = good(&(struct query_text){.hours = "0.5"});
 	assert_int_equal(q.from_ms, NOW - HOUR / 2);
 }
 
@@ -73,7 +73,7 @@ static void limits_are_whole_and_bounded(void **state)
 static void components_are_ids(void **state)
 {
 	(void)state;
-	assert_string_equal(good(&(struct query_text){.component = "ib_gateway.eu-1"}).component,
+	assert_string_equal(good(&(struct query_text){.component = "ib_gateway.eu-1"}).name,
 			    "ib_gateway.eu-1");
 	bad(&(struct query_text){.component = "a'; DROP TABLE results--"}, "component");
 	bad(&(struct query_text){.component = ""}, "component");
@@ -82,8 +82,7 @@ static void components_are_ids(void **state)
 static void what_is_one_of_four(void **state)
 {
 	(void)state;
-	assert_int_equal(good(&(struct query_text){.what = "transitions"}).what,
-			 STORE_TRANSITIONS);
+	assert_int_equal(good(&(struct query_text){.what = "transitions"}).what, READ_TRANSITIONS);
 	bad(&(struct query_text){.what = "everything"}, "what");
 }
 

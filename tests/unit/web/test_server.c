@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "harness.h"
 #include "listener.h"
+#include "store/write.h"
 #include "stream.h"
 
 static const char public_conf[] =
@@ -496,7 +497,7 @@ static void history_is_read_from_the_store_in_threads(void **state)
 
 	struct store *writer;
 	struct err err = {0};
-	if (store_open(&h->store, true, &writer, &err))
+	if (store_open(&h->store, STORE_KEEPER, &writer, &err))
 		fail_msg("%s", err.text);
 	char at[CLOCK_TEXT_MAX];
 	json_t *line =
@@ -505,7 +506,7 @@ static void history_is_read_from_the_store_in_threads(void **state)
 			  "previous", "unknown", "state", "id", "api", "status", "healthy",
 			  "reason", "ok", "message", "OK", "outcome", "pass", "took_ms", 1.5);
 	assert_non_null(line);
-	struct store_line lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line, NULL}};
+	struct store_entry lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line, NULL}};
 	size_t skipped = 0;
 	if (store_write(writer, lines, 1, "e", 1, &skipped, &err))
 		fail_msg("%s", err.text);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keep - rollups and retention, in small steps
+ *
+ * Blocking, on a store opened as its keeper (store.h). Every step is one short transaction, so that
+ * the writer, which has a connection of its own, never waits long. Nothing here is needed for
+ * storing: a keeper that was away catches up.
+ *
+ * A bucket's rollup is a function of what is stored in it and of nothing else: whether it is made
+ * when it closes, again because rows came late, or by a rebuild, the row is the same.
+ */
+#ifndef HALE_STORE_KEEP_H
+#define HALE_STORE_KEEP_H
+
+#include "store/store.h"
+
+#include <stddef.h>
+
+/* Deleting this many rows takes milliseconds. */
+#define KEEP_PURGE_ROWS 1000
+
+struct keep_purged { /* rows; with PostgreSQL also whole partitions, with their rows counted */
+	uint64_t results, rollups, transitions, alerts, events;
+};
+
+/* Computes one bucket that is closed at now_ms and pending; *more_r: there may be another. */
+int keep_roll_up(struct store *s, int64_t now_ms, bool *more_r, struct err *err);
+/* Deletes up to KEEP_PURGE_ROWS rows (or drops one partition) beyond their retention; adds to
+ * *purged. */
+int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
+	       struct keep_purged *purged, bool *more_r, struct err *err);
+/* What the database wants now and then: partitions ahead, room given back, the log truncated. */
+int keep_tidy(struct store *s, int64_t now_ms, struct err *err);
+/* Marks all buckets in [from, to) for which raw results are left, to be computed anew. */
+int keep_rebuild(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *buckets_r,
+		 struct err *err);
+
+struct keep_facts {               /* for store.status, metrics, `hale store` */
+	int64_t bytes;            /* of the database; -1 not known */
+	int64_t oldest_result_ms; /* -1 none */
+	int64_t rollups_pending;  /* buckets */
+	int64_t schema_version;
+};
+int keep_facts(struct store *s, struct keep_facts *facts_r, struct err *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* series - a metric over time
+ *
+ * Answered from the coarsest rows that give the step asked for: raw results for the last hours,
+ * rollups of 5 minutes, an hour or a day beyond, several buckets merged where the step is a
+ * multiple. Where nothing was stored there is a gap, not a zero and not a line across.
+ */
+#ifndef HALE_STORE_SERIES_H
+#define HALE_STORE_SERIES_H
+
+#include "store/store.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+#define SERIES_POINTS_DEFAULT 300   /* that a chart shows */
+#define SERIES_POINTS_MAX     2000  /* of one component */
+#define SERIES_ALL_MAX        50000 /* of all components together; the step grows until it fits */
+
+struct series_query {
+	const char *metric;     /* "took_ms": how long the check took */
+	const char *component;  /* NULL: every component that has it, each a series */
+	const char *node;       /* NULL: all */
+	int64_t from_ms, to_ms; /* [from, to); to 0: now_ms */
+	int64_t now_ms;
+	int64_t step_ms; /* 0: chosen, so that about points_max points come */
+	size_t points_max;
+};
+
+/* {"metric","from","to","step_ms","source": "raw|5m|1h|1d","truncated": bool,
+ *  "series": [{"component","node","points": [{"at","count","min","avg","max","p95"}]}]}
+ * Points ascend, one for every step between the first and the last that has data; in a gap count
+ * is 0 and the others are null. p95 is right to 1.6 % (sketch.h). -EINVAL: a bad range or step,
+ * -ENOENT: no such metric or component. */
+int series_read(struct store *s, const struct series_query *q, json_t **out_r, struct err *err);
+
+/* min, avg, max, last per metric of a component (or of all) over a range:
+ * {"from","to","source","metrics":[{"component","node","metric","count","min","avg","max","p95","last"}],"truncated"}
+ */
+int series_summary(struct store *s, const struct series_query *q, json_t **out_r, struct err *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* uptime - how much of a time a component was well, from its changes of status
+ *
+ * Uptime is the time not spent critical or down, of the time it was monitored (C-26). Not
+ * monitored is: unknown, before the first status, while no haled ran, while monitoring was paused.
+ */
+#ifndef HALE_STORE_UPTIME_H
+#define HALE_STORE_UPTIME_H
+
+#include "store/store.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct uptime_query {
+	const char *component;  /* COMPONENT_OVERALL: the whole; NULL: each, and the whole */
+	const char *node;       /* NULL: all */
+	int64_t from_ms, to_ms; /* [from, to) */
+	double sla_percent;     /* NAN: none */
+};
+
+/* {"from","to","components":[{"component","node","uptime_percent": 99.93 or null,
+ *   "ms":{"healthy","degraded","critical","down","unmonitored"},"outages": n,"longest_outage_ms",
+ *   "mttr_ms" or null,"mtbf_ms" or null,
+ *   "sla":{"target_percent","is_met","budget_ms","budget_left_ms"} or null}]} */
+int uptime_read(struct store *s, const struct uptime_query *q, json_t **out_r, struct err *err);
+
+/* What a dashboard says of the past (S2 `statistics`): {"at","uptime_percent":{"24h","7d","30d"},
+ * "components":{"<name>":{"24h","7d","30d"}},"transitions":{"24h","7d"},"results":{"24h"…},
+ * "alerts":{"open","24h","7d","mttr_ms"},"runs":{…},"oldest"} */
+int uptime_statistics(struct store *s, int64_t now_ms, json_t **out_r, struct err *err);
+
+#endif
