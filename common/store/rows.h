@@ -14,8 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Details of one row, as JSON text: enough for a crash report's last lines or a command's output,
- * little enough that a year of events stays a small file. */
+/* Details of one row: enough for a crash report's last lines, little enough for a year of them. */
 #define ROW_DETAILS_MAX 16384
 /* Names longer than this are nobody's; they would only fill the name tables. */
 #define ROW_NAME_MAX    255
@@ -38,6 +37,10 @@ struct row_result {
 	int64_t took_us;                  /* -1: not known */
 	struct row_text metric_names;     /* ["a","b"]; none: see metrics */
 	struct row_text metrics;          /* values 1,2.5; without names: a JSON object; or none */
+	/* Rows of one reader with the same number, which is not 0, differ in at_ms, took_us and
+	 * metrics alone: what was found for one of them holds for all. */
+	uint64_t shape;
+	bool is_routine; /* no state() comes with it: see rows_read_state() */
 };
 
 struct row_transition {
@@ -48,7 +51,7 @@ struct row_transition {
 	struct row_text reason, message;
 };
 
-/* The present state, from every health line. */
+/* The present state: from every health line, but of a routine one only when it is asked for. */
 struct row_state {
 	struct row_component component;
 	int64_t at_ms;
@@ -60,33 +63,27 @@ struct row_state {
 	int64_t took_us;
 	bool is_removed; /* there is no such component any more */
 };
-
 struct row_process {
 	struct row_text node, process, event, state, status_text, last_exit;
 	int64_t at_ms, pid, generation, restarts; /* -1: none */
 };
-
 struct row_event {
 	struct row_text node, topic, kind, severity, subject, message, details;
 	int64_t at_ms;
 };
-
 struct row_alert {
 	struct row_text node, id, key, rule, severity, state, component, message;
 	int64_t at_ms, opened_ms, resolved_ms, count; /* resolved -1: open */
 };
-
 struct row_delivery {
 	struct row_text id, alert_id, channel, state, error;
 	int64_t at_ms, attempt;
 };
-
 struct row_run {
 	struct row_text node, run, job, trigger, outcome, errors;
 	int64_t started_ms, ended_ms, inserted, updated, closed, skipped, took_us;
 	bool is_dry;
 };
-
 struct row_recovery {
 	struct row_text node, component, action, trigger, outcome, message;
 	int64_t at_ms, took_us;
@@ -115,5 +112,9 @@ struct rows_reader *rows_reader_new(void);
 void rows_reader_free(struct rows_reader *r);
 int rows_read(struct rows_reader *r, const struct store_line *line, const struct row_sink *sink,
 	      void *ctx);
+/* The state that a routine line tells; its texts are valid until the reader's next call. False if
+ * it is not such a line. */
+bool rows_read_state(struct rows_reader *r, const struct store_line *line,
+		     struct row_state *state_r);
 
 #endif
