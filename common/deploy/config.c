@@ -273,8 +273,8 @@ static struct component_spec own_component(const struct config *c, const char *n
 					   const char *kind, bool is_enabled)
 {
 	return (struct component_spec){
-		.id = mem_printf("hale.%s", name),
-		.label = mem_printf("hale %s", name),
+		.id = mem_printf(COMPONENT_OWN_PREFIX "%s", name),
+		.label = mem_printf(COMPONENT_OWN_PREFIX "%s", name),
 		.kind = mem_dup(kind),
 		.process = mem_dup("haled"),
 		.node = mem_dup(c->node),
@@ -314,7 +314,7 @@ static int read_components(struct config *c, struct err *err)
 		if (p->is_user)
 			rc = programs_component(c, p, spec, err);
 		else
-			*spec = own_component(c, p->name, "process", p->is_enabled);
+			*spec = own_component(c, p->name, COMPONENT_KIND_PROCESS, p->is_enabled);
 		if (rc < 0)
 			return rc;
 		c->components_n++;

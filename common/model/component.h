@@ -20,6 +20,9 @@
 
 /* The total of all components is told under this id; it is reserved. */
 #define COMPONENT_OVERALL           "overall"
+/* hale's processes are components: this and the process's name, of this kind. */
+#define COMPONENT_OWN_PREFIX        "hale."
+#define COMPONENT_KIND_PROCESS      "process"
 #define COMPONENT_ID_MAX            128 /* bytes, its NUL included */
 /* So many intervals (and one timeout) without an observation are "no data" (DESIGN section 6). */
 #define COMPONENT_NO_DATA_INTERVALS 3

@@ -20,6 +20,7 @@ struct entry {
 	struct component_spec spec;
 	struct component_state state;
 	bool is_pending;                 /* not observed since haled started, and not overdue */
+	bool is_overruled;               /* haled found something wrong with this process */
 	struct aggregate_member counted; /* as it is in the tally */
 };
 
@@ -271,18 +272,31 @@ static void judge(struct health *h, struct entry *e, struct observation *o, int6
 	tell(h, &change, now_ms);
 }
 
+/* A process may say how it is itself. */
+static bool is_own(const struct component_spec *spec, const char *process)
+{
+	return str_eq(spec->kind, COMPONENT_KIND_PROCESS) &&
+	       str_starts(spec->id, COMPONENT_OWN_PREFIX) &&
+	       str_eq(spec->id + strlen(COMPONENT_OWN_PREFIX), process);
+}
+
 /* Takes what o holds. */
 static int observe(struct health *h, const char *process, const char *id, struct observation *o,
 		   int64_t now_ms, struct err *err)
 {
 	struct entry *e = map_get(&h->by_id, id);
 
-	if (!h->is_paused && e != NULL && e->spec.is_enabled && str_eq(e->spec.process, process)) {
+	bool is_of_own = e != NULL && is_own(&e->spec, process);
+
+	if (!h->is_paused && e != NULL && e->spec.is_enabled &&
+	    (str_eq(e->spec.process, process) || (is_of_own && !e->is_overruled))) {
 		judge(h, e, o, now_ms);
 		return 0;
 	}
 	observation_done(o);
-	return h->is_paused ? 0 : err_set(err, -ENOENT, "%s is no component of %s", id, process);
+	return h->is_paused || is_of_own
+		       ? 0
+		       : err_set(err, -ENOENT, "%s is no component of %s", id, process);
 }
 
 int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
@@ -322,6 +336,7 @@ void health_report(struct health *h, const char *component, enum outcome outcome
 		return;
 	memcpy(o.reason, reason_code(reason), strlen(reason_code(reason)) + 1);
 	observation_message(&o, message);
+	e->is_overruled = outcome != OUTCOME_PASS;
 	judge(h, e, &o, now_ms);
 }
 

@@ -45,13 +45,16 @@ void health_free(struct health *h);
  * told. */
 void health_configure(struct health *h, struct component_spec *specs, size_t n,
 		      const struct aggregate_rule *rule, int64_t now_ms);
-/* An observation line from `process`. -ENOENT: no such component of that process; -EINVAL. */
+/* An observation line from `process`: of a component it checks, or of itself ("hale.recorder" of
+ * "recorder"), which counts as long as haled finds nothing wrong with the process. -ENOENT: no such
+ * component of that process; -EINVAL. */
 int health_observe(struct health *h, const char *process, const json_t *line, int64_t now_ms,
 		   struct err *err);
 /* The same of a line as text, which mostly is read without a tree. -EBADMSG: no JSON object. */
 int health_observe_text(struct health *h, const char *process, const char *text, size_t len,
 			int64_t now_ms, struct err *err);
-/* A verdict of haled's own about one of its processes ("hale.notifier"). */
+/* A verdict of haled's own about one of its processes ("hale.notifier"): it holds until the next,
+ * or, if it was a pass, until the process says something else about itself. */
 void health_report(struct health *h, const char *component, enum outcome outcome,
 		   enum reason reason, const char *message, int64_t now_ms);
 /* Nobody checks the components of `process` any more: unknown at once, with this message. */

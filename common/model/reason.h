@@ -80,6 +80,9 @@
 	X(PROCESS_STARTING, "process_starting", OUTCOME_WARN, "Process is starting")               \
 	X(CRASH_LOOP, "crash_loop", OUTCOME_FAIL, "Process keeps crashing")                        \
 	X(CONFIG, "config_error", OUTCOME_ERROR, "Configuration does not work")                    \
+	X(STORE_UNAVAILABLE, "store_unavailable", OUTCOME_WARN, "Store cannot be used")            \
+	X(STORE_BACKLOG, "store_backlog", OUTCOME_WARN, "Store does not keep up")                  \
+	X(STORE_LOST, "store_lost", OUTCOME_WARN, "History was lost")                              \
 	X(INTERNAL, "internal_error", OUTCOME_ERROR, "Internal error")                             \
 	X(CANCELLED, "cancelled", OUTCOME_ERROR, "Check was cancelled")                            \
 	X(TOLD, "told", OUTCOME_FAIL, "As told")

@@ -21,6 +21,7 @@
 #include "bus/feed.h"
 #include "bus/pub.h"
 #include "http/http.h"
+#include "model/reason.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -88,6 +89,11 @@ void service_fail(struct service *s, int exit_code, const char *fmt, ...) HALE_P
 
 /* To haled: adds "at" and "node" if they are not there, publishes, drops the reference. */
 void service_publish(struct service *s, const char *topic, json_t *object);
+/* How this process is, beyond that it runs: an observation of `hale.<its name>` (model/health.h).
+ * Message as in a checker's observation; metrics (taken) may be NULL. After a restart nothing of it
+ * is left: say it again. */
+void service_health(struct service *s, enum outcome outcome, enum reason reason,
+		    const char *message, json_t *metrics);
 /* Follows the bus; ops as in feed.h with ctx = ctx. Only if has_feed. */
 int service_feed_open(struct service *s, enum feed_start from, const struct feed_cursor *cursor,
 		      const struct feed_ops *ops, void *ctx, struct err *err);

@@ -2,11 +2,13 @@
 #include "service/service_private.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/component.h"
 #include "service/child_proto.h"
 
 /* What a child keeps while haled does not acknowledge: about 100,000 observations, more than haled
@@ -131,6 +133,18 @@ void service_publish(struct service *s, const char *topic, json_t *object)
 	if (json_object_get(object, "node") == NULL)
 		json_object_set_new(object, "node", json_string(s->node));
 	pub_json(s->pub, topic, object);
+}
+
+void service_health(struct service *s, enum outcome outcome, enum reason reason,
+		    const char *message, json_t *metrics)
+{
+	struct observation o = {.at_ms = clock_wall_ms(), .outcome = outcome, .metrics = metrics};
+	HALE_CLEANUP(cleanup_free) char *component = mem_printf(COMPONENT_OWN_PREFIX "%s", s->name);
+
+	(void)snprintf(o.reason, sizeof(o.reason), "%s", reason_code(reason));
+	observation_message(&o, message);
+	service_publish(s, TOPIC_OBSERVATION, observation_encode(&o, component, s->node));
+	observation_done(&o);
 }
 
 void service_call(struct service *s, const char *process, const char *method, json_t *params,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -378,6 +379,61 @@ static void a_pause_freezes_everything(void **state)
 	assert_string_equal(status_of(f, "a", buf), "unknown");
 }
 
+/* hale.recorder, as haled makes it. */
+static void configure_process(struct fixture *f)
+{
+	struct component_spec spec = component(COMPONENT_OWN_PREFIX "recorder", NULL);
+	struct aggregate_rule rule = {0};
+
+	free(spec.kind);
+	free(spec.process);
+	spec.kind = mem_dup(COMPONENT_KIND_PROCESS);
+	spec.process = mem_dup("haled");
+	spec.interval_ms = 0;
+	health_configure(f->health, &spec, 1, &rule, 1000);
+}
+
+static void expect_own(struct fixture *f, const char *process, const char *outcome, int rc,
+		       const char *status)
+{
+	json_t *line =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "at", "2026-11-22T00:00:00.000Z",
+			  "node", "n", "component", "hale.recorder", "outcome", outcome, "reason",
+			  "store_backlog", "message", "10 lines wait", "took_ms", 0.0);
+	struct err err;
+	char buf[16];
+
+	assert_int_equal(health_observe(f->health, process, line, 2000, &err), rc);
+	assert_string_equal(status_of(f, "hale.recorder", buf), status);
+	json_decref(line);
+}
+
+static void a_process_speaks_for_itself_and_for_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+
+	configure_process(f);
+	health_report(f->health, "hale.recorder", OUTCOME_PASS, REASON_OK, "Running", 1500);
+	expect_own(f, "notifier", "warn", -ENOENT, "healthy");
+	expect_own(f, "ecorder", "warn", -ENOENT, "healthy");
+	expect_own(f, "recorder", "warn", 0, "degraded");
+	expect_own(f, "recorder", "pass", 0, "healthy");
+}
+
+static void what_haled_finds_wrong_with_a_process_overrules_its_own_word(void **state)
+{
+	struct fixture *f = *state;
+
+	configure_process(f);
+	health_report(f->health, "hale.recorder", OUTCOME_FAIL, REASON_CRASH_LOOP, "x", 1500);
+	expect_own(f, "recorder", "pass", 0, "critical");
+	/* A restart begins fresh. */
+	health_report(f->health, "hale.recorder", OUTCOME_PASS, REASON_OK, "Running", 1600);
+	expect_own(f, "recorder", "warn", 0, "degraded");
+	health_report(f->health, "hale.recorder", OUTCOME_PASS, REASON_OK, "Running", 1700);
+	expect_own(f, "recorder", "pass", 0, "healthy");
+}
+
 static void what_is_removed_during_a_pause_is_told_after_it(void **state)
 {
 	struct fixture *f = *state;
@@ -508,6 +564,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_the_journal_told_as_removed_is_not_told_again,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pause_freezes_everything, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_process_speaks_for_itself_and_for_nobody_else,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_haled_finds_wrong_with_a_process_overrules_its_own_word, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(what_is_removed_during_a_pause_is_told_after_it,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(dependencies_that_cross_are_each_looked_at_once,
