@@ -44,28 +44,31 @@ CREATE TABLE metrics (
 );
 
 -- What a metric was over 5 minutes, an hour, a day (UTC). day: days since 1970; slot: the number
--- of the bucket within it. The key keeps a day together, so that it goes in one piece. `took_ms`
--- of the check is rolled up like a metric. sketch: its histogram (store/sketch.h).
+-- of the bucket within it. The key begins with the time, so that a bucket's rows are appended and
+-- go in one piece; by metric first, each bucket would touch a page per series (50 times the
+-- writing). One series is read slot by slot: name day and slot of each, do not filter a range.
+-- `took_ms` of the check is rolled up like a metric. sketch: its histogram (store/sketch.h).
 CREATE TABLE metric_rollups_5m (
 	day INTEGER NOT NULL, metric_id INTEGER NOT NULL, component_id INTEGER NOT NULL,
 	slot INTEGER NOT NULL, count INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL,
 	max REAL NOT NULL, p95 REAL NOT NULL, sketch TEXT NOT NULL,
-	PRIMARY KEY (day, metric_id, component_id, slot)
+	PRIMARY KEY (day, slot, metric_id, component_id)
 ) WITHOUT ROWID;
 CREATE TABLE metric_rollups_1h (
 	day INTEGER NOT NULL, metric_id INTEGER NOT NULL, component_id INTEGER NOT NULL,
 	slot INTEGER NOT NULL, count INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL,
 	max REAL NOT NULL, p95 REAL NOT NULL, sketch TEXT NOT NULL,
-	PRIMARY KEY (day, metric_id, component_id, slot)
+	PRIMARY KEY (day, slot, metric_id, component_id)
 ) WITHOUT ROWID;
 CREATE TABLE metric_rollups_1d (
 	day INTEGER NOT NULL, metric_id INTEGER NOT NULL, component_id INTEGER NOT NULL,
 	slot INTEGER NOT NULL, count INTEGER NOT NULL, sum REAL NOT NULL, min REAL NOT NULL,
 	max REAL NOT NULL, p95 REAL NOT NULL, sketch TEXT NOT NULL,
-	PRIMARY KEY (day, metric_id, component_id, slot)
+	PRIMARY KEY (day, slot, metric_id, component_id)
 ) WITHOUT ROWID;
 -- Buckets in which rows were stored since they were last computed. level 0: 5 minutes, 1: hour,
--- 2: day; start in ms. touched counts how often, so that who computes sees that more came meanwhile.
+-- 2: an hour that its day must learn of; start in ms. touched counts how often, so that who
+-- computes sees that more came meanwhile.
 CREATE TABLE rollup_pending (
 	level   INTEGER NOT NULL,
 	start   INTEGER NOT NULL,
