@@ -147,32 +147,6 @@ static void buffer_done(struct row_buffer *b)
 	free(b->values);
 }
 
-static struct db_value value_of(const PGresult *result, int row, int column)
-{
-	struct db_value v = {.type = DB_TEXT};
-
-	if (pq.PQgetisnull(result, row, column) != 0)
-		return DB_V_NULL;
-	v.text = pq.PQgetvalue(result, row, column);
-	v.len = (size_t)pq.PQgetlength(result, row, column);
-	switch (pq.PQftype(result, column)) {
-	case PG_INT2:
-	case PG_INT4:
-	case PG_INT8:
-		v.type = DB_INT;
-		v.integer = strtoll(v.text, NULL, 10);
-		break;
-	case PG_FLOAT4:
-	case PG_FLOAT8:
-		v.type = DB_REAL;
-		v.real = strtod(v.text, NULL);
-		break;
-	default:
-		break;
-	}
-	return v;
-}
-
 /* False once the reader has had enough. */
 static bool give_rows(const PGresult *result, const struct db_call *call, struct row_buffer *b)
 {
@@ -186,7 +160,7 @@ static bool give_rows(const PGresult *result, const struct db_call *call, struct
 	for (int row = 0; wants_more && row < pq.PQntuples(result); row++) {
 		for (size_t i = 0; i < b->columns; i++) {
 			b->names[i] = pq.PQfname(result, (int)i);
-			b->values[i] = value_of(result, row, (int)i);
+			b->values[i] = pg_value(result, row, (int)i, false);
 		}
 		wants_more = call->on_row(call->ctx, &(struct db_row){.columns = b->columns,
 								      .names = b->names,

@@ -226,6 +226,38 @@ int pg_errno(const char *code)
 	return -EINVAL;
 }
 
+/* --- values --- */
+
+struct db_value pg_value(const PGresult *result, int row, int column, bool is_numeric_real)
+{
+	struct db_value v = {.type = DB_TEXT};
+
+	if (pq.PQgetisnull(result, row, column) != 0)
+		return DB_V_NULL;
+	v.text = pq.PQgetvalue(result, row, column);
+	v.len = (size_t)pq.PQgetlength(result, row, column);
+	switch (pq.PQftype(result, column)) {
+	case PG_INT2:
+	case PG_INT4:
+	case PG_INT8:
+	case PG_OID:
+		v.type = DB_INT;
+		v.integer = strtoll(v.text, NULL, 10);
+		break;
+	case PG_NUMERIC:
+	case PG_FLOAT4:
+	case PG_FLOAT8:
+		if (pq.PQftype(result, column) == PG_NUMERIC && !is_numeric_real)
+			break;
+		v.type = DB_REAL;
+		v.real = strtod(v.text, NULL);
+		break;
+	default:
+		break;
+	}
+	return v;
+}
+
 /* --- cancel --- */
 
 static void *cancel_thread(void *arg)

@@ -9,7 +9,7 @@
 #ifndef HALE_DB_PG_H
 #define HALE_DB_PG_H
 
-#include "base/err.h"
+#include "db/db.h"
 #include "model/reason.h"
 #include "pq.h"
 
@@ -65,6 +65,9 @@ void pg_connect_error(const struct pg_target *t, const PGconn *conn, char code_r
 enum reason pg_connect_reason(const char *code, const char *text);
 /* Negative errno as db.h defines it; code may be NULL (the connection itself failed). */
 int pg_errno(const char *code);
+
+/* One value of a result in text format, borrowed from it. */
+struct db_value pg_value(const PGresult *result, int row, int column, bool is_numeric_real);
 
 /* Asks the server to stop what conn is running, without waiting: PQcancel() blocks until the
  * server answers, and one that hangs never does. */

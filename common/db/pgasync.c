@@ -8,21 +8,21 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/strlist.h"
 #include "pg.h"
+#include "pgdial.h"
 
 /* The server ends a statement by itself only if our own deadline, which knows what was being waited
  * for, and the cancel that goes with it did not. */
 #define BACKSTOP_MS 1000
 
-/* Addresses tried for all hosts together; libpq tries them in turn within the one timeout. */
-#define ADDRESSES_MAX   16
-#define PORT_DEFAULT    "5432"
 /* Our own deadline comes first, and says the same each time; the server's is for the statement of
  * one who died. */
 #define SERVER_LATER_MS 1000
 
-enum stage { STAGE_RESOLVE, STAGE_CONNECT, STAGE_BEGIN, STAGE_QUERY };
+enum stage { STAGE_CONNECT, STAGE_BEGIN, STAGE_QUERY };
+
+/* The files of a script, and what they bring with them. */
+#define SETTINGS_MAX 4
 
 /* Where a row is laid out. */
 struct row {
@@ -43,13 +43,8 @@ struct pg_call {
 	int64_t query_us;    /* when the statement was sent */
 	bool is_spoiled;     /* the last statement took the transaction with it */
 
-	/* host and port as given, and per address found a host, an address and a port. */
-	struct strlist hosts, ports;
-	size_t next_host;
-	struct str out_hosts, out_addresses, out_ports;
-	size_t addresses;
-	char *unresolved; /* the last host without an address */
-
+	struct pg_dial *dial; /* NULL: not connecting */
+	struct pg_setting settings[SETTINGS_MAX + 1];
 	PGconn *conn;
 	double connect_ms;
 	char error[512];
@@ -58,13 +53,10 @@ struct pg_call {
 
 	uv_timer_t timer;
 	uv_poll_t *poll; /* NULL: none open */
-	uv_getaddrinfo_t resolver;
-	bool is_resolving;
 	bool is_over;
 	size_t handles; /* open: the call is freed when the last has closed */
 };
 
-static void resolve_next(struct pg_call *call);
 static void on_io(uv_poll_t *poll, int status, int events);
 
 int pg_conninfo_check(const char *conninfo, struct err *err)
@@ -83,12 +75,6 @@ static void call_free(struct pg_call *call)
 	free(call->row.names);
 	free(call->row.values);
 	pg_target_done(&call->target);
-	strlist_done(&call->hosts);
-	strlist_done(&call->ports);
-	str_done(&call->out_hosts);
-	str_done(&call->out_addresses);
-	str_done(&call->out_ports);
-	free(call->unresolved);
 	free(call);
 }
 
@@ -118,34 +104,6 @@ static void poll_close(struct pg_call *call)
 		uv_close((uv_handle_t *)TAKE_PTR(call->poll), on_poll_closed);
 }
 
-static struct db_value value_of(const PGresult *result, int column)
-{
-	struct db_value v = {.type = DB_TEXT};
-
-	if (pq.PQgetisnull(result, 0, column) != 0)
-		return DB_V_NULL;
-	v.text = pq.PQgetvalue(result, 0, column);
-	v.len = (size_t)pq.PQgetlength(result, 0, column);
-	switch (pq.PQftype(result, column)) {
-	case PG_INT2:
-	case PG_INT4:
-	case PG_INT8:
-	case PG_OID:
-		v.type = DB_INT;
-		v.integer = strtoll(v.text, NULL, 10);
-		break;
-	case PG_FLOAT4:
-	case PG_FLOAT8:
-	case PG_NUMERIC:
-		v.type = DB_REAL;
-		v.real = strtod(v.text, NULL);
-		break;
-	default:
-		break;
-	}
-	return v;
-}
-
 static bool tell_row(struct pg_call *call, const PGresult *result)
 {
 	struct row *row = &call->row;
@@ -158,7 +116,7 @@ static bool tell_row(struct pg_call *call, const PGresult *result)
 	}
 	for (size_t i = 0; i < columns; i++) {
 		row->names[i] = pq.PQfname(result, (int)i);
-		row->values[i] = value_of(result, (int)i);
+		row->values[i] = pg_value(result, 0, (int)i, true);
 	}
 	return call->script.on_row(
 		call->ctx,
@@ -174,22 +132,13 @@ static void finish(struct pg_call *call, enum reason reason, const char *text)
 		pg_clean(&call->target, text, call->error, sizeof(call->error));
 	poll_close(call);
 	uv_close((uv_handle_t *)&call->timer, on_timer_closed);
-	/* If it is too late for that, the answer is thrown away when it comes. */
-	if (call->is_resolving)
-		(void)uv_cancel((uv_req_t *)&call->resolver);
+	if (call->dial != NULL)
+		pg_dial_cancel(TAKE_PTR(call->dial));
 	if (is_running && pq.PQtransactionStatus(call->conn) == PQTRANS_ACTIVE)
 		pg_cancel_detached(call->conn);
 	if (call->conn != NULL)
 		pq.PQfinish(TAKE_PTR(call->conn));
 	call->script.on_end(call->ctx, reason, call->error, call->connect_ms);
-}
-
-static void fail_connect(struct pg_call *call)
-{
-	char code[6], text[512];
-
-	pg_connect_error(&call->target, call->conn, code, text, sizeof(text));
-	finish(call, pg_connect_reason(code, text), text);
 }
 
 static void fail_lost(struct pg_call *call)
@@ -200,42 +149,21 @@ static void fail_lost(struct pg_call *call)
 	       text[0] != '\0' ? text : "connection lost");
 }
 
-/* To libpq the login is a part of connecting; a server that is connected to and then silent is
- * something else. */
-static enum reason connect_timeout(const struct pg_call *call)
-{
-	switch (pq.PQstatus(call->conn)) {
-	case CONNECTION_STARTED:
-	case CONNECTION_NEEDED:
-		return REASON_TIMEOUT_CONNECT;
-	case CONNECTION_SSL_STARTUP:
-		return pq.PQsslInUse(call->conn) != 0 ? REASON_TIMEOUT_TLS : REASON_TIMEOUT_READ;
-	default:
-		return REASON_TIMEOUT_READ;
-	}
-}
-
 static void on_timeout(uv_timer_t *timer)
 {
 	struct pg_call *call = timer->data;
-	enum reason reason = REASON_TIMEOUT_READ;
+	enum reason reason =
+		call->dial != NULL ? pg_dial_waits_for(call->dial) : REASON_TIMEOUT_READ;
 
-	if (call->stage == STAGE_RESOLVE)
-		reason = REASON_TIMEOUT_DNS;
-	else if (call->stage == STAGE_CONNECT)
-		reason = connect_timeout(call);
 	finish(call, reason, reason_text(reason));
 }
 
 /* --- waiting for the socket --- */
 
-/* libpq may change its socket, even for one with the same number: while connecting the poll handle
- * is made anew for every step. */
-static void poll_open(struct pg_call *call, int events)
+static void poll_open(struct pg_call *call)
 {
 	int fd = pq.PQsocket(call->conn);
 
-	poll_close(call);
 	call->poll = mem_alloc(sizeof(*call->poll));
 	if (fd < 0 || uv_poll_init_socket(call->loop, call->poll, fd) != 0) {
 		free(TAKE_PTR(call->poll));
@@ -244,7 +172,7 @@ static void poll_open(struct pg_call *call, int events)
 	}
 	call->poll->data = call;
 	call->handles++;
-	(void)uv_poll_start(call->poll, events, on_io);
+	(void)uv_poll_start(call->poll, UV_READABLE, on_io);
 }
 
 static void watch_query(struct pg_call *call)
@@ -389,206 +317,51 @@ static void read_results(struct pg_call *call)
 
 /* --- connecting --- */
 
-static void ignore_notice(void *arg, const PGresult *result)
+static void on_io(uv_poll_t *poll, int status, int events)
 {
-	(void)arg;
-	(void)result;
+	(void)status; /* an error makes the socket readable, and libpq finds out why */
+	(void)events;
+	read_results(poll->data);
 }
 
-static void connected(struct pg_call *call)
+static void on_dialed(void *ctx, const struct pg_dialed *d)
 {
-	call->connect_ms = (double)(clock_mono_us() - call->begin_us) / 1000.0;
-	(void)pq.PQsetErrorVerbosity(call->conn, PQERRORS_DEFAULT);
-	if (pq.PQsetnonblocking(call->conn, 1) != 0) {
-		fail_lost(call);
+	struct pg_call *call = ctx;
+
+	call->dial = NULL;
+	if (d->conn == NULL) {
+		finish(call, d->reason, d->text);
 		return;
 	}
-	poll_open(call, UV_READABLE);
+	call->conn = d->conn;
+	call->connect_ms = (double)(clock_mono_us() - call->begin_us) / 1000.0;
+	poll_open(call);
 	if (call->is_over)
 		return;
 	call->sql = call->script.next(call->ctx);
 	send_begin(call);
 }
 
-static void connect_step(struct pg_call *call)
+static void add_setting(struct pg_call *call, const char *key, const char *value)
 {
-	/* The socket may be closed within: nobody may watch it then. */
-	poll_close(call);
-	switch (pq.PQconnectPoll(call->conn)) {
-	case PGRES_POLLING_OK:
-		connected(call);
-		break;
-	case PGRES_POLLING_READING:
-		poll_open(call, UV_READABLE);
-		break;
-	case PGRES_POLLING_WRITING:
-		poll_open(call, UV_WRITABLE);
-		break;
-	default:
-		fail_connect(call);
-	}
+	size_t i = 0;
+
+	while (call->settings[i].key != NULL)
+		i++;
+	HALE_ASSERT(i < SETTINGS_MAX);
+	if (value != NULL)
+		call->settings[i] = (struct pg_setting){.key = key, .value = value};
 }
 
-static void on_io(uv_poll_t *poll, int status, int events)
-{
-	struct pg_call *call = poll->data;
-
-	(void)status; /* an error makes the socket readable, and libpq finds out why */
-	(void)events;
-	if (call->stage == STAGE_CONNECT)
-		connect_step(call);
-	else
-		read_results(call);
-}
-
-static void add_files(const struct pg_call *call, struct pg_params *params)
+static void add_files(struct pg_call *call)
 {
 	const struct pg_script *files = &call->script;
 
-	if (files->ca != NULL)
-		pg_params_set(params, "sslrootcert", files->ca);
+	add_setting(call, "sslrootcert", files->ca);
 	if (files->ca != NULL && pg_target_get(&call->target, "sslmode") == NULL)
-		pg_params_set(params, "sslmode", "verify-full");
-	if (files->cert != NULL)
-		pg_params_set(params, "sslcert", files->cert);
-	if (files->key != NULL)
-		pg_params_set(params, "sslkey", files->key);
-}
-
-static void connect_start(struct pg_call *call)
-{
-	struct pg_params params;
-
-	call->stage = STAGE_CONNECT;
-	pg_params_init(&params, &call->target);
-	if (call->addresses > 0) {
-		pg_params_set(&params, "host", str_text(&call->out_hosts));
-		pg_params_set(&params, "hostaddr", str_text(&call->out_addresses));
-		pg_params_set(&params, "port", str_text(&call->out_ports));
-	}
-	add_files(call, &params);
-	call->conn = pq.PQconnectStartParams(params.keys, params.values, 0);
-	if (call->conn == NULL) {
-		finish(call, REASON_INTERNAL, "out of memory");
-		return;
-	}
-	/* Verbose texts carry the SQLSTATE of a refused login (pg_connect_error). */
-	(void)pq.PQsetErrorVerbosity(call->conn, PQERRORS_VERBOSE);
-	(void)pq.PQsetNoticeReceiver(call->conn, ignore_notice, NULL);
-	if (pq.PQstatus(call->conn) == CONNECTION_BAD)
-		fail_connect(call);
-	else
-		poll_open(call, UV_WRITABLE);
-}
-
-/* --- names: libpq would resolve them itself, and hold the loop --- */
-
-static void split(const char *text, struct strlist *out)
-{
-	const char *end;
-
-	for (const char *p = text; p != NULL; p = *end == ',' ? end + 1 : NULL) {
-		HALE_CLEANUP(cleanup_free) char *part = NULL;
-
-		end = p + strcspn(p, ",");
-		part = mem_dupn(p, (size_t)(end - p));
-		strlist_add(out, part);
-	}
-}
-
-static void add_part(struct str *list, bool is_first, const char *part)
-{
-	if (!is_first)
-		str_addc(list, ',');
-	str_add(list, part);
-}
-
-/* An empty address leaves the host to libpq: a socket directory. */
-static void add_address(struct pg_call *call, const char *host, const char *address)
-{
-	size_t i = call->next_host;
-	const char *port = i < call->ports.n    ? call->ports.v[i]
-			   : call->ports.n == 1 ? call->ports.v[0]
-						: "";
-	bool is_first = call->addresses == 0;
-
-	if (call->addresses == ADDRESSES_MAX)
-		return;
-	add_part(&call->out_hosts, is_first, host);
-	add_part(&call->out_addresses, is_first, address);
-	add_part(&call->out_ports, is_first, port[0] != '\0' ? port : PORT_DEFAULT);
-	call->addresses++;
-}
-
-static bool needs_no_resolver(const char *host)
-{
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	return host[0] == '/' || host[0] == '@' || host[0] == '\0' ||
-	       uv_ip4_addr(host, 0, &v4) == 0 || uv_ip6_addr(host, 0, &v6) == 0;
-}
-
-static void add_found(struct pg_call *call, const char *host, const struct addrinfo *found)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
-		int rc = a->ai_family == AF_INET6
-				 ? uv_ip6_name((const struct sockaddr_in6 *)(void *)a->ai_addr,
-					       address, sizeof(address))
-				 : uv_ip4_name((const struct sockaddr_in *)(void *)a->ai_addr,
-					       address, sizeof(address));
-
-		if (rc == 0)
-			add_address(call, host, address);
-	}
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
-{
-	struct pg_call *call = request->data;
-	const char *host = call->hosts.v[call->next_host];
-
-	call->is_resolving = false;
-	if (!call->is_over && status == 0) {
-		add_found(call, host, found);
-	} else if (!call->is_over) {
-		free(call->unresolved);
-		call->unresolved = mem_printf("%s: %s", host, uv_strerror(status));
-	}
-	uv_freeaddrinfo(found);
-	if (!call->is_over) {
-		call->next_host++;
-		resolve_next(call);
-	}
-	handle_gone(call);
-}
-
-static void resolve_next(struct pg_call *call)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-
-	for (; call->next_host < call->hosts.n; call->next_host++) {
-		const char *host = call->hosts.v[call->next_host];
-
-		if (needs_no_resolver(host)) {
-			add_address(call, host, host[0] == '/' || host[0] == '@' ? "" : host);
-			continue;
-		}
-		call->resolver.data = call;
-		if (uv_getaddrinfo(call->loop, &call->resolver, on_resolved, host, NULL, &hints) ==
-		    0) {
-			call->is_resolving = true;
-			call->handles++;
-			return;
-		}
-	}
-	if (call->hosts.n > 0 && call->addresses == 0)
-		finish(call, REASON_DNS_FAILED,
-		       call->unresolved != NULL ? call->unresolved : "the host has no address");
-	else
-		connect_start(call);
+		add_setting(call, "sslmode", "verify-full");
+	add_setting(call, "sslcert", files->cert);
+	add_setting(call, "sslkey", files->key);
 }
 
 /* --- from outside --- */
@@ -605,7 +378,8 @@ static void on_begin(uv_timer_t *timer)
 		return;
 	}
 	(void)uv_timer_start(timer, on_timeout, (uint64_t)left_ms, 0);
-	resolve_next(call);
+	add_files(call);
+	pg_dial_start(&call->dial, call->loop, &call->target, call->settings, on_dialed, call);
 }
 
 struct pg_call *pg_script_start(uv_loop_t *loop, const char *conninfo,
@@ -621,10 +395,6 @@ struct pg_call *pg_script_start(uv_loop_t *loop, const char *conninfo,
 	call->deadline_ms = clock_mono_ms() + timeout_ms;
 	if (pg_target_parse(conninfo, &call->target, &err) != 0)
 		(void)snprintf(call->error, sizeof(call->error), "%s", err.text);
-	else if (pg_target_get(&call->target, "hostaddr") == NULL) {
-		split(pg_target_get(&call->target, "host"), &call->hosts);
-		split(pg_target_get(&call->target, "port"), &call->ports);
-	}
 	(void)uv_timer_init(loop, &call->timer);
 	call->timer.data = call;
 	call->handles = 1;

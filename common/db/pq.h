@@ -19,6 +19,7 @@
 
 /* Every function of libpq that this layer calls. */
 #define PQ_TABLE(X)                                                                                \
+	X(PQbackendPID)                                                                            \
 	X(PQcancel)                                                                                \
 	X(PQcmdStatus)                                                                             \
 	X(PQcmdTuples)                                                                             \
@@ -28,6 +29,7 @@
 	X(PQconninfoFree)                                                                          \
 	X(PQconninfoParse)                                                                         \
 	X(PQconsumeInput)                                                                          \
+	X(PQenterPipelineMode)                                                                     \
 	X(PQerrorMessage)                                                                          \
 	X(PQfinish)                                                                                \
 	X(PQflush)                                                                                 \
@@ -43,6 +45,7 @@
 	X(PQisBusy)                                                                                \
 	X(PQnfields)                                                                               \
 	X(PQntuples)                                                                               \
+	X(PQpipelineSync)                                                                          \
 	X(PQresultErrorField)                                                                      \
 	X(PQresultStatus)                                                                          \
 	X(PQsendPrepare)                                                                           \
