@@ -16,7 +16,6 @@
 #include "field.h"
 #include "model/frame.h"
 #include "past.h"
-#include "store/write.h"
 #include "topic.h"
 
 #define DEFAULT_LINES 20
@@ -220,6 +219,22 @@ static int follow(struct cli *cli, const char *topic, const struct feed_cursor *
 
 /* ---- the verb ---- */
 
+/* How far this node's lines are stored; epoch "" if that cannot be told. */
+static struct feed_cursor stored_until(struct cli *cli, struct past *past)
+{
+	struct feed_cursor cursor = {0};
+	json_t *status = NULL;
+	struct err err = {0};
+	int rc = cli_try(cli, "haled", "status", json_pack("{s:b}", "brief", true), CLI_TIMEOUT_MS,
+			 &status, NULL, &err);
+
+	if (rc == 0)
+		rc = read_cursor(past_history(past), field_text(status, "node"), cursor.epoch,
+				 sizeof(cursor.epoch), &cursor.seq, &err);
+	json_decref(status);
+	return rc == 0 ? cursor : (struct feed_cursor){0};
+}
+
 int verb_events(struct cli *cli, const struct args *args)
 {
 	size_t limit = (size_t)args_number(args, "lines", DEFAULT_LINES);
@@ -227,7 +242,6 @@ int verb_events(struct cli *cli, const struct args *args)
 	bool is_following = args_is(args, "follow");
 	struct feed_cursor cursor = {0};
 	struct past *past = NULL;
-	struct err err;
 	int code;
 
 	if (topic != NULL && topic_check(cli, topic) != 0)
@@ -237,10 +251,8 @@ int verb_events(struct cli *cli, const struct args *args)
 		return code;
 	code = 0;
 	/* Before the rows: a row written in between is then told twice rather than never. */
-	if (past != NULL && is_following &&
-	    store_cursor(past_history(past), cursor.epoch, sizeof(cursor.epoch), &cursor.seq,
-			 &err) < 0)
-		cursor = (struct feed_cursor){0};
+	if (past != NULL && is_following)
+		cursor = stored_until(cli, past);
 	if (past != NULL && limit > 0)
 		code = print_past(cli, past, topic, limit);
 	past_close(past);

@@ -122,7 +122,7 @@ CREATE TABLE notification_deliveries (
 	first_at INTEGER NOT NULL,
 	last_at  INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX deliveries_last ON notification_deliveries (last_at);
+CREATE INDEX deliveries_first ON notification_deliveries (first_at);
 
 CREATE TABLE reconciliation_runs (
 	run        TEXT PRIMARY KEY, -- UUID
