@@ -177,6 +177,7 @@ static void restart_for_check(struct haled *d, struct child *c, const char *comp
 
 	log_warn("process is restarted because a check fails", KV_S("process", child_name(c)),
 		 KV_S("check", what));
+	health_note_recovery(d->health, component);
 	haled_event(d, "check_restart", "warning", child_name(c), text,
 		    json_pack("{s:s}", "component", component));
 	/* Those that require it stay: to them this is what a crash would be. */

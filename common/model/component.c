@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "model/frame.h"
 #include "model/phrase.h"
@@ -35,6 +36,7 @@ void component_spec_done(struct component_spec *spec)
 void component_state_done(struct component_state *state)
 {
 	observation_done(&state->last);
+	free(state->last_error);
 	*state = (struct component_state){0};
 }
 
@@ -107,15 +109,18 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 	bool has = state->has_observation;
 	const char *outcome = has ? outcome_name(state->last.outcome) : NULL;
 	json_t *o = json_pack(
-		"{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:o, s:s, s:s, s:s?, s:o, s:I, s:o, s:o, s:I,"
-		" s:s, s:b, s:b, s:o, s:s?, s:o, s:o, s:o}",
+		"{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:o, s:s, s:s, s:s?, s:o, s:I, s:I, s:s?,"
+		" s:I, s:o, s:o, s:I, s:s, s:b, s:b, s:o, s:s?, s:o, s:o, s:o}",
 		"id", spec->id, "label", spec->label == NULL ? spec->id : spec->label, "kind",
 		spec->kind, "process", spec->process, "node", spec->node, "status",
 		status_name(state->status), "since", component_time(state->since_ms), "message",
 		state->message, "reason", state->reason, "outcome", outcome, "took_ms",
 		number_or_null(has, state->last.took_ms), "consecutive_failures",
-		(json_int_t)state->failures, "last_check", component_time(state->last_check_ms),
-		"last_success", component_time(state->last_success_ms), "interval_ms",
+		(json_int_t)state->failures, "error_count", (json_int_t)state->error_count,
+		"last_error", state->last_error, "recovery_attempts",
+		(json_int_t)state->recovery_attempts, "last_check",
+		component_time(state->last_check_ms), "last_success",
+		component_time(state->last_success_ms), "interval_ms",
 		(json_int_t)spec->interval_ms, "impact", impact_name(spec->impact), "enabled",
 		(int)spec->is_enabled, "configured", (int)!spec->is_unconfigured, "depends_on",
 		encode_list(&spec->depends_on), "blocked_by", blocked_by, "labels",
@@ -221,6 +226,9 @@ void component_write(struct str *out, const struct component_spec *spec,
 	write_text(out, ",\"outcome\":", has ? outcome_name(last->outcome) : NULL);
 	write_real(out, ",\"took_ms\":", has, last->took_ms);
 	write_integer(out, ",\"consecutive_failures\":", state->failures);
+	write_integer(out, ",\"error_count\":", (int64_t)state->error_count);
+	write_text(out, ",\"last_error\":", state->last_error);
+	write_integer(out, ",\"recovery_attempts\":", state->recovery_attempts);
 	write_time(out, ",\"last_check\":", state->last_check_ms);
 	write_time(out, ",\"last_success\":", state->last_success_ms);
 	write_integer(out, ",\"interval_ms\":", spec->interval_ms);
@@ -252,6 +260,20 @@ static void write_time(struct str *out, const char *key, int64_t ms)
 	str_addc(out, '"');
 }
 
+/* What the last check saw. It is shown until the next one, which may be hours away. */
+static void write_last(struct str *out, const struct observation *last)
+{
+	size_t before;
+
+	write_text(out, ",\"outcome\":", outcome_name(last->outcome));
+	write_real(out, ",\"took_ms\":", true, last->took_ms);
+	write_object(out, ",\"metrics\":", last->metrics, last->metrics_text);
+	before = out->len;
+	write_object(out, ",\"details\":", last->details, last->details_text);
+	if (out->len - before > COMPONENT_DETAILS_SAVED_MAX)
+		str_truncate(out, before);
+}
+
 void component_state_write(struct str *out, const struct component_state *state)
 {
 	write_text(out, "{\"status\":", status_name(state->status));
@@ -263,6 +285,11 @@ void component_state_write(struct str *out, const struct component_state *state)
 	write_time(out, ",\"last_success\":", state->last_success_ms);
 	write_text(out, ",\"message\":", state->message);
 	write_text(out, ",\"reason\":", state->reason);
+	write_integer(out, ",\"errors\":", (int64_t)state->error_count);
+	write_text(out, ",\"last_error\":", state->last_error);
+	write_integer(out, ",\"recoveries\":", state->recovery_attempts);
+	if (state->has_observation)
+		write_last(out, &state->last);
 	str_addc(out, '}');
 }
 
@@ -314,6 +341,35 @@ static int restore_status(const json_t *saved, const char *key, enum status *s_r
 	return status_from_name(json_string_value(json_object_get(saved, key)), s_r) ? 0 : -EINVAL;
 }
 
+static char *restore_object(const json_t *saved, const char *key)
+{
+	const json_t *v = json_object_get(saved, key);
+
+	return json_is_object(v) && json_object_size(v) > 0 ? json_dumps(v, JSON_WIRE_FLAGS) : NULL;
+}
+
+/* What an older hale did not keep is not there, and nothing that judging needs. */
+static void restore_more(struct component_state *s, const json_t *saved)
+{
+	const char *error = json_string_value(json_object_get(saved, "last_error"));
+	json_int_t errors = json_integer_value(json_object_get(saved, "errors"));
+	enum outcome outcome;
+
+	s->error_count = errors > 0 ? (uint64_t)errors : 0;
+	(void)restore_count(saved, "recoveries", &s->recovery_attempts);
+	free(s->last_error);
+	s->last_error = mem_dup(error);
+	if (!outcome_from_name(json_string_value(json_object_get(saved, "outcome")), &outcome))
+		return;
+	observation_done(&s->last);
+	s->last.at_ms = s->last_check_ms;
+	s->last.outcome = outcome;
+	s->last.took_ms = json_number_value(json_object_get(saved, "took_ms"));
+	s->last.metrics_text = restore_object(saved, "metrics");
+	s->last.details_text = restore_object(saved, "details");
+	s->has_observation = true;
+}
+
 int component_state_restore(struct component_state *state, const json_t *saved)
 {
 	struct component_state s = *state;
@@ -333,6 +389,7 @@ int component_state_restore(struct component_state *state, const json_t *saved)
 		s.why = REASON_OF_NO_DATA;
 	else if (str_eq(s.reason, reason_code(REASON_THRESHOLD)))
 		s.why = REASON_OF_THRESHOLD;
+	restore_more(&s, saved);
 	*state = s;
 	return 0;
 }

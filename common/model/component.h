@@ -26,6 +26,9 @@
 #define COMPONENT_ID_MAX            128 /* bytes, its NUL included */
 /* So many intervals (and one timeout) without an observation are "no data" (DESIGN section 6). */
 #define COMPONENT_NO_DATA_INTERVALS 3
+/* Details longer than this are not kept over a restart of haled, which writes the state of all
+ * components every few seconds: the next check brings them again. */
+#define COMPONENT_DETAILS_SAVED_MAX 1024
 
 struct metric_threshold {
 	char *metric; /* a name in metrics, or "took_ms" */
@@ -64,6 +67,10 @@ struct component_state {
 	uint32_t passes;       /* consecutive passes */
 	int64_t last_check_ms; /* wall; 0 never */
 	int64_t last_success_ms;
+	uint64_t error_count; /* observations that were not healthy, since it is known */
+	char *last_error;     /* what people read with the last of them; owned, NULL: none */
+	/* Tried to mend the present trouble, or the last: judge.h, rule 6. */
+	uint32_t recovery_attempts;
 	int64_t due_ms; /* wall: no observation by then makes it unknown; 0 not armed */
 	bool has_observation;
 	struct observation last; /* valid if has_observation */
@@ -84,15 +91,16 @@ json_t *component_time(int64_t wall_ms);
 /* The first of depends_on chains that is down or critical, else NULL, is passed in by the caller
  * as blocked_by. Shape (all present, null where unknown):
  * {"id","label","kind","process","node","status","since","message","reason","outcome","took_ms",
- *  "consecutive_failures","last_check","last_success","interval_ms","impact","enabled","configured",
- *  "depends_on":[],"blocked_by","labels":{},"metrics":{},"details":{}} */
+ *  "consecutive_failures","error_count","last_error","recovery_attempts","last_check","last_success",
+ *  "interval_ms","impact","enabled","configured","depends_on":[],"blocked_by","labels":{},
+ *  "metrics":{},"details":{}} */
 json_t *component_encode(const struct component_spec *spec, const struct component_state *state,
 			 const char *blocked_by);
 /* The same as JSON text, as it goes over the bus (JSON_WIRE_FLAGS). Appends. */
 void component_write(struct str *out, const struct component_spec *spec,
 		     const struct component_state *state, const char *blocked_by);
-/* For the state file: everything judging needs; restore fills status, since, counters, message,
- * reason, last check and success. -EINVAL leaves the state as it was. */
+/* For the state file: everything judging needs, and what people see; what an older hale did not
+ * write stays as it was. -EINVAL leaves the whole state as it was. */
 json_t *component_state_save(const struct component_state *state);
 /* The same as JSON text, for all of them at a time: a tenth of the time of a tree. */
 void component_state_write(struct str *out, const struct component_state *state);

@@ -340,6 +340,14 @@ void health_report(struct health *h, const char *component, enum outcome outcome
 	judge(h, e, &o, now_ms);
 }
 
+void health_note_recovery(struct health *h, const char *component)
+{
+	struct entry *e = map_get(&h->by_id, component);
+
+	if (e != NULL)
+		e->state.recovery_attempts++;
+}
+
 static void set_message(struct component_state *state, const char *message)
 {
 	struct observation o = {0};

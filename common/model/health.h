@@ -57,6 +57,8 @@ int health_observe_text(struct health *h, const char *process, const char *text,
  * or, if it was a pass, until the process says something else about itself. */
 void health_report(struct health *h, const char *component, enum outcome outcome,
 		   enum reason reason, const char *message, int64_t now_ms);
+/* Something was tried to mend it; told with the next line. */
+void health_note_recovery(struct health *h, const char *component);
 /* Nobody checks the components of `process` any more: unknown at once, with this message. */
 void health_silence(struct health *h, const char *process, const char *message, int64_t now_ms);
 /* Stopped on purpose: shown, not counted. */

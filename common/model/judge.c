@@ -3,8 +3,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/units.h"
 #include "model/phrase.h"
@@ -179,9 +181,21 @@ static bool change_to(struct component_state *s, enum status status, int64_t now
 		return false;
 	if (from_r != NULL)
 		*from_r = s->status;
+	if (s->status == STATUS_HEALTHY && now_ms - s->since_ms >= JUDGE_STABLE_MS)
+		s->recovery_attempts = 0;
 	s->status = status;
 	s->since_ms = now_ms;
 	return true;
+}
+
+/* Rule 6. */
+static void note_error(struct component_state *s)
+{
+	s->error_count++;
+	if (str_eq(s->last_error, s->message))
+		return;
+	free(s->last_error);
+	s->last_error = mem_dup(s->message);
 }
 
 bool health_judge(const struct component_spec *spec, struct component_state *state,
@@ -207,6 +221,8 @@ bool health_judge(const struct component_spec *spec, struct component_state *sta
 	rephrase(spec, state,
 		 state->why == REASON_OF_THRESHOLD ? HALE_MAX(state->last.outcome, OUTCOME_WARN)
 						   : state->last.outcome);
+	if (v.asked != STATUS_HEALTHY && spec->is_enabled)
+		note_error(state);
 	return change_to(state, next_status(spec, state, v.asked), now_ms, from_r);
 }
 

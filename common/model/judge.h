@@ -17,6 +17,9 @@
  *  5. No observation until due (3 intervals plus the timeout after the last, or after start):
  *     unknown, reason no_data; counters stay. Time runs from when haled judged, not from `at`: a
  *     checker's clock cannot make it look alive. Disabled, or no interval: never due.
+ * *  6. An observation that asks for anything but healthy, of a component that is enabled, is an
+ *     error: counted for good, its message kept. Attempts to mend a component count as one series
+ *     until it was healthy for JUDGE_STABLE_MS and then fails again.
  *
  * Message and reason are the newest observation's, whether or not the status followed it; those of
  * the threshold ("took_ms 2310 > 2000") if one raised the severity. The last success is the last
@@ -29,6 +32,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* As a process's backoff: what held for so long has recovered. */
+#define JUDGE_STABLE_MS 60000
 
 /* Takes o over (metrics, details). Returns true if the status changed; `state->since_ms` is then
  * now and the former status is in *from_r (may be NULL). */

@@ -63,8 +63,8 @@ static void a_new_component_is_unknown_and_due(void **state)
 
 static void before_the_first_check_the_rest_is_null(void **state)
 {
-	static const char *const nulls[] = {"outcome", "took_ms", "last_check", "last_success",
-					    "blocked_by"};
+	static const char *const nulls[] = {"outcome",      "took_ms",    "last_check",
+					    "last_success", "blocked_by", "last_error"};
 	struct component_spec spec = a_spec();
 	struct component_state s;
 	json_t *o;
@@ -72,7 +72,7 @@ static void before_the_first_check_the_rest_is_null(void **state)
 	(void)state;
 	component_state_init(&s, &spec, NOW);
 	o = component_encode(&spec, &s, NULL);
-	assert_int_equal(json_object_size(o), 23);
+	assert_int_equal(json_object_size(o), 26);
 	for (size_t i = 0; i < sizeof(nulls) / sizeof(nulls[0]); i++)
 		assert_true(json_is_null(json_object_get(o, nulls[i])));
 	assert_string_equal(text_of(o, "label"), "api");
@@ -194,6 +194,106 @@ static void a_saved_state_is_restored(void **state)
 	component_spec_done(&spec);
 }
 
+/* Saved, restored into a new one, and shown: the same as before. */
+static void assert_kept(const struct component_spec *spec, const struct component_state *s)
+{
+	HALE_CLEANUP(str_done) struct str before = {0}, after = {0};
+	struct component_state again;
+	json_t *saved = component_state_save(s);
+
+	component_state_init(&again, spec, NOW + 60000);
+	assert_int_equal(component_state_restore(&again, saved), 0);
+	component_write(&before, spec, s, NULL);
+	component_write(&after, spec, &again, NULL);
+	assert_string_equal(str_text(&after), str_text(&before));
+	json_decref(saved);
+	component_state_done(&again);
+}
+
+static void a_restored_component_is_shown_as_before(void **state)
+{
+	struct component_spec spec = a_spec();
+	struct component_state s;
+	static const enum outcome outcomes[] = {OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_ERROR,
+						OUTCOME_PASS};
+
+	(void)state;
+	component_state_init(&s, &spec, NOW);
+	assert_kept(&spec, &s);
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+		struct observation seen = {.at_ms = NOW + (int64_t)i,
+					   .outcome = outcomes[i],
+					   .reason = "told",
+					   .message = "says \"\\\" \xc3\xa9",
+					   .took_ms = 1e-7};
+
+		if (i % 2 == 0)
+			seen.metrics = json_pack("{s:f}", "tries", 2.5);
+		else
+			seen.details_text = strdup("{\"ip\":\"::1\"}");
+		(void)health_judge(&spec, &s, &seen, NOW + (int64_t)i, NULL);
+		s.recovery_attempts = (uint32_t)i;
+		assert_kept(&spec, &s);
+	}
+	assert_int_equal(s.error_count, 2);
+	component_state_done(&s);
+	component_spec_done(&spec);
+}
+
+static void long_details_come_back_with_the_next_check(void **state)
+{
+	struct component_spec spec = a_spec();
+	struct component_state s, again;
+	char text[COMPONENT_DETAILS_SAVED_MAX + 1] = {0};
+	struct observation seen = {.at_ms = NOW, .outcome = OUTCOME_PASS, .reason = "ok"};
+	json_t *saved;
+
+	(void)state;
+	memset(text, 'x', COMPONENT_DETAILS_SAVED_MAX);
+	seen.details = json_pack("{s:s}", "output", text);
+	seen.metrics = json_pack("{s:f}", "tries", 2.5);
+	component_state_init(&s, &spec, NOW);
+	(void)health_judge(&spec, &s, &seen, NOW, NULL);
+	saved = component_state_save(&s);
+	assert_null(json_object_get(saved, "details"));
+	component_state_init(&again, &spec, NOW + 1);
+	assert_int_equal(component_state_restore(&again, saved), 0);
+	assert_string_equal(again.last.metrics_text, "{\"tries\":2.5}");
+	assert_null(again.last.details_text);
+	json_decref(saved);
+	component_state_done(&s);
+	component_state_done(&again);
+	component_spec_done(&spec);
+}
+
+/* As a hale of before these were kept wrote it. */
+static void what_an_older_hale_saved_is_restored(void **state)
+{
+	static const char *const later[] = {"errors",  "last_error", "recoveries", "outcome",
+					    "took_ms", "metrics",    "details"};
+	struct component_spec spec = a_spec();
+	struct component_state s, again;
+	struct observation seen = {.at_ms = NOW, .outcome = OUTCOME_FAIL, .reason = "told"};
+	json_t *saved;
+
+	(void)state;
+	component_state_init(&s, &spec, NOW);
+	(void)health_judge(&spec, &s, &seen, NOW, NULL);
+	saved = component_state_save(&s);
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		(void)json_object_del(saved, later[i]);
+	component_state_init(&again, &spec, NOW + 1);
+	assert_int_equal(component_state_restore(&again, saved), 0);
+	assert_int_equal(again.status, STATUS_CRITICAL);
+	assert_int_equal(again.error_count, 0);
+	assert_null(again.last_error);
+	assert_false(again.has_observation);
+	json_decref(saved);
+	component_state_done(&s);
+	component_state_done(&again);
+	component_spec_done(&spec);
+}
+
 static void a_broken_saved_state_changes_nothing(void **state)
 {
 	static const char *const keys[] = {"status",       "verdict", "since",
@@ -208,7 +308,7 @@ static void a_broken_saved_state_changes_nothing(void **state)
 	for (size_t i = 0; i < 2 * sizeof(keys) / sizeof(keys[0]); i++) {
 		json_t *saved = component_state_save(&s);
 
-		assert_int_equal(json_object_size(saved), sizeof(keys) / sizeof(keys[0]));
+		assert_int_equal(json_object_size(saved), sizeof(keys) / sizeof(keys[0]) + 3);
 		if (i % 2)
 			(void)json_object_set_new(saved, keys[i / 2], json_real(-1.5));
 		else
@@ -265,6 +365,9 @@ int main(void)
 		cmocka_unit_test(after_a_failure_it_is_all_shown),
 		cmocka_unit_test(its_text_is_that_of_its_tree),
 		cmocka_unit_test(a_saved_state_is_restored),
+		cmocka_unit_test(a_restored_component_is_shown_as_before),
+		cmocka_unit_test(long_details_come_back_with_the_next_check),
+		cmocka_unit_test(what_an_older_hale_saved_is_restored),
 		cmocka_unit_test(a_broken_saved_state_changes_nothing),
 		cmocka_unit_test(a_count_out_of_range_is_refused),
 		cmocka_unit_test(disabled_or_without_interval_is_never_due),

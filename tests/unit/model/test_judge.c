@@ -362,6 +362,54 @@ static void random_sequence(void)
 	component_state_done(&s);
 }
 
+static void rule_6_errors_are_counted_for_good_with_their_message(void **state)
+{
+	struct component_spec spec = a_spec();
+	struct component_state s;
+
+	(void)state;
+	component_state_init(&s, &spec, NOW);
+	assert_null(s.last_error);
+	(void)judge(&spec, &s, OUTCOME_PASS, 1);
+	assert_int_equal(s.error_count, 0);
+	(void)judge(&spec, &s, OUTCOME_PASS, 2310); /* raised by a threshold */
+	assert_string_equal(s.last_error, "took_ms 2310 > 2000");
+	(void)judge(&spec, &s, OUTCOME_FAIL, 1);
+	(void)judge(&spec, &s, OUTCOME_ERROR, 1);
+	(void)judge(&spec, &s, OUTCOME_PASS, 1);
+	assert_int_equal(s.error_count, 3);
+	assert_string_equal(s.last_error, "As told");
+	/* Stopped on purpose is no error. */
+	spec.is_enabled = false;
+	(void)judge(&spec, &s, OUTCOME_ERROR, 1);
+	assert_int_equal(s.error_count, 3);
+	component_state_done(&s);
+}
+
+static void rule_6_attempts_begin_anew_after_a_healthy_time(void **state)
+{
+	static const struct {
+		int64_t healthy_ms;
+		uint32_t attempts;
+	} rows[] = {{JUDGE_STABLE_MS - 1, 2}, {JUDGE_STABLE_MS, 0}};
+	struct component_spec spec = a_spec();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct observation pass = {.at_ms = NOW, .outcome = OUTCOME_PASS, .reason = "ok"};
+		struct observation fail = {.at_ms = NOW, .outcome = OUTCOME_FAIL, .reason = "told"};
+		struct component_state s;
+
+		component_state_init(&s, &spec, NOW);
+		s.recovery_attempts = 2;
+		(void)health_judge(&spec, &s, &pass, NOW, NULL);
+		assert_int_equal(s.recovery_attempts, 2); /* so that one sees what it took */
+		(void)health_judge(&spec, &s, &fail, NOW + rows[i].healthy_ms, NULL);
+		assert_int_equal(s.recovery_attempts, rows[i].attempts);
+		component_state_done(&s);
+	}
+}
+
 static void any_sequence_is_judged_as_by_the_naive_judge(void **state)
 {
 	(void)state;
@@ -384,6 +432,8 @@ int main(void)
 		cmocka_unit_test(rule_4_an_unknown_in_between_is_no_short_cut),
 		cmocka_unit_test(rule_5_silence_becomes_unknown_once),
 		cmocka_unit_test(rule_5_a_component_never_seen_says_so_without_a_change),
+		cmocka_unit_test(rule_6_errors_are_counted_for_good_with_their_message),
+		cmocka_unit_test(rule_6_attempts_begin_anew_after_a_healthy_time),
 		cmocka_unit_test(any_sequence_is_judged_as_by_the_naive_judge),
 	};
 
