@@ -101,8 +101,7 @@ static void spawn(struct child *c)
 {
 	struct err err = {0};
 
-	c->generation++;
-	c->starts++;
+	c->restarts += c->generation++ > 0;
 	c->was_timed_out = false;
 	c->first_line = *c->home->line_counter;
 	c->is_outdated = false;
@@ -488,8 +487,7 @@ json_t *child_encode(const struct child *c)
 		"name", c->spec.name, "program", slash == NULL ? c->spec.program : slash + 1,
 		"state", process_state_name(m->state), "pid",
 		c->pid == 0 ? json_null() : json_integer(c->pid), "generation",
-		(json_int_t)c->generation, "restarts",
-		(json_int_t)(c->starts == 0 ? 0 : c->starts - 1), "since",
+		(json_int_t)c->generation, "restarts", (json_int_t)c->restarts, "since",
 		clock_format(c->since_ms, since), "status_text",
 		c->status_text == NULL ? json_null() : json_string(c->status_text), "next_start",
 		next_start, "crash_looping", child_is_crash_looping(c), "finished", m->is_finished,

@@ -97,6 +97,9 @@ const char *child_last_exit(const struct child *c);
 const struct tail *child_tail(const struct child *c);
 /* child_handover.c: what a new program of haled's needs to go on with it. New reference. */
 json_t *child_hand_over(const struct child *c);
+/* The same for the state file: what outlives the process, too. */
+json_t *child_remember(const struct child *c);
+void child_recall(struct child *c, const json_t *former);
 /* Whether the fds it told of stay open over an exec. */
 void child_keep_open(struct child *c, bool over_exec);
 /* The process object of docs/bus.md. New reference. */

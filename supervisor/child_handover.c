@@ -38,7 +38,7 @@ json_t *child_hand_over(const struct child *c)
 	o = json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s?, s:i, s:s, s:i, "
 		      "s:o, s:o, s:o, s:o, s:o}",
 		      "name", c->spec.name, "fingerprint", print, "pid", (int)c->pid, "generation",
-		      (json_int_t)c->generation, "starts", (json_int_t)c->starts, "started",
+		      (json_int_t)c->generation, "restarts", (json_int_t)c->restarts, "started",
 		      (json_int_t)c->started_ms, "since", (json_int_t)c->since_ms, "ready",
 		      (json_int_t)c->ready_ms, "first_line", (json_int_t)c->first_line, "timed_out",
 		      c->was_timed_out, "status_text", c->status_text, "notify",
@@ -50,6 +50,20 @@ json_t *child_hand_over(const struct child *c)
 		      check_watch_hand_over(&c->care.check));
 	HALE_ASSERT(o != NULL);
 	return o;
+}
+
+json_t *child_remember(const struct child *c)
+{
+	return json_pack("{s:I, s:o, s:o}", "restarts", (json_int_t)c->restarts, "exit",
+			 exit_report_hand_over(&c->last_exit), "machine",
+			 child_machine_hand_over(&c->machine));
+}
+
+void child_recall(struct child *c, const json_t *former)
+{
+	c->restarts = (uint64_t)number(former, "restarts");
+	exit_report_take_over(&c->last_exit, json_object_get(former, "exit"));
+	child_machine_recall(&c->machine, json_object_get(former, "machine"));
 }
 
 void child_keep_open(struct child *c, bool over_exec)
@@ -75,7 +89,7 @@ void child_take_over(struct child *c, const json_t *former)
 
 	c->pid = (pid_t)number(former, "pid");
 	c->generation = (uint64_t)number(former, "generation");
-	c->starts = (uint64_t)number(former, "starts");
+	c->restarts = (uint64_t)number(former, "restarts");
 	c->started_ms = number(former, "started");
 	c->since_ms = number(former, "since");
 	c->ready_ms = number(former, "ready");

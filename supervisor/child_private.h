@@ -22,7 +22,7 @@ struct child {
 	uv_timer_t timer;
 	pid_t pid;
 	uint64_t generation;
-	uint64_t starts;
+	uint64_t restarts;   /* those under former haleds too */
 	int64_t started_ms;  /* mono */
 	int64_t since_ms;    /* wall: state entered */
 	int64_t ready_ms;    /* mono: last became ready */

@@ -320,7 +320,7 @@ static int take_locks(struct haled *d, struct err *err)
 /* haled's own, which it writes itself. */
 static bool is_kept(const char *name)
 {
-	return str_starts(name, LOCK_FILE) || str_starts(name, STATEFILE_NAME) ||
+	return str_starts(name, LOCK_FILE) || str_starts(name, STATE_FILE_NAME) ||
 	       str_starts(name, "journal.") || str_starts(name, "config.ok");
 }
 
@@ -436,6 +436,7 @@ int haled_open(struct haled *d, struct haled_options *options, struct config *co
 		haled_judge_config(d);
 		rc = roster_boot(d, err);
 	}
+	state_file_done(&d->saved);
 	haled_arm_due(d);
 	return rc;
 }

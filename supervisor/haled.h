@@ -11,6 +11,7 @@
 #include "bus/command.h"
 #include "child.h"
 #include "deploy/config.h"
+#include "deploy/state_file.h"
 #include "model/health.h"
 #include "model/pause.h"
 #include "bus/hub.h"
@@ -63,15 +64,12 @@ struct haled {
 	int64_t started_ms;      /* wall */
 	int64_t loaded_ms;       /* wall: configuration in force since */
 	int64_t due_armed_ms;    /* wall: what due_timer was last set to */
-	struct {
-		char epoch[FRAME_EPOCH_MAX]; /* "": there was none */
-		uint64_t seq;
-	} saved;            /* the last line the state file knew of, at start */
-	char told[96];      /* init's STATUS, as last told */
-	char *reload_error; /* of the last reload, NULL if it worked */
-	int stop_stage;     /* -1: running; else which stage is being stopped */
-	bool is_ready;      /* all children have been seen to run, or to fail */
-	bool is_hup_due;    /* SIGHUP came: programs that ask for it get it after the reload */
+	struct state_file saved; /* what it was at start */
+	char told[96];           /* init's STATUS, as last told */
+	char *reload_error;      /* of the last reload, NULL if it worked */
+	int stop_stage;          /* -1: running; else which stage is being stopped */
+	bool is_ready;           /* all children have been seen to run, or to fail */
+	bool is_hup_due;         /* SIGHUP came: programs that ask for it get it after the reload */
 	bool is_state_dirty;
 	int64_t gave_back_ms;
 	bool has_saved_error; /* the state file could not be written; said once */
@@ -162,7 +160,6 @@ void pause_call(void *ctx, struct command_request *rq, const json_t *params);
 void pause_call_resume(void *ctx, struct command_request *rq, const json_t *params);
 
 /* statefile.c */
-#define STATEFILE_NAME "health.state" /* in the state directory */
 void statefile_load(struct haled *d);
 /* Journal records of a former haled, newer than the state file. */
 void statefile_record(void *ctx, const char *epoch, uint64_t seq, const char *topic,

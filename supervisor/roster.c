@@ -237,14 +237,17 @@ static void on_crash_loop(void *ctx, struct child *c, bool began)
 
 static int add_child(struct haled *d, const struct process_spec *spec, struct err *err)
 {
+	const json_t *former = takeover_child(&d->takeover, spec->name);
+	const json_t *saved = json_object_get(d->saved.processes, spec->name);
 	const struct child_hooks hooks = {
 		.on_event = on_event, .on_line = on_line, .on_crash_loop = on_crash_loop, .ctx = d};
 	struct child *c;
-	int rc = child_new(&d->loop, spec, &d->home, &hooks,
-			   takeover_child(&d->takeover, spec->name), &c, err);
+	int rc = child_new(&d->loop, spec, &d->home, &hooks, former, &c, err);
 
 	if (rc < 0)
 		return rc;
+	if (former == NULL && saved != NULL)
+		child_recall(c, saved);
 	d->children = mem_grow(d->children, d->children_n + 1, sizeof(struct child *));
 	d->children[d->children_n++] = c;
 	return 0;

@@ -2,53 +2,24 @@
 /* statefile - what judging had come to, kept over a restart of haled */
 #include "haled.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/str.h"
 #include "model/frame.h"
-
-#define STATE_FILE      STATEFILE_NAME
-#define STATE_VERSION   1
-/* 100,000 components at half a kilobyte. */
-#define STATE_BYTES_MAX (64u << 20)
 
 void statefile_load(struct haled *d)
 {
-	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.state_dir, STATE_FILE);
-	HALE_CLEANUP(str_done) struct str text = {0};
-	const char *epoch;
-	json_error_t where;
-	json_t *state;
+	struct err err;
 
-	/* No file is the first start. */
-	if (file_read(path, STATE_BYTES_MAX, &text, NULL) < 0)
-		return;
-	state = json_loads(str_text(&text), JSON_REJECT_DUPLICATES, &where);
-	if (state == NULL ||
-	    json_integer_value(json_object_get(state, "version")) != STATE_VERSION) {
+	if (state_file_read(d->options.state_dir, &d->saved, &err) < 0)
 		log_warn("state file is not understood; health starts from nothing",
-			 KV_S("path", path), KV_S("error", state == NULL ? where.text : "version"));
-		json_decref(state);
-		return;
-	}
-	health_restore(d->health, json_object_get(state, "health"), clock_wall_ms());
-	epoch = json_string_value(json_object_get(state, "epoch"));
-	if (epoch != NULL && strlen(epoch) < sizeof(d->saved.epoch)) {
-		memcpy(d->saved.epoch, epoch, strlen(epoch) + 1);
-		d->saved.seq = (uint64_t)json_integer_value(json_object_get(state, "head"));
-	}
-	json_decref(state);
+			 KV_S("error", err.text));
+	health_restore(d->health, d->saved.health, clock_wall_ms());
 }
 
 static bool is_newer_than_saved(const struct haled *d, const char *epoch, uint64_t seq)
 {
 	if (str_eq(epoch, d->saved.epoch))
-		return seq > d->saved.seq;
+		return seq > d->saved.head;
 	return d->saved.epoch[0] == '\0' || hub_is_earlier(d->saved.epoch, epoch);
 }
 
@@ -72,17 +43,17 @@ void statefile_record(void *ctx, const char *epoch, uint64_t seq, const char *to
 
 void statefile_save(struct haled *d)
 {
-	HALE_CLEANUP(cleanup_free) char *path = path_join(d->options.state_dir, STATE_FILE);
-	HALE_CLEANUP(str_done) struct str text = {0};
+	HALE_CLEANUP(str_done) struct str health = {0};
+	json_t *processes = json_object();
 	struct err err;
 	int rc;
 
-	str_addf(&text,
-		 "{\"version\":%d,\"epoch\":\"%s\",\"head\":%" PRIu64 ",\"health\":", STATE_VERSION,
-		 hub_epoch(d->hub), hub_head(d->hub));
-	health_save(d->health, &text);
-	str_addc(&text, '}');
-	rc = file_write_atomic(path, str_text(&text), text.len, 0600, &err);
+	for (size_t i = 0; i < d->children_n; i++)
+		json_object_set_new(processes, child_name(d->children[i]),
+				    child_remember(d->children[i]));
+	health_save(d->health, &health);
+	rc = state_file_write(d->options.state_dir, hub_epoch(d->hub), hub_head(d->hub), &health,
+			      processes, &err);
 	if (rc < 0 && !d->has_saved_error)
 		log_error("state file cannot be written; a restart would forget counters",
 			  KV_S("error", err.text));

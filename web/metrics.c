@@ -147,7 +147,7 @@ static void processes(struct prom *p, const struct live *l)
 		prom_sample(p, PROM_LABELS({"process", name}),
 			    !live_is_stale(l) &&
 				    str_eq(text_of(x, "state"), process_state_name(PROCESS_READY)));
-	prom_family(p, "process_restarts_total", "counter", "Restarts since haled started.");
+	prom_family(p, "process_restarts_total", "counter", "Restarts, under former haleds too.");
 	json_object_foreach (all, name, x)
 		prom_sample(p, PROM_LABELS({"process", name}),
 			    json_number_value(json_object_get(x, "restarts")));

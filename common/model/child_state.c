@@ -421,3 +421,10 @@ void child_machine_take_over(struct child_machine *m, const json_t *former)
 	m->failures_total = (uint32_t)number(former, "failures");
 	m->failures_in_row = (uint32_t)number(former, "in_row");
 }
+
+void child_machine_recall(struct child_machine *m, const json_t *former)
+{
+	m->is_crash_looping = flag(former, "crash_looping");
+	m->failures_total = (uint32_t)number(former, "failures");
+	m->failures_in_row = (uint32_t)number(former, "in_row");
+}

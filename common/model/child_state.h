@@ -85,6 +85,9 @@ enum child_event child_expired(const struct child_machine *m, int64_t now_ms);
  * understood leaves the machine as it is. */
 json_t *child_machine_hand_over(const struct child_machine *m);
 void child_machine_take_over(struct child_machine *m, const json_t *former);
+/* What of it holds for a process that is started anew, by another haled, maybe after a boot: that
+ * it keeps crashing, until it has run stably. */
+void child_machine_recall(struct child_machine *m, const json_t *former);
 const char *child_event_name(enum child_event ev);
 
 #endif

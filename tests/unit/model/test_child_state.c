@@ -289,6 +289,37 @@ static void what_has_finished_runs_again_when_it_changes_but_not_once_stopped(vo
 	assert_int_equal(child_step(&m, &p, CHILD_EV_RESTART, 50, 0).action, CHILD_DO_NOTHING);
 }
 
+/* Else a restarted haled would call off an alert that is due again a second later. */
+static void what_kept_crashing_before_a_restart_of_haled_must_run_stably_first(void **state)
+{
+	struct child_machine before = ready_at(0), m;
+	struct child_decision d = {0};
+	json_t *saved;
+
+	(void)state;
+	for (int64_t i = 0; i < 5 && !before.is_crash_looping; i++) {
+		(void)child_step(&before, &policy, CHILD_EV_EXIT_FAIL, 10 * i, 0);
+		(void)child_step(&before, &policy, CHILD_EV_TICK, 10 * i + 5, 0);
+	}
+	(void)child_step(&before, &policy, CHILD_EV_EXIT_FAIL, 100, 0);
+	assert_true(before.is_crash_looping);
+	saved = child_machine_hand_over(&before);
+	child_machine_init(&m);
+	child_machine_recall(&m, saved);
+	json_decref(saved);
+	assert_int_equal(m.state, PROCESS_STOPPED);
+	assert_true(m.is_crash_looping);
+	assert_int_equal(m.failures_in_row, before.failures_in_row);
+	d = child_step(&m, &policy, CHILD_EV_START, 1000, 0);
+	assert_int_equal(d.action, CHILD_DO_SPAWN);
+	d = child_step(&m, &policy, CHILD_EV_READY, 1100, 0);
+	assert_true(m.is_crash_looping);
+	assert_false(d.crash_loop_ended);
+	d = child_step(&m, &policy, CHILD_EV_TICK, 61100, 0);
+	assert_true(d.crash_loop_ended);
+	assert_int_equal(m.failures_in_row, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +339,8 @@ int main(void)
 		cmocka_unit_test(who_says_nothing_is_ready_after_a_while),
 		cmocka_unit_test(what_waits_is_wanted_and_down),
 		cmocka_unit_test(what_has_finished_runs_again_when_it_changes_but_not_once_stopped),
+		cmocka_unit_test(
+			what_kept_crashing_before_a_restart_of_haled_must_run_stably_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
