@@ -2,6 +2,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "store/uptime_math.h"
 
 #define MINUTE INT64_C(60000)
@@ -42,9 +44,8 @@ static void a_quick_restart_is_no_gap(void **state)
 	uptime_spans_add(&s, HOUR + UPTIME_GAP_MS - 1, 2 * HOUR);
 	expect_spans(&s, (struct uptime_span[]){{0, 2 * HOUR}}, 1);
 	uptime_spans_add(&s, 2 * HOUR + UPTIME_GAP_MS, 3 * HOUR);
-	expect_spans(&s,
-		     (struct uptime_span[]){{0, 2 * HOUR}, {2 * HOUR + UPTIME_GAP_MS, 3 * HOUR}},
-		     2);
+	expect_spans(
+		&s, (struct uptime_span[]){{0, 2 * HOUR}, {2 * HOUR + UPTIME_GAP_MS, 3 * HOUR}}, 2);
 	/* One that began within another and ended before it changes nothing. */
 	uptime_spans_add(&s, 2 * HOUR + 2 * UPTIME_GAP_MS, 2 * HOUR + 3 * UPTIME_GAP_MS);
 	assert_int_equal(s.n, 2);
@@ -108,9 +109,9 @@ static void what_was_not_monitored_counts_for_nothing(void **state)
 	(void)state;
 	uptime_spans_add(&s, 100000, 101000);
 	uptime_begin(&m, 0, -1);
-	uptime_change(&m, &s, 1100, STATUS_UNKNOWN); /* 100 before: no status */
-	uptime_change(&m, &s, 1300, STATUS_HEALTHY); /* 200 unknown */
-	uptime_change(&m, &s, 1900, STATUS_DOWN);    /* 600 healthy */
+	uptime_change(&m, &s, 1100, STATUS_UNKNOWN);  /* 100 before: no status */
+	uptime_change(&m, &s, 1300, STATUS_HEALTHY);  /* 200 unknown */
+	uptime_change(&m, &s, 1900, STATUS_DOWN);     /* 600 healthy */
 	uptime_change(&m, &s, 50000, STATUS_HEALTHY); /* 100 down, then nobody looked */
 	uptime_end(&m, &s, 200000);
 	assert_int_equal(m.ms[STATUS_HEALTHY], 600 + 1000);
