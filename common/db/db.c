@@ -53,7 +53,7 @@ static void call_begin(struct db *db)
 {
 	HALE_ASSERT(!db->is_in_call);
 	db->is_in_call = true;
-	atomic_store(&db->is_interrupted, false);
+	atomic_store_explicit(&db->is_interrupted, false, memory_order_relaxed);
 }
 
 static int call_end(struct db *db, int rc)
@@ -84,6 +84,45 @@ int db_query(struct db *db, const char *sql, const struct db_value *args, size_t
 
 	call_begin(db);
 	return call_end(db, db->ops->exec(db, &call, err));
+}
+
+int db_prepare(struct db *db, const char *sql, struct db_statement **st_r, struct err *err)
+{
+	struct db_statement *st = mem_alloc(sizeof(*st));
+	int rc = 0;
+
+	st->db = db;
+	st->sql = mem_dup(sql);
+	if (db->ops->prepare != NULL) {
+		call_begin(db);
+		rc = call_end(db, db->ops->prepare(db, sql, &st->handle, err));
+	}
+	if (rc != 0)
+		db_statement_free(st);
+	else
+		*st_r = st;
+	return rc;
+}
+
+int db_statement_run(struct db_statement *st, const struct db_value *args, size_t n,
+		     struct err *err)
+{
+	struct db *db = st->db;
+
+	if (st->handle == NULL)
+		return db_run(db, st->sql, args, n, NULL, err);
+	call_begin(db);
+	return call_end(db, db->ops->run(db, st->handle, args, n, err));
+}
+
+void db_statement_free(struct db_statement *st)
+{
+	if (st == NULL)
+		return;
+	if (st->handle != NULL)
+		st->db->ops->drop(st->handle);
+	free(st->sql);
+	free(st);
 }
 
 int db_begin(struct db *db, struct err *err)
@@ -137,6 +176,11 @@ void db_interrupt(struct db *db)
 	db->ops->interrupt(db);
 }
 
+void db_set_timeout(struct db *db, int64_t timeout_ms)
+{
+	db->timeout_ms = timeout_ms;
+}
+
 char *db_quote_name(const char *name)
 {
 	struct str out = {0};
@@ -153,7 +197,7 @@ char *db_quote_name(const char *name)
 
 /* --- the statement cache --- */
 
-static struct db_statement *cache_find(struct db_cache *cache, const char *sql)
+static struct db_cached *cache_find(struct db_cache *cache, const char *sql)
 {
 	for (size_t i = 0; i < cache->n; i++)
 		if (strcmp(cache->v[i].sql, sql) == 0)
@@ -163,7 +207,7 @@ static struct db_statement *cache_find(struct db_cache *cache, const char *sql)
 
 void *db_cache_get(struct db_cache *cache, const char *sql)
 {
-	struct db_statement *s = cache_find(cache, sql);
+	struct db_cached *s = cache_find(cache, sql);
 
 	if (s == NULL)
 		return NULL;
@@ -173,7 +217,7 @@ void *db_cache_get(struct db_cache *cache, const char *sql)
 
 void *db_cache_take(struct db_cache *cache, const char *sql)
 {
-	struct db_statement *s = cache_find(cache, sql);
+	struct db_cached *s = cache_find(cache, sql);
 	void *handle;
 
 	if (s == NULL)
@@ -188,15 +232,15 @@ void db_cache_put(struct db_cache *cache, const char *sql, void *handle, void **
 {
 	*evicted_r = NULL;
 	if (cache->n == DB_STATEMENTS_MAX) {
-		struct db_statement *oldest = &cache->v[0];
+		struct db_cached *oldest = &cache->v[0];
 
 		for (size_t i = 1; i < cache->n; i++)
 			if (cache->v[i].used < oldest->used)
 				oldest = &cache->v[i];
 		*evicted_r = db_cache_take(cache, oldest->sql);
 	}
-	cache->v[cache->n++] = (struct db_statement){
-		.sql = mem_dup(sql), .handle = handle, .used = ++cache->clock};
+	cache->v[cache->n++] =
+		(struct db_cached){.sql = mem_dup(sql), .handle = handle, .used = ++cache->clock};
 }
 
 void db_cache_done(struct db_cache *cache, void (*drop)(void *handle))

@@ -83,6 +83,15 @@ int db_run(struct db *db, const char *sql, const struct db_value *args, size_t n
 int db_query(struct db *db, const char *sql, const struct db_value *args, size_t n,
 	     db_row_fn on_row, void *ctx, struct err *err);
 
+/* A statement that its caller keeps, for many rows of one kind: none is looked up, and what is
+ * bound again unchanged costs nothing. Free it before the connection. */
+struct db_statement;
+int db_prepare(struct db *db, const char *sql, struct db_statement **st_r, struct err *err);
+/* As db_run, without looking what changed. Texts must stay as they are until the next run. */
+int db_statement_run(struct db_statement *st, const struct db_value *args, size_t n,
+		     struct err *err);
+void db_statement_free(struct db_statement *st); /* NULL is fine */
+
 int db_begin(struct db *db, struct err *err); /* SQLite: IMMEDIATE */
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
@@ -93,6 +102,8 @@ int db_rollback_to(struct db *db, const char *name, struct err *err);
 
 /* From any thread: the running call ends soon with -EINTR. */
 void db_interrupt(struct db *db);
+/* From the next call on. PostgreSQL: how long an answer is waited for. */
+void db_set_timeout(struct db *db, int64_t timeout_ms);
 
 /* "name" -> "\"name\"", quotes doubled: for identifiers from the configuration. Caller frees. */
 char *db_quote_name(const char *name);

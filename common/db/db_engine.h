@@ -33,17 +33,28 @@ struct db_ops {
 	int (*begin)(struct db *db, struct err *err);
 	int (*commit)(struct db *db, struct err *err);
 	void (*interrupt)(struct db *db);
+	/* Statements that the caller keeps; NULL: they go through exec, by their text. */
+	int (*prepare)(struct db *db, const char *sql, void **handle_r, struct err *err);
+	int (*run)(struct db *db, void *handle, const struct db_value *args, size_t n,
+		   struct err *err);
+	void (*drop)(void *handle);
+};
+
+struct db_statement {
+	struct db *db;
+	char *sql;
+	void *handle; /* the engine's */
 };
 
 /* A prepared statement. `handle` belongs to the engine. */
-struct db_statement {
+struct db_cached {
 	char *sql;
 	void *handle;
 	uint64_t used; /* the larger, the later */
 };
 
 struct db_cache {
-	struct db_statement v[DB_STATEMENTS_MAX];
+	struct db_cached v[DB_STATEMENTS_MAX];
 	size_t n;
 	uint64_t clock;
 };

@@ -24,7 +24,7 @@
 struct sqlite_db {
 	struct db db;
 	sqlite3 *conn;
-	int64_t deadline_ms; /* of the running call, monotonic */
+	int64_t deadline_ms; /* of the running call, monotonic; 0: it has not looked yet */
 	bool is_broken;
 	bool has_file; /* dev and ino are known */
 	dev_t dev;
@@ -36,6 +36,7 @@ struct sqlite_statement {
 	sqlite3_stmt *stmt;
 	int *index; /* index[k] is where $k+1 is bound */
 	size_t n;
+	struct db_value *bound; /* what is bound there; only of statements that the caller keeps */
 };
 
 static struct sqlite_db *sqlite_of(struct db *db)
@@ -102,9 +103,14 @@ static int fail(struct sqlite_db *s, struct err *err)
 
 /* --- limits: time and interruption --- */
 
-static bool must_end(const struct sqlite_db *s)
+/* Few calls take long enough to be asked: the others never read the clock. */
+static bool must_end(struct sqlite_db *s)
 {
-	return atomic_load(&s->db.is_interrupted) || clock_mono_ms() >= s->deadline_ms;
+	int64_t now = clock_mono_ms();
+
+	if (s->deadline_ms == 0)
+		s->deadline_ms = now + s->db.timeout_ms;
+	return atomic_load(&s->db.is_interrupted) || now >= s->deadline_ms;
 }
 
 static int on_progress(void *ctx)
@@ -125,7 +131,7 @@ static int on_busy(void *ctx, int tries)
 
 static void arm(struct sqlite_db *s)
 {
-	s->deadline_ms = clock_mono_ms() + s->db.timeout_ms;
+	s->deadline_ms = 0;
 }
 
 /* --- statements --- */
@@ -138,6 +144,7 @@ static void statement_free(void *handle)
 		return;
 	(void)sqlite3_finalize(st->stmt);
 	free(st->index);
+	free(st->bound);
 	free(st);
 }
 
@@ -171,19 +178,13 @@ static int map_placeholders(struct sqlite_db *s, struct sqlite_statement *st, st
 	return 0;
 }
 
-static int prepare(struct sqlite_db *s, const char *sql, struct sqlite_statement **st_r,
+static int compile(struct sqlite_db *s, const char *sql, struct sqlite_statement **st_r,
 		   struct err *err)
 {
-	struct sqlite_statement *st = db_cache_get(&s->db.cache, sql);
+	struct sqlite_statement *st = mem_alloc(sizeof(*st));
 	const char *tail = NULL;
-	void *evicted;
 	int rc;
 
-	if (st != NULL) {
-		*st_r = st;
-		return 0;
-	}
-	st = mem_alloc(sizeof(*st));
 	if (sqlite3_prepare_v3(s->conn, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->stmt, &tail) !=
 	    SQLITE_OK) {
 		rc = fail(s, err);
@@ -194,12 +195,27 @@ static int prepare(struct sqlite_db *s, const char *sql, struct sqlite_statement
 	} else {
 		rc = map_placeholders(s, st, err);
 	}
-	if (rc != 0) {
+	if (rc != 0)
 		statement_free(st);
-		return rc;
+	else
+		*st_r = st;
+	return rc;
+}
+
+static int prepare(struct sqlite_db *s, const char *sql, struct sqlite_statement **st_r,
+		   struct err *err)
+{
+	struct sqlite_statement *st = db_cache_get(&s->db.cache, sql);
+	void *evicted;
+	int rc;
+
+	if (st == NULL) {
+		rc = compile(s, sql, &st, err);
+		if (rc != 0)
+			return rc;
+		db_cache_put(&s->db.cache, sql, st, &evicted);
+		statement_free(evicted);
 	}
-	db_cache_put(&s->db.cache, sql, st, &evicted);
-	statement_free(evicted);
 	*st_r = st;
 	return 0;
 }
@@ -220,16 +236,30 @@ static int bind_one(sqlite3_stmt *stmt, int at, const struct db_value *v)
 	return SQLITE_MISUSE;
 }
 
-static int bind_all(struct sqlite_db *s, struct sqlite_statement *st, const struct db_call *call,
-		    struct err *err)
+static bool is_bound(const struct db_value *bound, const struct db_value *v)
 {
-	if (call->n != st->n)
+	if (bound == NULL || bound->type != v->type)
+		return false;
+	return v->type == DB_NULL || (v->type == DB_INT && bound->integer == v->integer);
+}
+
+static int bind_all(struct sqlite_db *s, struct sqlite_statement *st, const struct db_value *args,
+		    size_t n, struct err *err)
+{
+	if (n != st->n)
 		return err_set(err, -EINVAL,
 			       "%s: the statement has %zu placeholders, %zu values given",
-			       s->db.name, st->n, call->n);
-	for (size_t i = 0; i < st->n; i++)
-		if (bind_one(st->stmt, st->index[i], &call->args[i]) != SQLITE_OK)
+			       s->db.name, st->n, n);
+	for (size_t i = 0; i < n; i++) {
+		struct db_value *bound = st->bound != NULL ? &st->bound[i] : NULL;
+
+		if (is_bound(bound, &args[i]))
+			continue;
+		if (bind_one(st->stmt, st->index[i], &args[i]) != SQLITE_OK)
 			return fail(s, err);
+		if (bound != NULL)
+			*bound = args[i];
+	}
 	return 0;
 }
 
@@ -307,7 +337,7 @@ static int sqlite_exec(struct db *db, const struct db_call *call, struct err *er
 	rc = prepare(s, call->sql, &st, err);
 	if (rc != 0)
 		return rc;
-	rc = bind_all(s, st, call, err);
+	rc = bind_all(s, st, call->args, call->n, err);
 	if (rc == 0)
 		rc = step_all(s, st->stmt, call, err);
 	(void)sqlite3_reset(st->stmt);
@@ -316,6 +346,40 @@ static int sqlite_exec(struct db *db, const struct db_call *call, struct err *er
 	if (rc == 0 && call->changed_r != NULL)
 		*call->changed_r =
 			sqlite3_total_changes64(s->conn) == before ? 0 : sqlite3_changes64(s->conn);
+	return rc;
+}
+
+static int sqlite_prepare(struct db *db, const char *sql, void **handle_r, struct err *err)
+{
+	struct sqlite_statement *st = NULL;
+	int rc;
+
+	arm(sqlite_of(db));
+	rc = compile(sqlite_of(db), sql, &st, err);
+	if (rc == 0) {
+		st->bound = mem_array(st->n + 1, sizeof(*st->bound)); /* all NULL, as in SQLite */
+		*handle_r = st;
+	}
+	return rc;
+}
+
+/* Bindings stay: what the next row has in common with this one is not bound again. */
+static int sqlite_run(struct db *db, void *handle, const struct db_value *args, size_t n,
+		      struct err *err)
+{
+	struct sqlite_db *s = sqlite_of(db);
+	struct sqlite_statement *st = handle;
+	int rc;
+
+	arm(s);
+	rc = bind_all(s, st, args, n, err);
+	if (rc != 0)
+		return rc;
+	do
+		rc = sqlite3_step(st->stmt);
+	while (rc == SQLITE_ROW);
+	rc = rc == SQLITE_DONE ? 0 : fail(s, err);
+	(void)sqlite3_reset(st->stmt);
 	return rc;
 }
 
@@ -383,6 +447,9 @@ static const struct db_ops sqlite_ops = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.interrupt = sqlite_interrupt,
+	.prepare = sqlite_prepare,
+	.run = sqlite_run,
+	.drop = statement_free,
 };
 
 static int open_flags(const struct db_target *target)

@@ -57,9 +57,8 @@ struct row_state {
 	int64_t at_ms;
 	int status;
 	int64_t since_ms, last_check_ms, last_success_ms; /* -1: not known */
-	int64_t consecutive_failures;
-	bool has_result;                                   /* it tells of one more observation */
-	struct row_text reason, message, metrics, details; /* metrics: JSON object */
+	int64_t consecutive_failures, error_count, recovery_attempts;
+	struct row_text reason, message, last_error, metrics, details; /* metrics: JSON object */
 	int64_t took_us;
 	bool is_removed; /* there is no such component any more */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* history_fixture - a store in a directory of its own, and lines to put into it
+/* store_fixture - a store in a directory of its own, and lines to put into it
  */
 #ifndef HALE_TEST_STORE_STORE_FIXTURE_H
 #define HALE_TEST_STORE_STORE_FIXTURE_H
@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "db/db.h"
 #include "store/read.h"
-#include "store/write.h"
+#include "store/writer.h"
 
 #define T0 INT64_C(1800000000000) /* 2027-01-15 */
 
@@ -24,22 +24,39 @@ struct fixture {
 	struct store_options options;
 	struct store *h;
 	struct err err;
+
+	uv_loop_t loop;
+	struct writer *w; /* NULL: not open */
+	/* What its last call told. */
+	int rc;
+	bool is_done;
+	size_t skipped, repeated;
+	char epoch[64];
+	uint64_t seq;
 };
 
 int store_setup(void **state);
 int store_teardown(void **state);
 void remove_files(const struct fixture *f);
 void must(struct fixture *f, int rc);
+/* Opens the store as its keeper, and the writer, both anew. */
 void open_writer(struct fixture *f);
+void close_writer(struct fixture *f);
+/* The same without a word about errors. */
+int try_open_writer(struct fixture *f);
 struct db *raw_open(struct fixture *f);
 void raw_script(struct fixture *f, const char *sql);
 void expect(struct fixture *f, const char *sql, const char *expected);
 int64_t count(struct fixture *f, const char *table);
-struct store_entry make_line(const char *topic, uint64_t seq, const char *json);
-void free_line(struct store_entry *line);
+/* Fills in "at" and "node" where they are missing. */
+struct store_line make_line(const char *topic, uint64_t seq, const char *json);
+void free_line(struct store_line *line);
+int write_lines(struct fixture *f, const struct store_line *lines, size_t n);
+/* Writes one line; returns how many were skipped. */
 size_t put(struct fixture *f, const char *topic, uint64_t seq, const char *json);
-struct store_entry nth_line(uint64_t seq);
-int write_range(struct store *h, uint64_t from, uint64_t to, struct err *err);
+/* Line number seq of an endless history, always the same. */
+struct store_line nth_line(uint64_t seq);
+int write_range(struct fixture *f, uint64_t from, uint64_t to);
 
 #define HEALTHY(extra)                                                                             \
 	"{\"component\":\"api\",\"transition\":false,\"previous\":\"healthy\",\"no_data\":false,"  \
