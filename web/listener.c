@@ -88,6 +88,7 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **socket_
 		p->listener = l;
 		p->fd = info ? info->connect_fd : -1;
 		p->since_ms = clock_mono_ms();
+		p->idle_s = LISTENER_IDLE_S;
 		p->next = l->peers;
 		if (p->next)
 			p->next->prev = p;
@@ -114,7 +115,7 @@ static void on_sweep(uv_timer_t *t)
 	int64_t now = clock_mono_ms();
 	for (struct peer *p = l->peers; p; p = p->next) {
 		int64_t limit = p->is_answering ? LISTENER_REQUEST_MS : LISTENER_RECEIVE_MS;
-		if (p->is_upgraded || p->fd < 0 || now - p->since_ms < limit)
+		if (p->is_upgraded || p->is_waiting || p->fd < 0 || now - p->since_ms < limit)
 			continue;
 		/* libmicrohttpd sees the end of the stream and closes; the fd stays its own. */
 		shutdown(p->fd, SHUT_RDWR);

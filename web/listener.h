@@ -24,9 +24,11 @@
 #define LISTENER_HEADER_MAX      16384
 /* Without a byte in either direction. */
 #define LISTENER_IDLE_S          15
+/* The same while an export is read: whoever pages through it may think for a while. */
+#define LISTENER_STREAM_IDLE_S   60
 /* From the first byte awaited to the last byte of headers and body. */
 #define LISTENER_RECEIVE_MS      20000
-/* From the headers to the last byte of the answer: an export to a slow phone, not more. */
+/* From the headers to the last byte of the answer; of an export, from one piece to the next. */
 #define LISTENER_REQUEST_MS      60000
 
 struct listener;

@@ -15,7 +15,9 @@ struct peer {
 	int fd;
 	int64_t since_ms; /* of the present phase: receiving, or answering */
 	bool is_answering;
+	bool is_waiting; /* for us, within the body of an answer: not its fault */
 	bool is_upgraded;
+	unsigned idle_s; /* its time-out */
 };
 
 struct listener *peer_listener(const struct peer *p);

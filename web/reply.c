@@ -6,24 +6,87 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "request.h"
+
+/* What libmicrohttpd asks for at a time; it has no more room than for a few kilobytes. */
+#define STREAM_BLOCK 16384
 
 struct reply {
 	struct MHD_Response *mhd;
 	unsigned refs;
+	struct reply_source source; /* of a stream; read is NULL once it is gone */
+	struct request *rq;         /* of a stream: whose body is being sent */
+	struct reply **link;        /* of a stream: how libmicrohttpd knows us */
 };
 
-struct reply *reply_new(char *body, size_t len, const char *content_type)
+static struct reply *make(struct MHD_Response *mhd, const char *content_type)
 {
 	struct reply *r = mem_alloc(sizeof(*r));
-	r->refs = 1;
-	r->mhd = MHD_create_response_from_buffer(len, body ? body : mem_dup(""),
-						 MHD_RESPMEM_MUST_FREE);
-	if (!r->mhd)
+	if (!mhd)
 		abort(); /* out of memory is fatal, as in mem.h */
+	r->refs = 1;
+	r->mhd = mhd;
 	reply_header(r, "Content-Type", content_type);
 	reply_header(r, "Cache-Control", "no-store");
 	reply_header(r, "X-Content-Type-Options", "nosniff");
 	return r;
+}
+
+struct reply *reply_new(char *body, size_t len, const char *content_type)
+{
+	return make(MHD_create_response_from_buffer(len, body ? body : mem_dup(""),
+						    MHD_RESPMEM_MUST_FREE),
+		    content_type);
+}
+
+static ssize_t on_read(void *cls, uint64_t pos, char *buf, size_t max)
+{
+	struct reply *const *link = cls;
+	struct reply *r = *link;
+	(void)pos;
+	ssize_t n = r && r->source.read ? r->source.read(r->source.ctx, buf, max) : REPLY_BROKEN;
+	if (n == REPLY_END)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (n < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	request_body_step(r->rq, n == 0);
+	return n;
+}
+
+/* libmicrohttpd may keep the response for longer than the reply lives. */
+static void on_free(void *cls)
+{
+	struct reply **link = cls;
+	if (*link)
+		(*link)->link = NULL;
+	free(link);
+}
+
+struct reply *reply_stream(const char *content_type, const struct reply_source *source)
+{
+	struct reply **link = mem_alloc(sizeof(struct reply *));
+	struct reply *r = make(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
+								 on_read, link, on_free),
+			       content_type);
+	r->source = *source;
+	r->link = link;
+	*link = r;
+	return r;
+}
+
+bool reply_begin(struct reply *r, struct request *rq)
+{
+	if (r->link)
+		r->rq = rq;
+	return r->link != NULL;
+}
+
+void reply_gone(struct reply *r)
+{
+	if (!r || !r->source.read)
+		return;
+	r->source.read = NULL;
+	r->source.on_gone(r->source.ctx);
 }
 
 struct reply *reply_json(json_t *value)
@@ -62,6 +125,8 @@ void reply_unref(struct reply *r)
 {
 	if (!r || --r->refs)
 		return;
+	if (r->link)
+		*r->link = NULL;
 	MHD_destroy_response(r->mhd);
 	free(r);
 }

@@ -23,6 +23,7 @@ struct request {
 	bool is_dispatched; /* on_request was called */
 	bool is_deferred;   /* the handler answers later */
 	bool is_suspended;
+	bool is_waiting;     /* suspended within its body, until request_more() */
 	unsigned status;     /* of the answer; 0: none yet */
 	struct reply *reply; /* the answer; NULL for an upgrade */
 	struct {
@@ -50,7 +51,17 @@ static void peer_phase(struct peer *p, bool is_answering)
 	if (!p)
 		return;
 	p->is_answering = is_answering;
+	p->is_waiting = false;
 	p->since_ms = clock_mono_ms();
+}
+
+/* Of the connection. Back to what is usual with the next request on it. */
+static void set_idle(struct request *rq, unsigned seconds)
+{
+	if (!rq->peer || rq->peer->idle_s == seconds)
+		return;
+	rq->peer->idle_s = seconds;
+	(void)MHD_set_connection_option(rq->conn, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
 }
 
 static enum MHD_Result on_framing_header(void *cls, enum MHD_ValueKind kind, const char *key,
@@ -92,6 +103,8 @@ static enum MHD_Result queue(struct request *rq)
 {
 	if (rq->upgrade.on_upgraded)
 		return queue_upgrade(rq);
+	if (reply_begin(rq->reply, rq))
+		set_idle(rq, LISTENER_STREAM_IDLE_S);
 	return MHD_queue_response(rq->conn, rq->status, reply_mhd(rq->reply));
 }
 
@@ -119,6 +132,7 @@ static enum MHD_Result begin(struct listener *l, struct MHD_Connection *conn, co
 	rq->path = mem_dup(url);
 	*con_cls = rq;
 	peer_phase(rq->peer, false);
+	set_idle(rq, LISTENER_IDLE_S);
 	struct framing f = {0};
 	MHD_get_connection_values(conn, MHD_HEADER_KIND, on_framing_header, &f);
 	const char *problem = framing_problem(&f);
@@ -178,6 +192,7 @@ void request_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
 	peer_phase(rq->peer, false);
 	if (rq->upgrade.on_upgraded)
 		rq->upgrade.on_lost(rq->upgrade.ctx);
+	reply_gone(rq->reply);
 	reply_unref(rq->reply);
 	free(rq->upgrade.accept);
 	free(rq->method);
@@ -311,6 +326,28 @@ void request_answer(struct request *rq, unsigned status, struct reply *reply)
 		MHD_resume_connection(rq->conn);
 		listener_wake(rq->listener);
 	}
+}
+
+void request_body_step(struct request *rq, bool must_wait)
+{
+	/* Each piece that is taken is progress: a long answer has as long as it goes on. */
+	peer_phase(rq->peer, true);
+	if (!must_wait)
+		return;
+	rq->is_waiting = true;
+	if (rq->peer)
+		rq->peer->is_waiting = true;
+	MHD_suspend_connection(rq->conn);
+}
+
+void request_more(struct request *rq)
+{
+	if (!rq->is_waiting)
+		return;
+	rq->is_waiting = false;
+	peer_phase(rq->peer, true);
+	MHD_resume_connection(rq->conn);
+	listener_wake(rq->listener);
 }
 
 void request_refuse(struct request *rq, unsigned status, const char *code, const char *fmt, ...)

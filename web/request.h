@@ -43,6 +43,11 @@ void request_answer(struct request *rq, unsigned status, struct reply *reply /* 
 void request_refuse(struct request *rq, unsigned status, const char *code, const char *fmt, ...)
 	HALE_PRINTF(4, 5);
 
+/* Of an answer that is a stream (reply.h), in its read(): 0 is not the end, more is there now. */
+void request_more(struct request *rq);
+/* For reply.c alone: something of the body was taken, or has to be waited for. */
+void request_body_step(struct request *rq, bool must_wait);
+
 /* A connection taken over after 101. */
 struct upgraded;
 typedef void (*upgraded_fn)(void *ctx, struct upgraded *u, int fd, const void *extra, size_t len);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "body.h"
 #include "listener.h"
 #include "routes.h"
 #include "stream.h"
@@ -33,6 +34,7 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct l
 		log_warn("no dashboard: its files were not found beside the program");
 	else if (assets_load(ui_dir, &web->assets, &err))
 		log_warn("no dashboard", KV_S("error", err.text));
+	web->bodies = bodies_new(loop);
 	web->stream = stream_new(web);
 	web->pings = mem_alloc(sizeof(*web->pings));
 	web->pings->seed = (uint64_t)rnd_u32() << 32 | rnd_u32();
@@ -96,9 +98,11 @@ static void on_stop_poll(uv_timer_t *t)
 	for (size_t i = 0; i < web->listeners_n; i++)
 		if (listener_deferred(web->listeners[i]))
 			return;
-	if (web->stream || (web->reader && !reader_is_idle(web->reader)))
+	if (web->stream || bodies_running(web->bodies) ||
+	    (web->reader && !reader_is_idle(web->reader)))
 		return;
 	uv_timer_stop(&web->stop_timer);
+	bodies_close(web->bodies);
 	for (size_t i = 0; i < web->listeners_n; i++)
 		listener_close(TAKE_PTR(web->listeners[i]), on_listener_closed, web);
 }
@@ -116,6 +120,7 @@ void web_stop(struct web *web, void (*on_stopped)(void *ctx))
 	web->on_stopped = on_stopped;
 	for (size_t i = 0; i < web->listeners_n; i++)
 		listener_quiesce(web->listeners[i]);
+	bodies_stop(web->bodies);
 	stream_close(web->stream, on_stream_closed, web);
 	uv_timer_start(&web->stop_timer, on_stop_poll, 0, STOP_POLL_MS);
 }
@@ -128,6 +133,7 @@ void web_free(struct web *web)
 		reply_unref(web->documents[i].reply);
 	assets_free(web->assets);
 	reader_free(web->reader);
+	bodies_free(web->bodies);
 	free(web->pings);
 	free(web->listeners);
 	free(web);

@@ -27,6 +27,7 @@
 
 struct stream;
 struct listener;
+struct bodies;
 
 struct web_backend {
 	/* As service_work and service_call. */
@@ -56,6 +57,7 @@ struct web {
 	struct web_backend backend;
 	struct assets *assets;
 	struct reader *reader; /* NULL: no store is configured */
+	struct bodies *bodies; /* exports */
 	struct stream *stream;
 	struct ping_limit *pings;
 	struct listener **listeners;
