@@ -4,98 +4,207 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "web.h"
+
+/* How often the deadlines are looked at. */
+#define TICK_MS 250
 
 struct job {
 	struct job *next;
-	struct read_query q; /* strings owned */
-	reader_done_fn on_done;
-	void *ctx;
+	struct reader_question q;
 	json_t *out;
 	int rc;
 	struct err err;
 };
 
+/* One connection, and the question it is asked. */
+struct seat {
+	struct reader *reader;
+	struct job *job; /* NULL: free */
+	int64_t until_ms;
+	bool is_late; /* it was interrupted */
+	/* The thread opens and closes it, the loop may interrupt it meanwhile. */
+	uv_mutex_t lock;
+	struct store *store;
+};
+
 struct reader {
 	const struct store_options *store;
 	struct web_backend backend;
-	struct store *history; /* used by the one job in hand */
-	struct job *first, **last;
-	size_t n;
+	struct seat seats[READER_CONNECTIONS];
+	struct job *first, **last; /* waiting */
+	size_t waiting;
+	uv_timer_t tick;
 };
 
-struct reader *reader_new(const struct store_options *store, const struct web_backend *backend)
+/* ---- in a thread ---- */
+
+static void set_store(struct seat *seat, struct store *s)
+{
+	uv_mutex_lock(&seat->lock);
+	struct store *old = seat->store;
+	seat->store = s;
+	uv_mutex_unlock(&seat->lock);
+	if (old && old != s)
+		store_close(old);
+}
+
+/* Who asked for something that cannot be or is not there has done the connection no harm. */
+static bool is_askers_fault(int rc)
+{
+	return rc == -EINVAL || rc == -ENOENT;
+}
+
+static void run(void *arg)
+{
+	struct seat *seat = arg;
+	struct job *job = seat->job;
+	if (seat->store && store_is_broken(seat->store))
+		set_store(seat, NULL);
+	if (!seat->store) {
+		struct store *s = NULL;
+		job->rc = store_open(seat->reader->store, STORE_READER, &s, &job->err);
+		if (job->rc) {
+			/* There is no store yet: that is no answer to the question. */
+			job->rc = job->rc == -ENOENT ? -ENODATA : job->rc;
+			return;
+		}
+		set_store(seat, s);
+	}
+	job->rc = job->q.ask(job->q.arg, seat->store, &job->out, &job->err);
+	if (job->rc && !is_askers_fault(job->rc))
+		set_store(seat, NULL);
+}
+
+/* ---- on the loop ---- */
+
+static void begin(struct seat *seat);
+
+static void end(struct job *job)
+{
+	job->q.on_done(job->q.arg, job->rc ? NULL : job->out, job->rc, &job->err);
+	json_decref(job->out);
+	free(job);
+}
+
+static void after(void *arg)
+{
+	struct seat *seat = arg;
+	struct job *job = seat->job;
+	if (job->rc && seat->is_late) {
+		char span[UNITS_TEXT_MAX];
+		job->rc = err_set(&job->err, -ETIMEDOUT,
+				  "the store did not answer within %s; ask for a shorter time, or "
+				  "for one component",
+				  duration_format_short(READER_MS, span));
+	}
+	/* The seat is taken while it is told, so that a question from within only joins the queue. */
+	end(job);
+	seat->job = NULL;
+	begin(seat);
+}
+
+static bool is_busy(const struct reader *r)
+{
+	for (size_t i = 0; i < READER_CONNECTIONS; i++)
+		if (r->seats[i].job)
+			return true;
+	return false;
+}
+
+static void on_tick(uv_timer_t *t)
+{
+	struct reader *r = t->data;
+	int64_t now = clock_mono_ms();
+	for (size_t i = 0; i < READER_CONNECTIONS; i++) {
+		struct seat *seat = &r->seats[i];
+		if (!seat->job || now < seat->until_ms)
+			continue;
+		/* Again with every tick: it may have been between two statements. */
+		seat->is_late = true;
+		uv_mutex_lock(&seat->lock);
+		if (seat->store)
+			store_interrupt(seat->store);
+		uv_mutex_unlock(&seat->lock);
+	}
+	if (!is_busy(r))
+		uv_timer_stop(t);
+}
+
+static void begin(struct seat *seat)
+{
+	struct reader *r = seat->reader;
+	struct job *job = r->first;
+	if (!job)
+		return;
+	r->first = job->next;
+	if (!r->first)
+		r->last = &r->first;
+	r->waiting--;
+	seat->job = job;
+	seat->is_late = false;
+	seat->until_ms = clock_mono_ms() + READER_MS;
+	if (!uv_is_active((uv_handle_t *)&r->tick))
+		uv_timer_start(&r->tick, on_tick, TICK_MS, TICK_MS);
+	r->backend.work(r->backend.ctx, run, after, seat);
+}
+
+struct reader *reader_new(uv_loop_t *loop, const struct store_options *store,
+			  const struct web_backend *backend)
 {
 	struct reader *r = mem_alloc(sizeof(*r));
 	r->store = store;
 	r->backend = *backend;
 	r->last = &r->first;
+	for (size_t i = 0; i < READER_CONNECTIONS; i++) {
+		r->seats[i].reader = r;
+		uv_mutex_init(&r->seats[i].lock);
+	}
+	uv_timer_init(loop, &r->tick);
+	r->tick.data = r;
 	return r;
 }
 
-static void run(void *arg)
+void reader_ask(struct reader *r, const struct reader_question *q)
 {
-	struct reader *r = arg;
-	struct job *job = r->first;
-	if (!r->history)
-		job->rc = store_open(r->store, STORE_READER, &r->history, &job->err);
-	if (!job->rc)
-		job->rc = read_rows(r->history, &job->q, &job->out, &job->err);
-	/* Whatever is wrong with the connection, the next query begins with a new one. */
-	if (job->rc && job->rc != -EINVAL && r->history)
-		store_close(TAKE_PTR(r->history));
-}
-
-static void after(void *arg)
-{
-	struct reader *r = arg;
-	struct job *job = r->first;
-	r->first = job->next;
-	if (!r->first)
-		r->last = &r->first;
-	/* Still counted while it is told, so that a query made from within only joins the queue. */
-	job->on_done(job->ctx, job->out, job->rc, &job->err);
-	r->n--;
-	json_decref(job->out);
-	free((char *)(uintptr_t)job->q.name);
-	free((char *)(uintptr_t)job->q.cursor);
-	free(job);
-	if (r->first)
-		r->backend.work(r->backend.ctx, run, after, r);
-}
-
-void reader_query(struct reader *r, const struct read_query *q, reader_done_fn on_done, void *ctx)
-{
-	if (r->n >= READER_QUEUE_MAX) {
-		struct err err;
-		int rc = err_set(&err, -EAGAIN, "too many queries are waiting for the store");
-		on_done(ctx, NULL, rc, &err);
-		return;
-	}
 	struct job *job = mem_alloc(sizeof(*job));
 	job->q = *q;
-	job->q.name = mem_dup(q->name);
-	job->q.cursor = mem_dup(q->cursor);
-	job->on_done = on_done;
-	job->ctx = ctx;
+	if (r->waiting >= READER_QUEUE_MAX) {
+		job->rc = err_set(&job->err, -EAGAIN, "too many queries are waiting for the store");
+		end(job);
+		return;
+	}
 	*r->last = job;
 	r->last = &job->next;
-	if (r->n++ == 0)
-		r->backend.work(r->backend.ctx, run, after, r);
+	r->waiting++;
+	for (size_t i = 0; i < READER_CONNECTIONS; i++)
+		if (!r->seats[i].job) {
+			begin(&r->seats[i]);
+			return;
+		}
 }
 
 bool reader_is_idle(const struct reader *r)
 {
-	return r->n == 0;
+	return !is_busy(r) && !r->first;
+}
+
+void reader_close(struct reader *r)
+{
+	HALE_ASSERT(reader_is_idle(r));
+	uv_close((uv_handle_t *)&r->tick, NULL);
 }
 
 void reader_free(struct reader *r)
 {
 	if (!r)
 		return;
-	HALE_ASSERT(r->n == 0);
-	if (r->history)
-		store_close(r->history);
+	for (size_t i = 0; i < READER_CONNECTIONS; i++) {
+		store_close(r->seats[i].store);
+		uv_mutex_destroy(&r->seats[i].lock);
+	}
 	free(r);
 }

@@ -1,29 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reader - history queries in the thread pool, one at a time
+/* reader - questions to the store, answered in the thread pool
  *
- * One read-only connection, opened at the first query and again after it broke. A store that is
- * slow or gone delays and fails these queries and nothing else.
+ * READER_CONNECTIONS questions are answered at a time, each on a connection of its own, the rest
+ * wait in order, at most READER_QUEUE_MAX of them. One that takes longer than READER_MS is
+ * interrupted, so that slow ones never hold up the others for good. A store that is slow or gone
+ * delays and fails these questions and nothing else; after any trouble the next question begins
+ * with a new connection.
+ *
+ * Loop thread; only the work itself runs in another.
  */
 #ifndef HALE_WEB_READER_H
 #define HALE_WEB_READER_H
 
-#include "store/read.h"
+#include "store/store.h"
 
+#include <jansson.h>
 #include <stdbool.h>
+#include <uv.h>
 
-/* Waiting queries; more are answered "busy" at once. */
-#define READER_QUEUE_MAX 32
+/* Two, so that a year's chart does not keep the event list waiting; more would only make each other
+ * slower, and leave the pool without threads for others. */
+#define READER_CONNECTIONS 2
+/* Waiting questions; more are answered "busy" at once. */
+#define READER_QUEUE_MAX   32
+/* What has not been answered by then will not be for many times that. */
+#define READER_MS          20000
 
 struct reader;
 struct web_backend;
 
-/* out is borrowed, NULL on error; rc 0 or negative errno (-EAGAIN: busy), text in err. */
-typedef void (*reader_done_fn)(void *ctx, const json_t *out, int rc, const struct err *err);
+struct reader_question {
+	/* In a thread. *out_r is a new reference; 0 or negative errno, with text. */
+	int (*ask)(void *arg, struct store *s, json_t **out_r, struct err *err);
+	/* On the loop, once, later or at once. out is borrowed, NULL on error: -EAGAIN busy,
+	 * -ETIMEDOUT interrupted, else as ask() or store_open() said. */
+	void (*on_done)(void *arg, const json_t *out, int rc, const struct err *err);
+	void *arg; /* on_done's to free */
+};
 
-struct reader *reader_new(const struct store_options *store, const struct web_backend *backend);
-/* Everything in q is copied. on_done is called once, later or at once. */
-void reader_query(struct reader *r, const struct read_query *q, reader_done_fn on_done, void *ctx);
+struct reader *reader_new(uv_loop_t *loop, const struct store_options *store,
+			  const struct web_backend *backend);
+void reader_ask(struct reader *r, const struct reader_question *q);
 bool reader_is_idle(const struct reader *r);
-void reader_free(struct reader *r); /* only when idle; NULL is fine */
+void reader_close(struct reader *r); /* before the loop ends; only when idle */
+void reader_free(struct reader *r);  /* NULL is fine */
 
 #endif
