@@ -28,6 +28,17 @@ extern const char *const api_events_query[];
 void api_history(struct web *web, struct request *rq);
 void api_events(struct web *web, struct request *rq);
 
+/* api_series.c: metrics over time */
+extern const char *const api_summary_query[];
+void api_series(struct web *web, struct request *rq); /* history with a metric */
+void api_metrics_summary(struct web *web, struct request *rq);
+
+/* api_uptime.c */
+extern const char *const api_uptime_query[];
+extern const char *const api_statistics_query[];
+void api_uptime(struct web *web, struct request *rq);
+void api_statistics(struct web *web, struct request *rq);
+
 /* api_command.c: changes, as commands to haled */
 void api_process_restart(struct web *web, struct request *rq);
 void api_process_stop(struct web *web, struct request *rq);

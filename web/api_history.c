@@ -3,46 +3,47 @@
 
 #include <errno.h>
 
+#include "ask.h"
 #include "base/clock.h"
-#include "query.h"
 
-const char *const api_history_query[] = {"hours", "component", "limit", "cursor", "what", NULL};
-const char *const api_events_query[] = {"hours", "limit", "cursor", "what", NULL};
+#define RANGE "hours", "timeRange", "from", "to"
+const char *const api_history_query[] = {RANGE,   "what",   "component", "node",
+					 "limit", "cursor", NULL};
+const char *const api_events_query[] = {RANGE,   "what",   "component", "node",
+					"limit", "cursor", NULL};
 
-static void on_rows(void *ctx, const json_t *out, int rc, const struct err *err)
+static int ask_rows(void *arg, struct store *s, json_t **out_r, struct err *err)
 {
-	struct request *rq = ctx;
-	if (!rc)
-		request_answer(rq, 200, reply_json(json_incref((json_t *)(uintptr_t)out)));
-	else if (rc == -EINVAL)
-		request_refuse(rq, 400, "BAD_REQUEST", "%s", err->text);
-	else if (rc == -EAGAIN)
-		request_refuse(rq, 429, "BUSY", "%s", err->text);
-	else
-		request_refuse(rq, 503, "STORE_UNAVAILABLE", "%s", err->text);
+	struct ask *q = arg;
+	int rc = read_rows(s, &q->of.rows, out_r, err);
+	if (rc)
+		return rc;
+	if (!q->is_known && !q->of.rows.cursor &&
+	    json_array_size(json_object_get(*out_r, "rows")) == 0 &&
+	    !json_is_true(json_object_get(*out_r, "truncated")))
+		return err_set(err, -ENOENT,
+			       "no component '%s' is configured, and nothing is stored of one in "
+			       "this time",
+			       q->of.rows.name);
+	ask_set_at(*out_r, q->now_ms);
+	return 0;
 }
 
 static void answer_rows(struct web *web, struct request *rq, enum read_what what)
 {
-	struct query_text text = {
-		.hours = request_query(rq, "hours"),
-		.limit = request_query(rq, "limit"),
-		.component = request_query(rq, "component"),
-		.cursor = request_query(rq, "cursor"),
-		.what = request_query(rq, "what"),
-	};
-	struct read_query q;
+	struct ask q = {.rq = rq, .now_ms = clock_wall_ms()};
+	struct query_text text;
 	struct err err;
-	if (query_parse(&text, what, clock_wall_ms(), &q, &err)) {
-		request_refuse(rq, 400, "BAD_REQUEST", "%s", err.text);
+	ask_text(rq, &text);
+	if (query_rows(&text, what, q.now_ms, &q.of.rows, &err)) {
+		ask_refuse(rq, -EINVAL, &err);
 		return;
 	}
-	if (!web->reader) {
-		request_refuse(rq, 503, "STORE_UNAVAILABLE", "no store is configured");
-		return;
-	}
-	request_defer(rq);
-	reader_query(web->reader, &q, on_rows, rq);
+	what = q.of.rows.what;
+	q.is_open = q.of.rows.to_ms == 0;
+	q.is_known = (what != READ_RESULTS && what != READ_TRANSITIONS) ||
+		     ask_knows(web, q.of.rows.name);
+	ask_store(web, &q, ask_rows);
 }
 
 void api_history(struct web *web, struct request *rq)

@@ -359,7 +359,7 @@ json_t *live_process_array(const struct live *l)
 	return values(l->processes);
 }
 
-static json_t *counts(const struct live *l)
+json_t *live_counts(const struct live *l)
 {
 	json_int_t n[STATUS_MAX] = {0};
 	const char *key;
@@ -385,7 +385,7 @@ json_t *live_document(const struct live *l)
 	json_t *doc = json_copy(l->base);
 	json_object_set_new(doc, "status", json_string(status_name(live_status(l))));
 	json_object_set_new(doc, "head", json_integer((json_int_t)l->seq));
-	json_object_set_new(doc, "counts", counts(l));
+	json_object_set_new(doc, "counts", live_counts(l));
 	json_object_set_new(doc, "components", live_component_array(l));
 	json_object_set_new(doc, "processes", live_process_array(l));
 	if (l->is_stale) {

@@ -56,6 +56,7 @@ const json_t *live_recent(const struct live *l); /* array of {"event","seq","dat
 
 /* The shape of `hale status -o json`, with "stale": true when it is. New reference. */
 json_t *live_document(const struct live *l);
+json_t *live_counts(const struct live *l);          /* {"total", "healthy", …}; new reference */
 json_t *live_component_array(const struct live *l); /* new reference */
 json_t *live_process_array(const struct live *l);   /* new reference */
 

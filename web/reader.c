@@ -15,7 +15,7 @@
 struct job {
 	struct job *next;
 	struct reader_question q;
-	json_t *out;
+	char *text;
 	int rc;
 	struct err err;
 };
@@ -74,9 +74,15 @@ static void run(void *arg)
 		}
 		set_store(seat, s);
 	}
-	job->rc = job->q.ask(job->q.arg, seat->store, &job->out, &job->err);
-	if (job->rc && !is_askers_fault(job->rc))
+	json_t *out = NULL;
+	job->rc = job->q.ask(job->q.arg, seat->store, &out, &job->err);
+	if (!job->rc) {
+		job->text = json_dumps(out, REPLY_JSON_FLAGS);
+		HALE_ASSERT(job->text);
+	} else if (!is_askers_fault(job->rc)) {
 		set_store(seat, NULL);
+	}
+	json_decref(out);
 }
 
 /* ---- on the loop ---- */
@@ -85,8 +91,7 @@ static void begin(struct seat *seat);
 
 static void end(struct job *job)
 {
-	job->q.on_done(job->q.arg, job->rc ? NULL : job->out, job->rc, &job->err);
-	json_decref(job->out);
+	job->q.on_done(job->q.arg, job->text, job->rc, &job->err);
 	free(job);
 }
 
@@ -101,7 +106,8 @@ static void after(void *arg)
 				  "for one component",
 				  duration_format_short(READER_MS, span));
 	}
-	/* The seat is taken while it is told, so that a question from within only joins the queue. */
+	/* The seat is taken while it is told, so that a question from within only joins the queue.
+	 */
 	end(job);
 	seat->job = NULL;
 	begin(seat);

@@ -32,9 +32,10 @@ struct web_backend;
 struct reader_question {
 	/* In a thread. *out_r is a new reference; 0 or negative errno, with text. */
 	int (*ask)(void *arg, struct store *s, json_t **out_r, struct err *err);
-	/* On the loop, once, later or at once. out is borrowed, NULL on error: -EAGAIN busy,
-	 * -ETIMEDOUT interrupted, else as ask() or store_open() said. */
-	void (*on_done)(void *arg, const json_t *out, int rc, const struct err *err);
+	/* On the loop, once, later or at once. `text` is the JSON (taken; made in the thread, for
+	 * ten thousand rows take a while), NULL on error: -EAGAIN busy, -ETIMEDOUT interrupted,
+	 * -ENODATA there is no store yet, else as ask() or store_open() said. */
+	void (*on_done)(void *arg, char *text, int rc, const struct err *err);
 	void *arg; /* on_done's to free */
 };
 

@@ -30,9 +30,10 @@ struct reply *reply_ref(struct reply *r);
 void reply_unref(struct reply *r); /* NULL is fine */
 
 /* A body that comes while it is taken, of one request alone (it cannot be shared). Loop thread. */
-#define REPLY_END    (-1) /* that was all */
-#define REPLY_BROKEN (-2) /* there will be no more: the client must see that something is missing  \
-			   */
+#define REPLY_END (-1) /* that was all */
+#define REPLY_BROKEN                                                                               \
+	(-2) /* there will be no more: the client must see that something is missing               \
+	      */
 struct reply_source {
 	/* Up to `max` bytes into buf. 0: none yet, request_more() says when. */
 	ssize_t (*read)(void *ctx, char *buf, size_t max);

@@ -28,7 +28,7 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct l
 	web->options = options;
 	web->live = live;
 	web->backend = *backend;
-	web->reader = store ? reader_new(store, backend) : NULL;
+	web->reader = store ? reader_new(loop, store, backend) : NULL;
 	struct err err = {0};
 	if (!ui_dir)
 		log_warn("no dashboard: its files were not found beside the program");
@@ -103,6 +103,8 @@ static void on_stop_poll(uv_timer_t *t)
 		return;
 	uv_timer_stop(&web->stop_timer);
 	bodies_close(web->bodies);
+	if (web->reader)
+		reader_close(web->reader);
 	for (size_t i = 0; i < web->listeners_n; i++)
 		listener_close(TAKE_PTR(web->listeners[i]), on_listener_closed, web);
 }

@@ -461,9 +461,16 @@ static void only_the_named_files_are_served(void **state)
 
 static void bad_history_queries_are_400_and_say_why(void **state)
 {
-	static const char *const rows[] = {"hours=abc", "hours=-1",        "limit=0",
-					   "hour=1",    "hours=1&hours=2", "component=A%20B",
-					   "what=all"};
+	static const char *const rows[] = {"hours=abc",
+					   "hours=-1",
+					   "limit=0",
+					   "hour=1",
+					   "hours=1&hours=2",
+					   "component=A%20B",
+					   "what=all",
+					   "timeRange=x",
+					   "from=2026-01-02&to=2026-01-01",
+					   "hours=1&timeRange=1h"};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char path[128];
 		snprintf(path, sizeof(path), "/api/v1/health/history?%s", rows[i]);
@@ -518,10 +525,26 @@ static void history_is_read_from_the_store_in_threads(void **state)
 	assert_int_equal(a.status, 200);
 	has(&a.body, "\"api\"");
 	has(&a.body, "\"truncated\":false");
+	has(&a.body, "\"at\":\"2");
 	answer_done(&a);
 	a = get(h, "/api/v1/health/history?what=transitions&component=other", NULL);
+	assert_int_equal(a.status, 404);
+	has(&a.body, "no component 'other'");
+	answer_done(&a);
+	a = get(h, "/api/v1/health/history?to=2026-01-02", NULL);
+	has(&a.head, "Cache-Control: private, max-age=300\r\n");
+	answer_done(&a);
+	a = get(h, "/api/v1/health/uptime?timeRange=24h&sla=99.9", NULL);
 	assert_int_equal(a.status, 200);
-	has(&a.body, "\"rows\":[]");
+	has(&a.body, "\"component\":\"api\"");
+	has(&a.body, "\"target_percent\":99.9");
+	has(&a.head, "Cache-Control: private, max-age=5\r\n");
+	answer_done(&a);
+	assert_int_equal(status_of(h, "/api/v1/health/uptime?component=other", NULL), 404);
+	a = get(h, "/api/v1/health/statistics", NULL);
+	assert_int_equal(a.status, 200);
+	has(&a.body, "\"total_components\":0");
+	has(&a.body, "\"uptime_percentage_24h\":");
 	answer_done(&a);
 	harness_free(h);
 	static const char *const leftovers[] = {"history.db", "history.db-wal", "history.db-shm"};

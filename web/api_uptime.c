@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api.h"
+
+#include <errno.h>
+
+#include "ask.h"
+#include "base/clock.h"
+
+#define RANGE "hours", "timeRange", "from", "to"
+const char *const api_uptime_query[] = {RANGE, "component", "node", "sla", NULL};
+const char *const api_statistics_query[] = {NULL};
+
+static int ask_uptime(void *arg, struct store *s, json_t **out_r, struct err *err)
+{
+	struct ask *q = arg;
+	int rc = uptime_read(s, &q->of.uptime, out_r, err);
+	if (!rc)
+		ask_set_at(*out_r, q->now_ms);
+	return rc;
+}
+
+void api_uptime(struct web *web, struct request *rq)
+{
+	struct ask q = {.rq = rq, .now_ms = clock_wall_ms()};
+	struct query_text text;
+	struct err err;
+	ask_text(rq, &text);
+	if (query_uptime(&text, q.now_ms, &q.of.uptime, &err)) {
+		ask_refuse(rq, -EINVAL, &err);
+		return;
+	}
+	q.is_open = q.of.uptime.to_ms >= q.now_ms;
+	ask_store(web, &q, ask_uptime);
+}
+
+/* What the store knows of the past, with how many components stand how (S2-73). */
+static int ask_statistics(void *arg, struct store *s, json_t **out_r, struct err *err)
+{
+	static const char *const names[][2] = {
+		{"total", "total_components"},      {"healthy", "healthy_components"},
+		{"degraded", "warning_components"}, {"critical", "critical_components"},
+		{"down", "down_components"},        {"unknown", "unknown_components"},
+	};
+	struct ask *q = arg;
+	json_t *past = NULL;
+	int rc = uptime_statistics(s, q->now_ms, &past, err);
+	if (rc)
+		return rc;
+	json_t *out = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		json_object_set(out, names[i][1], json_object_get(q->counts, names[i][0]));
+	json_t *day = json_object_get(json_object_get(past, "uptime_percent"), "24h");
+	json_object_set_new(out, "uptime_percentage_24h", day ? json_incref(day) : json_null());
+	json_object_update(out, past);
+	json_decref(past);
+	*out_r = out;
+	return 0;
+}
+
+void api_statistics(struct web *web, struct request *rq)
+{
+	const struct ask q = {.rq = rq,
+			      .now_ms = clock_wall_ms(),
+			      .is_open = true,
+			      .counts = live_counts(web->live)};
+	ask_store(web, &q, ask_statistics);
+}
