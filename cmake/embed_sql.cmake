@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DFILES=a.sql;b.sql -DOUTPUT=x.c -P embed_sql.cmake: numbered SQL files as a C table, so
-# that a program needs no file beside it to bring its store up to date.
+# cmake -DFILES=a.sql;b.sql -DDIALECT=sqlite -DOUTPUT=x.c -P embed_sql.cmake: numbered SQL files as a
+# C table, so that a program needs no file beside it to bring its store up to date.
 set(bodies "")
 set(rows "")
 set(expected 1)
@@ -19,10 +19,10 @@ foreach(file IN LISTS FILES)
   string(APPEND bodies "static const char sql_${version}[] = {${bytes}0};\n")
   string(APPEND rows "\t{${version}, \"${name}\", sql_${version}},\n")
 endforeach()
-file(WRITE ${OUTPUT} "/* generated from etc/sql by cmake/embed_sql.cmake */
+file(WRITE ${OUTPUT} "/* generated from etc/sql/${DIALECT} by cmake/embed_sql.cmake */
 #include \"store_private.h\"
 ${bodies}
-const struct store_migration store_migrations[] = {
+const struct store_migration store_migrations_${DIALECT}[] = {
 ${rows}\t{0, 0, 0},
 };
 ")

@@ -34,6 +34,7 @@ struct db_target {
 	enum db_engine engine;
 	const char *where;  /* SQLite: path. PostgreSQL: conninfo string or postgresql:// URI */
 	int64_t timeout_ms; /* connect, busy and statement timeout; 0: 5 s */
+	int64_t connect_timeout_ms; /* PostgreSQL, if it is another; 0: timeout_ms */
 	bool is_read_only;
 	bool must_exist; /* SQLite: do not create */
 	/* SQLite: the -wal and -shm of a WAL database stay when the last connection closes, so that
@@ -104,6 +105,18 @@ int db_rollback_to(struct db *db, const char *name, struct err *err);
 void db_interrupt(struct db *db);
 /* From the next call on. PostgreSQL: how long an answer is waited for. */
 void db_set_timeout(struct db *db, int64_t timeout_ms);
+
+/* A conninfo with parameters besides, which replace its own; those whose value is NULL stay as they
+ * are. Ends in NULL key. -EINVAL if it is none, -ENOSYS as db_open. Caller frees; it may hold a
+ * secret. */
+struct db_setting {
+	const char *key, *value;
+};
+int db_conninfo(const char *conninfo, const struct db_setting *more, char **conninfo_r,
+		struct err *err);
+
+/* Host and database of a conninfo, for people. Caller frees. Errors as db_conninfo(). */
+int db_conninfo_name(const char *conninfo, char **name_r, struct err *err);
 
 /* "name" -> "\"name\"", quotes doubled: for identifiers from the configuration. Caller frees. */
 char *db_quote_name(const char *name);

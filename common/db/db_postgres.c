@@ -439,9 +439,9 @@ static int fail_open(struct postgres_db *p, struct err *err)
 		       p->db.name, text);
 }
 
-static int connect_poll(struct postgres_db *p, struct err *err)
+static int connect_poll(struct postgres_db *p, int64_t timeout_ms, struct err *err)
 {
-	int64_t deadline_ms = clock_mono_ms() + p->db.timeout_ms;
+	int64_t deadline_ms = clock_mono_ms() + timeout_ms;
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 	int rc;
 
@@ -452,7 +452,7 @@ static int connect_poll(struct postgres_db *p, struct err *err)
 			      deadline_ms);
 		if (rc != 0)
 			return err_set(err, -ECONNREFUSED, "%s: no connection within %lld ms",
-				       p->db.name, (long long)p->db.timeout_ms);
+				       p->db.name, (long long)timeout_ms);
 		state = pq.PQconnectPoll(p->conn);
 	}
 	return 0;
@@ -509,7 +509,10 @@ int db_postgres_open(const struct db_target *target, struct db **db_r, struct er
 		rc = connect_start(p, err);
 	}
 	if (rc == 0)
-		rc = connect_poll(p, err);
+		rc = connect_poll(p,
+				  target->connect_timeout_ms > 0 ? target->connect_timeout_ms
+								 : p->db.timeout_ms,
+				  err);
 	if (rc == 0)
 		rc = session_setup(p, err);
 	if (rc != 0) {

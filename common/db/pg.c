@@ -90,6 +90,49 @@ void pg_params_init(struct pg_params *p, const struct pg_target *t)
 	pg_params_set(p, "client_encoding", "UTF8");
 }
 
+static void add_quoted(struct str *out, const char *key, const char *value)
+{
+	str_addf(out, "%s%s='", out->len > 0 ? " " : "", key);
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p == '\'' || *p == '\\')
+			str_addc(out, '\\');
+		str_addc(out, *p);
+	}
+	str_addc(out, '\'');
+}
+
+int db_conninfo(const char *conninfo, const struct db_setting *more, char **conninfo_r,
+		struct err *err)
+{
+	HALE_CLEANUP(str_done) struct str out = {0};
+	struct pg_target target = {0};
+	int rc = pg_target_parse(conninfo, &target, err);
+
+	if (rc != 0)
+		return rc;
+	for (const PQconninfoOption *o = target.options; o->keyword != NULL; o++)
+		if (o->val != NULL && o->val[0] != '\0')
+			add_quoted(&out, o->keyword, o->val);
+	pg_target_done(&target);
+	/* Of two values the later holds. */
+	for (const struct db_setting *s = more; s->key != NULL; s++)
+		if (s->value != NULL)
+			add_quoted(&out, s->key, s->value);
+	*conninfo_r = str_take(&out);
+	return 0;
+}
+
+int db_conninfo_name(const char *conninfo, char **name_r, struct err *err)
+{
+	struct pg_target target = {0};
+	int rc = pg_target_parse(conninfo, &target, err);
+
+	if (rc == 0)
+		*name_r = TAKE_PTR(target.name);
+	pg_target_done(&target);
+	return rc;
+}
+
 /* --- texts --- */
 
 static bool is_secret_key(const char *key)

@@ -44,7 +44,7 @@ struct pg_call {
 	bool is_spoiled;     /* the last statement took the transaction with it */
 
 	struct pg_dial *dial; /* NULL: not connecting */
-	struct pg_setting settings[SETTINGS_MAX + 1];
+	struct db_setting settings[SETTINGS_MAX + 1];
 	PGconn *conn;
 	double connect_ms;
 	char error[512];
@@ -350,7 +350,7 @@ static void add_setting(struct pg_call *call, const char *key, const char *value
 		i++;
 	HALE_ASSERT(i < SETTINGS_MAX);
 	if (value != NULL)
-		call->settings[i] = (struct pg_setting){.key = key, .value = value};
+		call->settings[i] = (struct db_setting){.key = key, .value = value};
 }
 
 static void add_files(struct pg_call *call)

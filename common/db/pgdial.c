@@ -16,7 +16,7 @@
 struct pg_dial {
 	uv_loop_t *loop;
 	const struct pg_target *target;
-	const struct pg_setting *more;
+	const struct db_setting *more;
 	pg_dialed_fn on_done;
 	void *ctx;
 
@@ -202,7 +202,7 @@ static void connect_start(struct pg_dial *d)
 		pg_params_set(&params, "hostaddr", str_text(&d->out_addresses));
 		pg_params_set(&params, "port", str_text(&d->out_ports));
 	}
-	for (const struct pg_setting *s = d->more; s != NULL && s->key != NULL; s++)
+	for (const struct db_setting *s = d->more; s != NULL && s->key != NULL; s++)
 		pg_params_set(&params, s->key, s->value);
 	d->conn = pq.PQconnectStartParams(params.keys, params.values, 0);
 	if (d->conn == NULL) {
@@ -328,7 +328,7 @@ static void resolve_next(struct pg_dial *d)
 }
 
 void pg_dial_start(struct pg_dial **dial_r, uv_loop_t *loop, const struct pg_target *target,
-		   const struct pg_setting *more, pg_dialed_fn on_done, void *ctx)
+		   const struct db_setting *more, pg_dialed_fn on_done, void *ctx)
 {
 	struct pg_dial *d = mem_alloc(sizeof(*d));
 

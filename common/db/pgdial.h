@@ -28,11 +28,8 @@ typedef void (*pg_dialed_fn)(void *ctx, const struct pg_dialed *d);
 
 /* *dial_r is set before anything else happens. `more` are parameters besides the target's, which
  * they replace; ends in NULL key; may be NULL. */
-struct pg_setting {
-	const char *key, *value;
-};
 void pg_dial_start(struct pg_dial **dial_r, uv_loop_t *loop, const struct pg_target *target,
-		   const struct pg_setting *more, pg_dialed_fn on_done, void *ctx);
+		   const struct db_setting *more, pg_dialed_fn on_done, void *ctx);
 void pg_dial_cancel(struct pg_dial *dial);
 /* What took so long, if it has to be given up now. */
 enum reason pg_dial_waits_for(const struct pg_dial *dial);

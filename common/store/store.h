@@ -26,7 +26,15 @@ struct store_options {
 		char *path; /* default: <state-dir>/history.db, filled in by haled */
 	} sqlite;
 	struct {
-		char *dsn; /* conninfo or postgresql:// URI; secret. NULL: the store is SQLite */
+		char *dsn;    /* conninfo or postgresql:// URI; secret. NULL: the store is SQLite */
+		char *schema; /* default hale */
+		char *passfile; /* NULL: what dsn says */
+		struct {
+			char *mode; /* NULL: what dsn says; verify-full if there is a ca_file */
+			char *ca_file, *cert_file, *key_file;
+		} tls;
+		int64_t connect_timeout_ms, statement_timeout_ms; /* default 5s, 15s */
+		char *synchronous_commit;                         /* NULL: as the server does */
 	} postgres;
 	struct {
 		char *path;    /* default: <state-dir>/spool, filled in by haled */
@@ -44,6 +52,10 @@ struct store_options {
 	int64_t purge_every_ms; /* default 1h */
 };
 extern const struct conf_item store_items[];
+/* What the table of options cannot see: both databases, a DSN that is none. `path` is a JSON
+ * pointer into the section, "" for all of it. */
+typedef void (*store_problem_fn)(void *ctx, const char *path, const char *message);
+void store_options_check(const struct store_options *o, store_problem_fn problem, void *ctx);
 
 enum store_role {
 	STORE_READER, /* -ENOENT if there is no store yet; never changes anything */

@@ -15,11 +15,12 @@ struct store_migration {
 	const char *name;
 	const char *sql;
 };
-extern const struct store_migration store_migrations[];
+extern const struct store_migration store_migrations_sqlite[];
+extern const struct store_migration store_migrations_postgres[];
 
 struct store {
 	struct db *db;
-	char *path;
+	char *path; /* or host and database; for people */
 	bool is_writer;
 	/* What has a number in the store, by name; filled as lines come. Forgotten when a
 	 * transaction fails, because the numbers may have gone with it. */
@@ -29,9 +30,18 @@ struct store {
 	struct map components; /* node, name -> struct component_ref */
 };
 
-/* Applies what is missing, each in a transaction of its own. */
+/* Connects h->db, and for a keeper brings the schema up to date; else looks that it is. h->path is
+ * set also if that fails. */
+int store_sqlite_open(const struct store_options *o, struct store *h, struct err *err);
+int store_postgres_open(const struct store_options *o, struct store *h, struct err *err);
+
+/* PostgreSQL: until the transaction ends nobody else makes or migrates a schema of this database.
+ */
+int store_lock_schema(struct db *db, struct err *err);
+/* Applies what is missing, each in a transaction of its own. Several may try at once. */
 int store_migrate(struct db *db, const char *path, struct err *err);
-/* For readers: -EINVAL if the store is older or newer than this binary. */
+/* For readers: -ENOENT if there is nothing yet, -EINVAL if the store is older or newer than this
+ * binary. */
 int store_check_version(struct db *db, const char *path, struct err *err);
 
 /* Empties epochs and components. */
