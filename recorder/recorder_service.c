@@ -25,6 +25,31 @@ static json_t *describe(void)
 				sections, NULL);
 }
 
+struct checking {
+	service_problem_fn problem;
+	void *ctx;
+};
+
+static void on_problem(void *ctx, const char *path, const char *message)
+{
+	const struct checking *c = ctx;
+	HALE_CLEANUP(cleanup_free) char *full = mem_printf("/store%s", path);
+
+	c->problem(c->ctx, full, message);
+}
+
+static void check(const json_t *slice, service_problem_fn problem, void *ctx)
+{
+	struct checking c = {.problem = problem, .ctx = ctx};
+	const json_t *section = json_object_get(slice, "store");
+	struct store_options options = {0};
+
+	/* What does not decode has been told of already. */
+	if (section != NULL && conf_decode(store_items, section, &options, NULL) == 0)
+		store_options_check(&options, on_problem, &c);
+	conf_free(store_items, &options);
+}
+
 /* The store's directory is made when it is opened, which is then not allowed any more. */
 static void needs(const json_t *slice, struct confine_needs *n)
 {
@@ -53,7 +78,7 @@ static int start(struct service *s, const json_t *slice, void **state_r, struct 
 		err_prefix(err, "store");
 		return -EINVAL;
 	}
-	if (options.sqlite.path == NULL)
+	if (options.sqlite.path == NULL && options.postgres.dsn == NULL)
 		options.sqlite.path = path_join(service_state_dir(s), DEFAULT_NAME);
 	r = recorder_new(s, &options);
 	*state_r = r;
@@ -119,6 +144,7 @@ const struct service_ops recorder_service_ops = {
 	.program = "hale-recorder",
 	.summary = "stores what hale sees: results, transitions, events",
 	.describe = describe,
+	.check = check,
 	.needs = needs,
 	.start = start,
 	.stop = stop,

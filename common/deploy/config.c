@@ -384,23 +384,34 @@ static int build(struct config *c, const struct config_dirs *dirs, bool is_deep,
 	return 0;
 }
 
+/* What an option under `store` says of a path, or its default, in the state directory. */
+static void fill_path(json_t *store, const char *part, const char *name, const char *state_dir)
+{
+	json_t *options = json_object_get(store, part);
+	const char *given = json_string_value(json_object_get(options, "path"));
+	HALE_CLEANUP(cleanup_free) char *path = path_join(state_dir, given != NULL ? given : name);
+
+	if (options == NULL) {
+		options = json_object();
+		json_object_set_new(store, part, options);
+	}
+	json_object_set_new(options, "path", json_string(path));
+}
+
 /* Where a file leaves something open, haled says: history lives in the state directory, whatever
- * directory haled was started in. The recorder may write where it lives. */
+ * directory haled was started in, unless it lives in PostgreSQL; what waits for either lives there
+ * too. The recorder may write where they live. */
 static void fill_paths(json_t *json, const struct config_dirs *dirs)
 {
 	json_t *store = json_object_get(json, "store");
-	json_t *sqlite = json_object_get(store, "sqlite");
-	const char *given = json_string_value(json_object_get(sqlite, "path"));
-	HALE_CLEANUP(cleanup_free) char *path = NULL;
+	bool is_remote = json_object_get(store, "postgres") != NULL;
 
 	if (store == NULL || dirs->state_dir == NULL)
 		return;
-	path = path_join(dirs->state_dir, given != NULL ? given : "history.db");
-	if (sqlite == NULL) {
-		sqlite = json_object();
-		json_object_set_new(store, "sqlite", sqlite);
-	}
-	json_object_set_new(sqlite, "path", json_string(path));
+	/* Both are refused by the recorder's own check. */
+	if (!is_remote || json_object_get(store, "sqlite") != NULL)
+		fill_path(store, "sqlite", "history.db", dirs->state_dir);
+	fill_path(store, "spool", "spool", dirs->state_dir);
 }
 
 struct config *config_load(const char *path, const struct config_dirs *dirs, bool is_deep,
