@@ -108,38 +108,3 @@ CREATE TABLE events (
 	UNIQUE (epoch_id, seq)
 );
 CREATE INDEX events_at ON events (at);
-
--- The same with words instead of numbers, for people and other tools.
-CREATE VIEW v_results AS
-SELECT r.at, to_char(r.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at_text,
-       c.node, c.name AS component, s.name AS status, o.name AS outcome,
-       coalesce(r.reason, 'ok') AS reason, r.message, (r.took_us / 1000.0)::double precision AS took_ms,
-       r.metrics, r.details, e.epoch, r.seq
-FROM results r
-JOIN components c ON c.id = r.component_id
-JOIN epochs e ON e.id = r.epoch_id
-JOIN statuses s ON s.code = r.status
-JOIN outcomes o ON o.code = r.outcome;
-
-CREATE VIEW v_transitions AS
-SELECT t.at, to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at_text,
-       c.node, c.name AS component, f.name AS from_status, s.name AS to_status,
-       t.reason, t.message, e.epoch, t.seq
-FROM transitions t
-JOIN components c ON c.id = t.component_id
-JOIN epochs e ON e.id = t.epoch_id
-LEFT JOIN statuses f ON f.code = t.from_status
-JOIN statuses s ON s.code = t.to_status;
-
-CREATE VIEW v_process_events AS
-SELECT p.at, to_char(p.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at_text,
-       e.node, p.process, p.event, p.state, p.pid, p.generation, p.restarts, p.status_text,
-       p.last_exit, e.epoch, p.seq
-FROM process_events p
-JOIN epochs e ON e.id = p.epoch_id;
-
-CREATE VIEW v_events AS
-SELECT v.at, to_char(v.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at_text,
-       e.node, v.topic, v.kind, v.severity, v.subject, v.message, v.details, e.epoch, v.seq
-FROM events v
-JOIN epochs e ON e.id = v.epoch_id;

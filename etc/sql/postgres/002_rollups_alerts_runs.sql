@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Rollups of metrics, the present state of each component, alerts and runs as rows of their own,
--- and the views that other tools' tables map to. See docs/store.md.
+-- Rollups of metrics, the present state of each component, alerts and runs as rows of their own.
+-- See docs/store.md.
 
 -- How far each node's bus is stored.
 CREATE TABLE cursors (
@@ -64,6 +64,7 @@ CREATE TABLE component_states (
 	last_success         timestamptz,
 	consecutive_failures bigint NOT NULL DEFAULT 0,
 	error_count          bigint NOT NULL DEFAULT 0, -- observations that were not healthy
+	recovery_attempts    bigint NOT NULL DEFAULT 0, -- in the present trouble, or the last
 	took_us              bigint,
 	component_id         int PRIMARY KEY,
 	status               smallint NOT NULL,
