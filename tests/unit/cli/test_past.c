@@ -195,6 +195,7 @@ static void following_goes_on_where_the_store_ends(void **state)
 {
 	struct fake *f = *state;
 
+	fake_answer(f, "haled", "status", "{\"node\": \"web1\"}");
 	fake_answer(f, "haled", "bus.replay",
 		    "{\"frames\": [\"event e1 6 1\\n{\\\"at\\\": \\\"2026-11-22T01:40:00.000Z\\\","
 		    " \\\"kind\\\": \\\"stop\\\", \\\"subject\\\": \\\"haled\\\"}\\n\"], \"more\": "
