@@ -61,6 +61,8 @@ static void call_show(void *ctx, struct command_request *rq, const json_t *param
 	result = json_object();
 	if (component != NULL)
 		json_object_set_new(result, "component", component);
+	if (component != NULL)
+		json_object_set_new(result, "thresholds", health_thresholds(d->health, name));
 	if (child != NULL) {
 		json_t *process = child_encode(child);
 		json_t *lines = json_array();

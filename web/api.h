@@ -19,6 +19,7 @@ void api_metrics(struct web *web, struct request *rq);
 void api_state(struct web *web, struct request *rq);
 void api_components(struct web *web, struct request *rq);
 void api_component(struct web *web, struct request *rq);
+void api_component_metrics(struct web *web, struct request *rq);
 void api_processes(struct web *web, struct request *rq);
 void api_process(struct web *web, struct request *rq);
 

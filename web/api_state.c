@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api.h"
 
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "metric_list.h"
+
 static struct reply *render_state(struct web *web)
 {
 	return reply_json(live_document(web->live));
@@ -59,4 +65,51 @@ void api_component(struct web *web, struct request *rq)
 void api_process(struct web *web, struct request *rq)
 {
 	answer_one(rq, live_process(web->live, request_param(rq, 0)), "Process");
+}
+
+/* ---- what it measured ---- */
+
+/* haled alone knows the thresholds, and answers at once. */
+#define SHOW_TIMEOUT_MS 2000
+
+struct metrics_question {
+	struct web *web;
+	struct request *rq;
+};
+
+static void on_shown(void *ctx, const json_t *result, int code, const char *message,
+		     const json_t *data)
+{
+	struct metrics_question *q = ctx;
+	(void)message;
+	(void)data;
+	const char *id = request_param(q->rq, 0);
+	/* Without haled the numbers are those that were heard last. */
+	const json_t *component =
+		code ? live_component(q->web->live, id) : json_object_get(result, "component");
+	if (!component) {
+		request_refuse(q->rq, 404, "NOT_FOUND", "Component not found");
+	} else {
+		char at[CLOCK_TEXT_MAX];
+		json_t *list = metric_list(component, json_object_get(result, "thresholds"));
+		request_answer(q->rq, 200,
+			       reply_json(json_pack("{s:s,s:s,s:b,s:o}", "component", id, "at",
+						    clock_now_text(at), "stale", code != 0,
+						    "metrics", list)));
+	}
+	free(q);
+}
+
+void api_component_metrics(struct web *web, struct request *rq)
+{
+	if (!live_component(web->live, request_param(rq, 0))) {
+		request_refuse(rq, 404, "NOT_FOUND", "Component not found");
+		return;
+	}
+	struct metrics_question *q = mem_alloc(sizeof(*q));
+	*q = (struct metrics_question){web, rq};
+	request_defer(rq);
+	web->backend.call(web->backend.ctx, "haled", "show",
+			  json_pack("{s:s}", "name", request_param(rq, 0)), SHOW_TIMEOUT_MS,
+			  on_shown, q);
 }

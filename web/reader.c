@@ -37,6 +37,7 @@ struct reader {
 	struct seat seats[READER_CONNECTIONS];
 	struct job *first, **last; /* waiting */
 	size_t waiting;
+	int64_t limit_ms;
 	uv_timer_t tick;
 };
 
@@ -104,7 +105,7 @@ static void after(void *arg)
 		job->rc = err_set(&job->err, -ETIMEDOUT,
 				  "the store did not answer within %s; ask for a shorter time, or "
 				  "for one component",
-				  duration_format_short(READER_MS, span));
+				  duration_format_short(seat->reader->limit_ms, span));
 	}
 	/* The seat is taken while it is told, so that a question from within only joins the queue.
 	 */
@@ -152,18 +153,19 @@ static void begin(struct seat *seat)
 	r->waiting--;
 	seat->job = job;
 	seat->is_late = false;
-	seat->until_ms = clock_mono_ms() + READER_MS;
+	seat->until_ms = clock_mono_ms() + r->limit_ms;
 	if (!uv_is_active((uv_handle_t *)&r->tick))
 		uv_timer_start(&r->tick, on_tick, TICK_MS, TICK_MS);
 	r->backend.work(r->backend.ctx, run, after, seat);
 }
 
 struct reader *reader_new(uv_loop_t *loop, const struct store_options *store,
-			  const struct web_backend *backend)
+			  const struct web_backend *backend, int64_t limit_ms)
 {
 	struct reader *r = mem_alloc(sizeof(*r));
 	r->store = store;
 	r->backend = *backend;
+	r->limit_ms = limit_ms;
 	r->last = &r->first;
 	for (size_t i = 0; i < READER_CONNECTIONS; i++) {
 		r->seats[i].reader = r;

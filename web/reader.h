@@ -39,8 +39,9 @@ struct reader_question {
 	void *arg; /* on_done's to free */
 };
 
+/* `limit_ms`: READER_MS, but in tests. */
 struct reader *reader_new(uv_loop_t *loop, const struct store_options *store,
-			  const struct web_backend *backend);
+			  const struct web_backend *backend, int64_t limit_ms);
 void reader_ask(struct reader *r, const struct reader_question *q);
 bool reader_is_idle(const struct reader *r);
 void reader_close(struct reader *r); /* before the loop ends; only when idle */

@@ -40,6 +40,8 @@ const struct route routes[] = {
 	 "Counts, and uptime of 24 hours, 7 and 30 days", api_statistics_query},
 	{"GET", "/api/v1/components", ROLE_VIEWER, 0, api_components, "All components", NULL},
 	{"GET", "/api/v1/components/{id}", ROLE_VIEWER, 0, api_component, "One component", NULL},
+	{"GET", "/api/v1/components/{id}/metrics", ROLE_VIEWER, 0, api_component_metrics,
+	 "What one component measured last, with its thresholds", NULL},
 	{"GET", "/api/v1/processes", ROLE_VIEWER, 0, api_processes, "All processes", NULL},
 	{"GET", "/api/v1/processes/{name}", ROLE_VIEWER, 0, api_process, "One process", NULL},
 	{"POST", "/api/v1/processes/{name}/restart", ROLE_OPERATOR, 0, api_process_restart,

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/units.h"
 #include "model/frame.h"
 #include "model/phrase.h"
 #include "model/reason.h"
@@ -130,6 +131,28 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 		object_of(has ? state->last.details : NULL, has ? state->last.details_text : NULL));
 
 	HALE_ASSERT(o != NULL);
+	return o;
+}
+
+static json_t *limit_or_null(const struct threshold *t)
+{
+	char text[UNITS_TEXT_MAX];
+
+	return t->op == OP_NONE ? json_null()
+				: json_string(threshold_format(t, text, sizeof(text)));
+}
+
+json_t *component_thresholds(const struct component_spec *spec)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < spec->thresholds_n; i++) {
+		const struct metric_threshold *m = &spec->thresholds[i];
+
+		json_object_set_new(o, m->metric,
+				    json_pack("{s:o, s:o}", "degraded", limit_or_null(&m->degraded),
+					      "critical", limit_or_null(&m->critical)));
+	}
 	return o;
 }
 

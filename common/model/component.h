@@ -99,6 +99,8 @@ json_t *component_encode(const struct component_spec *spec, const struct compone
 /* The same as JSON text, as it goes over the bus (JSON_WIRE_FLAGS). Appends. */
 void component_write(struct str *out, const struct component_spec *spec,
 		     const struct component_state *state, const char *blocked_by);
+/* {"took_ms": {"degraded": "> 2000", "critical": null}}. New reference. */
+json_t *component_thresholds(const struct component_spec *spec);
 /* For the state file: everything judging needs, and what people see; what an older hale did not
  * write stays as it was. -EINVAL leaves the whole state as it was. */
 json_t *component_state_save(const struct component_state *state);

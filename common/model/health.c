@@ -556,6 +556,13 @@ json_t *health_component(const struct health *h, const char *id)
 	return e == NULL ? NULL : encode_entry(h, e);
 }
 
+json_t *health_thresholds(const struct health *h, const char *id)
+{
+	const struct entry *e = map_get(&h->by_id, id);
+
+	return e == NULL ? NULL : component_thresholds(&e->spec);
+}
+
 size_t health_size(const struct health *h)
 {
 	return h->n;

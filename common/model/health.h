@@ -77,7 +77,8 @@ int64_t health_next_due(const struct health *h); /* wall ms; INT64_MAX never */
 
 /* New references. */
 json_t *health_components(const struct health *h);
-json_t *health_component(const struct health *h, const char *id); /* NULL if unknown */
+json_t *health_component(const struct health *h, const char *id);  /* NULL if unknown */
+json_t *health_thresholds(const struct health *h, const char *id); /* the same */
 /* How many there are, and the id of each (borrowed until the next configure). */
 size_t health_size(const struct health *h);
 const char *health_id(const struct health *h, size_t i);

@@ -357,6 +357,23 @@ static void disabled_or_without_interval_is_never_due(void **state)
 	component_spec_done(&spec);
 }
 
+static void its_thresholds_are_told_as_they_are_written(void **state)
+{
+	static char took_ms[] = "took_ms", free_percent[] = "free_percent";
+	struct metric_threshold limits[] = {{took_ms, {OP_GT, 2000}, {OP_NONE, 0}},
+					    {free_percent, {OP_LT, 20}, {OP_LE, 5}}};
+	const struct component_spec spec = {.thresholds = limits, .thresholds_n = 2};
+	json_t *o = component_thresholds(&spec);
+	char *text = json_dumps(o, JSON_COMPACT);
+
+	(void)state;
+	assert_string_equal(text,
+			    "{\"took_ms\":{\"degraded\":\"> 2000\",\"critical\":null},"
+			    "\"free_percent\":{\"degraded\":\"< 20\",\"critical\":\"<= 5\"}}");
+	free(text);
+	json_decref(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_broken_saved_state_changes_nothing),
 		cmocka_unit_test(a_count_out_of_range_is_refused),
 		cmocka_unit_test(disabled_or_without_interval_is_never_due),
+		cmocka_unit_test(its_thresholds_are_told_as_they_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
