@@ -42,7 +42,7 @@ static json_t *encode_ms(const struct uptime_math *m, int64_t range_ms)
 static json_t *encode_sla(const struct uptime_math *m, double target)
 {
 	double monitored = (double)uptime_monitored(m), bad = (double)uptime_bad(m);
-	double budget = floor(monitored * (100.0 - target) / 100.0);
+	double budget = round(monitored * (100.0 - target) / 100.0);
 	json_t *is_met = monitored > 0 ? json_boolean(bad <= budget) : json_null();
 
 	return json_pack("{s:f, s:o, s:I, s:I}", "target_percent", target, "is_met", is_met,
