@@ -20,6 +20,9 @@
 
 struct keep_purged { /* rows; with PostgreSQL also whole partitions, with their rows counted */
 	uint64_t results, rollups, transitions, alerts, events;
+	/* Steps that deleted rows before they were rolled up, a day after they should have been:
+	 * worth a warning. */
+	uint64_t not_rolled_up;
 };
 
 /* Computes one bucket that is closed at now_ms and pending; *more_r: there may be another. */
@@ -28,14 +31,20 @@ int keep_roll_up(struct store *s, int64_t now_ms, bool *more_r, struct err *err)
  * *purged. */
 int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
 	       struct keep_purged *purged, bool *more_r, struct err *err);
-/* What the database wants now and then: partitions ahead, room given back, the log truncated. */
+/* What the database wants now and then: partitions ahead, room given back, the log truncated. A
+ * SQLite file made by an older hale does not shrink by this: see keep_compact(). */
 int keep_tidy(struct store *s, int64_t now_ms, struct err *err);
-/* Marks all buckets in [from, to) for which raw results are left, to be computed anew. */
+/* Writes the file anew, without the room that is free in it (SQLite). Nobody else can write for as
+ * long as that takes, and for that long it is there twice: for a person to ask for. */
+int keep_compact(struct store *s, struct err *err);
+/* Marks all buckets in [from, to) for which raw results are left, to be computed anew; 0: open. */
 int keep_rebuild(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *buckets_r,
 		 struct err *err);
 
 struct keep_facts {               /* for store.status, metrics, `hale store` */
 	int64_t bytes;            /* of the database; -1 not known */
+	int64_t free_bytes;       /* of these; -1 not known */
+	bool keeps_room;          /* free bytes are only given back by keep_compact() */
 	int64_t oldest_result_ms; /* -1 none */
 	int64_t rollups_pending;  /* buckets */
 	int64_t schema_version;

@@ -112,6 +112,12 @@ bool metric_text_join(const char *names, size_t names_len, const char *values, s
 	return false;
 }
 
+bool metric_text_next_name(const char *names, size_t len, size_t *cursor, struct jtext *name_r)
+{
+	*name_r = next_name(names, len, cursor);
+	return name_r->text != NULL;
+}
+
 bool metric_text_next(const char *values, size_t len, size_t *cursor, double *value_r)
 {
 	struct jtext value;

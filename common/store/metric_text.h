@@ -22,6 +22,8 @@ bool metric_text_split(struct jtext object, struct str *names, struct str *value
 /* The object again, appended; false if the two do not fit each other. */
 bool metric_text_join(const char *names, size_t names_len, const char *values, size_t values_len,
 		      struct str *object);
+/* Name after name, with its quotes (jtext_string); cursor begins at 0. */
+bool metric_text_next_name(const char *names, size_t len, size_t *cursor, struct jtext *name_r);
 /* Value after value; cursor begins at 0. */
 bool metric_text_next(const char *values, size_t len, size_t *cursor, double *value_r);
 

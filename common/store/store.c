@@ -79,6 +79,7 @@ void store_close(struct store *h)
 {
 	if (h == NULL)
 		return;
+	keep_free(h->keep);
 	store_forget(h);
 	map_done(&h->statuses);
 	map_done(&h->outcomes);

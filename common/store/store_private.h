@@ -18,6 +18,8 @@ struct store_migration {
 extern const struct store_migration store_migrations_sqlite[];
 extern const struct store_migration store_migrations_postgres[];
 
+struct keep;
+
 struct store {
 	struct db *db;
 	char *path; /* or host and database; for people */
@@ -28,7 +30,9 @@ struct store {
 	struct map outcomes;   /* name -> code + 1 */
 	struct map epochs;     /* node, epoch -> id */
 	struct map components; /* node, name -> struct component_ref */
+	struct keep *keep;     /* keep_private.h; NULL until used */
 };
+void keep_free(struct keep *k); /* NULL is fine */
 
 /* Connects h->db, and for a keeper brings the schema up to date; else looks that it is. h->path is
  * set also if that fails. */
