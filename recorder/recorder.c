@@ -36,7 +36,15 @@ static const struct backoff_policy retry_policy = {
 static const struct backoff_policy stop_policy = {
 	.base_ms = 100, .factor = 1, .cap_ms = 100, .jitter_percent = 20};
 
-enum job { JOB_NONE, JOB_OPEN, JOB_WRITE, JOB_PURGE };
+enum job { JOB_NONE, JOB_OPEN, JOB_WRITE, JOB_PURGE, JOB_ERRAND };
+
+/* What recorder_do() was given, in a list. */
+struct errand {
+	recorder_work_fn work;
+	recorder_done_fn done;
+	void *ctx;
+	struct errand *next;
+};
 
 struct recorder {
 	struct service *service;
@@ -75,6 +83,7 @@ struct recorder {
 	int64_t last_commit_ms;
 	int64_t told_dropped_ms; /* monotonic; 0 never */
 
+	struct errand *errands;
 	uint64_t purge_deleted; /* of the purge under way */
 	recorder_purged_fn on_purged;
 	void *purge_ctx;
@@ -130,6 +139,9 @@ static void work(void *ctx)
 		break;
 	case JOB_PURGE:
 		r->rc = work_purge(r);
+		break;
+	case JOB_ERRAND:
+		r->rc = r->errands->work(r->history, r->errands->ctx, &r->err);
 		break;
 	case JOB_NONE:
 		break;
@@ -264,6 +276,22 @@ static void answer_purge(struct recorder *r, const char *error)
 		on_purged(r->purge_ctx, deleted, error);
 }
 
+static void end_errand(struct recorder *r, int rc, const char *error)
+{
+	struct errand *e = r->errands;
+
+	r->errands = e->next;
+	e->done(e->ctx, rc, error);
+	free(e);
+}
+
+/* What waits for a store that cannot be used is told so. */
+static void end_errands(struct recorder *r, int rc, const char *error)
+{
+	while (r->errands != NULL)
+		end_errand(r, rc, error);
+}
+
 static void take_error(struct recorder *r)
 {
 	/* Once per trouble, not once per try. */
@@ -286,6 +314,11 @@ static void take_success(struct recorder *r)
 
 static void failed(struct recorder *r, enum job job)
 {
+	/* Its own affair, unless the store broke, which the next job finds. */
+	if (job == JOB_ERRAND) {
+		end_errand(r, r->rc, r->err.text);
+		return;
+	}
 	take_error(r);
 	if (job == JOB_PURGE) {
 		/* The next one comes with the timer. */
@@ -296,6 +329,7 @@ static void failed(struct recorder *r, enum job job)
 	arm(r, backoff_next(&r->backoff, r->is_stopping ? &stop_policy : &retry_policy, rnd_u32()));
 	if (r->is_purge_due)
 		answer_purge(r, r->error);
+	end_errands(r, r->rc, r->error);
 }
 
 static void opened(struct recorder *r)
@@ -344,6 +378,8 @@ static void after(void *ctx)
 			opened(r);
 		else if (job == JOB_WRITE)
 			written(r);
+		else if (job == JOB_ERRAND)
+			end_errand(r, 0, NULL);
 		else
 			purged(r);
 	}
@@ -382,6 +418,7 @@ static void finish(struct recorder *r)
 			 KV_I("lines", r->batch_n + r->queue.n), KV_S("error", r->error));
 	if (r->on_purged != NULL)
 		answer_purge(r, "the recorder is stopping");
+	end_errands(r, -ECANCELED, "the recorder is stopping");
 	r->is_closed = true;
 	uv_close((uv_handle_t *)&r->timer, NULL);
 	uv_close((uv_handle_t *)&r->purge_timer, NULL);
@@ -404,6 +441,8 @@ static void advance(struct recorder *r)
 		finish(r);
 	} else if (!r->is_feed_open) {
 		start_job(r, JOB_OPEN);
+	} else if (r->errands != NULL) {
+		start_job(r, JOB_ERRAND);
 	} else if (r->is_purge_due) {
 		start_job(r, JOB_PURGE);
 	}
@@ -509,4 +548,26 @@ bool recorder_purge(struct recorder *r, recorder_purged_fn on_purged, void *ctx)
 	else
 		advance(r);
 	return true;
+}
+
+const char *recorder_node(const struct recorder *r)
+{
+	return service_node(r->service);
+}
+
+void recorder_do(struct recorder *r, recorder_work_fn on_store, recorder_done_fn on_done, void *ctx)
+{
+	struct errand *e = mem_alloc(sizeof(*e));
+	struct errand **last = &r->errands;
+
+	*e = (struct errand){.work = on_store, .done = on_done, .ctx = ctx};
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = e;
+	if (r->is_closed)
+		end_errands(r, -ECANCELED, "the recorder is stopping");
+	else if (r->is_waiting)
+		end_errands(r, -EIO, r->error);
+	else
+		advance(r);
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "conf/manifest.h"
+#include "import.h"
 #include "service/confine.h"
 
 /* Beside haled's other state, when the configuration names no file. */
@@ -132,10 +133,16 @@ static void call_purge(void *ctx, struct command_request *rq, const json_t *para
 		command_fail(rq, COMMAND_E_BUSY, NULL, "a purge is under way already");
 }
 
+static void call_import(void *ctx, struct command_request *rq, const json_t *params)
+{
+	import_call(ctx, rq, params);
+}
+
 static const struct command_method methods[] = {
 	{"store.status", call_status,
 	 "{} -> {backend, path, rows_written, lines_skipped, lines_dropped, rows_purged, backlog,"
 	 " last_commit, cursor, error}"},
+	{"store.import", call_import, IMPORT_HELP},
 	{"store.purge", call_purge, "{} -> {deleted}; deletes what is beyond its retention, now"},
 	{0},
 };
