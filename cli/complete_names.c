@@ -98,6 +98,29 @@ static void add_both(struct cli *cli, const struct complete *c, struct str *out)
 	json_decref(status);
 }
 
+/* The metrics of every component: which one is meant stands elsewhere on the line. */
+static void add_metrics(struct cli *cli, const struct complete *c, struct str *out)
+{
+	json_t *status = ask(cli, "haled", "status", NULL), *component;
+	struct strlist seen = {0};
+	size_t i;
+
+	complete_add(out, c, "took_ms", "how long checks took");
+	json_array_foreach (field_array(status, "components"), i, component) {
+		const char *name;
+		json_t *value;
+
+		json_object_foreach (json_object_get(component, "metrics"), name, value) {
+			if (strlist_has(&seen, name))
+				continue;
+			strlist_add(&seen, name);
+			complete_add(out, c, name, NULL);
+		}
+	}
+	strlist_done(&seen);
+	json_decref(status);
+}
+
 static void add_alerts(struct cli *cli, const struct complete *c, struct str *out)
 {
 	json_t *answer = ask(cli, "notifier", "alerts.list",
@@ -189,6 +212,7 @@ static const struct source sources[] = {
 	{"PROCESS", add_processes_and_groups},
 	{"COMPONENT", add_components},
 	{"NAME", add_both},
+	{"METRIC", add_metrics},
 	{"ALERT", add_alerts},
 	{"JOB", add_jobs},
 	{"KIND", add_kinds},

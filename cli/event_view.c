@@ -19,6 +19,7 @@ void event_done(struct event *e)
 {
 	free(e->topic);
 	free(e->subject);
+	free(e->kind);
 	str_done(&e->text);
 }
 
@@ -48,6 +49,7 @@ static void say_transition(struct event *e, const char *component, const char *f
 			   const char *message)
 {
 	e->subject = mem_dup(component);
+	e->kind = mem_dup(to);
 	e->tone = tone_of_name(to);
 	transition_add(&e->text, from, to);
 	add_behind(&e->text, message);
@@ -59,6 +61,7 @@ static void say_process(struct event *e, const char *event, const json_t *state,
 	bool is_end = str_eq(event, "exit") || str_eq(event, "stop") || str_eq(event, "held");
 
 	e->subject = mem_dup(name);
+	e->kind = mem_dup(event);
 	/* It is told twice: when it is asked to stop, and when it has. */
 	if (str_eq(event, "stop") && field_text(state, "state") != NULL)
 		event = field_text(state, "state");
@@ -83,9 +86,16 @@ static void say_process(struct event *e, const char *event, const json_t *state,
 static void say_alert(struct event *e, const char *event, const json_t *alert,
 		      const json_t *delivery)
 {
+	int64_t opened_ms, resolved_ms;
+	char span[TEXT_TIME_MAX];
+
 	e->subject = mem_dup(field_or(alert, "component", field_or(alert, "key", "-")));
+	e->kind = mem_dup(event);
 	str_addf(&e->text, "%s %s", field_or(alert, "severity", "alert"),
 		 event == NULL ? "changed" : event);
+	if (str_eq(event, "resolved") && field_time(alert, "opened", &opened_ms) &&
+	    field_time(alert, "resolved", &resolved_ms) && resolved_ms >= opened_ms + 1000)
+		str_addf(&e->text, " after %s", text_span(resolved_ms - opened_ms, span));
 	if (field_text(delivery, "channel") != NULL)
 		str_addf(&e->text, " (%s: %s)", field_text(delivery, "channel"),
 			 field_or(delivery, "status", "?"));
@@ -109,22 +119,32 @@ static void say_run(struct event *e, const json_t *run, const char *name, const 
 	const char *const counts[] = {"inserted", "updated", "closed", "skipped"};
 	double took_ms;
 	char took[TEXT_TIME_MAX];
+	const char *trigger = field_text(run, "trigger");
 
 	e->subject = mem_dup(name);
+	e->kind = mem_dup(outcome);
 	str_addf(&e->text, "%s%s", field_true(run, "dry_run") ? "dry run " : "",
 		 outcome == NULL ? "ended" : outcome);
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		add_count(&e->text, run, counts[i]);
 	if (field_number(run, "took_ms", &took_ms))
 		str_addf(&e->text, " in %s", text_took(took_ms, took));
+	/* Somebody asked for it, rather than the clock. */
+	if (str_eq(trigger, "manual"))
+		str_add(&e->text, ", by hand");
 	add_behind(&e->text, message);
 	e->tone = str_eq(outcome, "done") ? TONE_PLAIN : TONE_BAD;
 }
 
 static void say_event(struct event *e, const json_t *line, const char *message)
 {
+	const char *actor = field_text(json_object_get(line, "details"), "actor");
+
 	e->subject = mem_dup(field_or(line, "subject", "-"));
-	str_add(&e->text, field_or(line, "kind", "event"));
+	e->kind = mem_dup(field_or(line, "kind", "event"));
+	str_add(&e->text, e->kind);
+	if (actor != NULL)
+		str_addf(&e->text, " by %s", actor);
 	add_behind(&e->text, message);
 	e->tone = tone_of_severity(field_text(line, "severity"));
 }
@@ -137,6 +157,7 @@ static bool say_health(struct event *e, const json_t *line)
 
 	if (field_true(line, "removed")) {
 		e->subject = mem_dup(field_or(line, "component", "?"));
+		e->kind = mem_dup("removed");
 		str_add(&e->text, "removed from the configuration");
 		return true;
 	}

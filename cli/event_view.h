@@ -21,6 +21,8 @@ struct event {
 	int64_t at_ms;
 	char *topic;
 	char *subject;
+	char *kind; /* opened, exit, reload …; of a change of status the new one, of a run how it
+		       ended */
 	struct str text;
 	enum tone tone;
 };

@@ -2,6 +2,8 @@
 #include "past.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "bus/command.h"
@@ -49,6 +51,30 @@ int past_open(struct cli *cli, bool is_quiet, struct past **past_r)
 	return code;
 }
 
+/* A URI or conninfo, and not a file of that name. */
+static bool is_dsn(const char *where)
+{
+	return str_starts(where, "postgres://") || str_starts(where, "postgresql://") ||
+	       (strchr(where, '=') != NULL && access(where, F_OK) != 0);
+}
+
+int past_open_at(struct cli *cli, const char *where, struct past **past_r)
+{
+	struct past *p = mem_alloc(sizeof(*p));
+	struct err err = {0};
+
+	if (is_dsn(where))
+		p->options.postgres.dsn = mem_dup(where);
+	else
+		p->options.sqlite.path = mem_dup(where);
+	if (store_open(&p->options, STORE_READER, &p->history, &err) < 0) {
+		past_close(p);
+		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
+	}
+	*past_r = p;
+	return 0;
+}
+
 void past_close(struct past *p)
 {
 	if (p == NULL)
@@ -63,6 +89,23 @@ struct store *past_history(struct past *p)
 	return p->history;
 }
 
+/* Newest first, onto the end. */
+static int read_page(struct past *p, const struct read_query *q, json_t *rows, char **cursor_r,
+		     struct err *err)
+{
+	json_t *answer = NULL;
+	const char *cursor;
+	int rc = read_rows(p->history, q, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	cursor = json_string_value(json_object_get(answer, "cursor"));
+	*cursor_r = cursor == NULL ? NULL : mem_dup(cursor);
+	(void)json_array_extend(rows, json_object_get(answer, "rows"));
+	json_decref(answer);
+	return 0;
+}
+
 static json_t *reversed(const json_t *rows)
 {
 	json_t *out = json_array();
@@ -72,14 +115,28 @@ static json_t *reversed(const json_t *rows)
 	return out;
 }
 
-int past_read(struct cli *cli, struct past *p, const struct read_query *q, json_t **rows_r)
+int past_read(struct cli *cli, struct past *p, const struct read_query *q, json_t **rows_r,
+	      bool *has_more_r)
 {
-	json_t *answer = NULL;
+	HALE_CLEANUP(cleanup_free) char *cursor = NULL;
+	struct read_query page = *q;
+	json_t *rows = json_array();
 	struct err err = {0};
+	int rc;
 
-	if (read_rows(p->history, q, &answer, &err) < 0)
-		return cli_refuse(cli, CLI_FAILED, "%s", err.text);
-	*rows_r = reversed(json_object_get(answer, "rows"));
-	json_decref(answer);
-	return 0;
+	do {
+		char *next = NULL;
+
+		page.limit = HALE_MIN(q->limit - json_array_size(rows), (size_t)READ_ROWS_MAX);
+		page.cursor = cursor;
+		rc = read_page(p, &page, rows, &next, &err);
+		free(cursor);
+		cursor = next;
+	} while (rc == 0 && cursor != NULL && json_array_size(rows) < q->limit);
+	if (rc == 0) {
+		*rows_r = reversed(rows);
+		*has_more_r = cursor != NULL;
+	}
+	json_decref(rows);
+	return rc == 0 ? 0 : cli_refuse(cli, CLI_FAILED, "%s", err.text);
 }

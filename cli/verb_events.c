@@ -6,8 +6,10 @@
  */
 #include "verbs.h"
 
+#include <fnmatch.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include "base/mem.h"
@@ -16,11 +18,79 @@
 #include "field.h"
 #include "model/frame.h"
 #include "past.h"
+#include "period.h"
 #include "topic.h"
 
 #define DEFAULT_LINES 20
-/* Pages read until enough of one topic is found: further back, ask `hale history`. */
-#define PAGES_MAX     20
+/* Of a time that was named: all there is to look at. */
+#define PERIOD_LINES  10000
+#define PAGE_ROWS     1000
+/* Rows of one kind that are looked through for what was asked for: some seconds. */
+#define PAGES_MAX     200
+
+/* ---- which of them ---- */
+
+struct wish {
+	const char *topic, *name, *kind; /* NULL: any; name may be a glob */
+	int severity;                    /* at least: 0 info, 1 warning, 2 critical */
+	struct period period;
+	size_t limit;
+};
+
+static int severity_of(enum tone tone)
+{
+	if (tone == TONE_WARN)
+		return 1;
+	return tone == TONE_BAD || tone == TONE_WORST ? 2 : 0;
+}
+
+static bool is_wanted(const struct wish *w, const struct event *e)
+{
+	return (w->topic == NULL || str_eq(w->topic, e->topic)) &&
+	       (w->name == NULL || fnmatch(w->name, e->subject, 0) == 0) &&
+	       (w->kind == NULL || str_eq(w->kind, e->kind)) && severity_of(e->tone) >= w->severity;
+}
+
+static bool is_glob(const char *name)
+{
+	return strpbrk(name, "*?[") != NULL;
+}
+
+static int read_severity(const char *name, int *severity_r, struct err *err)
+{
+	static const char *const names[] = {"info", "warning", "critical"};
+
+	for (size_t i = 0; name != NULL && i < ARRAY_LEN(names); i++) {
+		if (str_eq(names[i], name)) {
+			*severity_r = (int)i;
+			return 0;
+		}
+	}
+	*severity_r = 0;
+	return name == NULL ? 0
+			    : err_set(err, -1,
+				      "--severity: '%s' is none of info, warning, critical", name);
+}
+
+static int read_wish(struct cli *cli, const struct args *args, struct wish *w)
+{
+	bool has_period = args_is(args, "since") || args_is(args, "from") || args_is(args, "to");
+	struct err err = {0};
+
+	*w = (struct wish){.topic = args_text(args, "topic"),
+			   .name = args_text(args, "component"),
+			   .kind = args_text(args, "kind"),
+			   .limit = (size_t)args_number(args, "lines",
+							has_period ? PERIOD_LINES : DEFAULT_LINES)};
+	if (w->topic != NULL && topic_check(cli, w->topic) != 0)
+		return CLI_USAGE;
+	if (period_of(args, cli_now(cli), 0, &w->period, &err) < 0 ||
+	    read_severity(args_text(args, "severity"), &w->severity, &err) < 0)
+		return cli_refuse(cli, CLI_USAGE, "%s", err.text);
+	if (args_is(args, "to") && args_is(args, "follow"))
+		return cli_refuse(cli, CLI_USAGE, "--to and --follow exclude each other");
+	return 0;
+}
 
 static void print_event(struct cli *cli, const struct event *e, json_t *line)
 {
@@ -45,15 +115,16 @@ struct gathered {
 		size_t order; /* of arrival: keeps what happened in one millisecond in its order */
 	} * v;
 	size_t n;
+	bool has_more; /* older ones that are wanted too, perhaps */
 };
 
-static void gather(struct gathered *g, enum read_what what, const char *topic, json_t *row)
+static void gather(struct gathered *g, enum read_what what, const struct wish *w, json_t *row)
 {
 	struct event e;
 
 	if (!event_of_row(what, row, &e))
 		return;
-	if (topic != NULL && !str_eq(topic, e.topic)) {
+	if (!is_wanted(w, &e)) {
 		event_done(&e);
 		return;
 	}
@@ -71,15 +142,20 @@ static int newest_first(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
-/* One kind of row, page by page, until `limit` of the topic are found. */
-static int gather_kind(struct cli *cli, struct past *p, enum read_what what, const char *topic,
-		       size_t limit, struct gathered *g)
+/* One kind of row, page by page, until `limit` are found. */
+static int gather_kind(struct cli *cli, struct past *p, enum read_what what, const struct wish *w,
+		       struct gathered *g)
 {
-	struct read_query q = {.what = what, .limit = HALE_MAX(limit, (size_t)100)};
+	struct read_query q = {
+		.what = what,
+		.name = w->name != NULL && !is_glob(w->name) ? w->name : NULL,
+		.from_ms = w->period.from_ms,
+		.to_ms = w->period.to_ms,
+		.limit = HALE_MIN(HALE_MAX(w->limit, (size_t)100), (size_t)PAGE_ROWS)};
 	size_t before = g->n;
 	json_t *answer = NULL;
 
-	for (int page = 0; page < PAGES_MAX && g->n - before < limit; page++) {
+	for (int page = 0; page < PAGES_MAX && g->n - before <= w->limit; page++) {
 		struct err err = {0};
 		json_t *next = NULL, *row;
 		size_t i;
@@ -89,7 +165,7 @@ static int gather_kind(struct cli *cli, struct past *p, enum read_what what, con
 			return cli_refuse(cli, CLI_FAILED, "%s", err.text);
 		}
 		json_array_foreach (field_array(next, "rows"), i, row) {
-			gather(g, what, topic, row);
+			gather(g, what, w, row);
 		}
 		json_decref(answer); /* the cursor of the page before was read from it */
 		answer = next;
@@ -97,34 +173,53 @@ static int gather_kind(struct cli *cli, struct past *p, enum read_what what, con
 		if (q.cursor == NULL)
 			break;
 	}
+	g->has_more = g->has_more || q.cursor != NULL;
 	json_decref(answer);
 	return 0;
 }
 
-static int gather_all(struct cli *cli, struct past *p, const char *topic, size_t limit,
-		      struct gathered *g)
+static int gather_all(struct cli *cli, struct past *p, const struct wish *w, struct gathered *g)
 {
+	const char *topic = w->topic;
 	int code = 0;
 
 	if (topic == NULL || str_eq(topic, TOPIC_HEALTH))
-		code = gather_kind(cli, p, READ_TRANSITIONS, topic, limit, g);
+		code = gather_kind(cli, p, READ_TRANSITIONS, w, g);
 	if (code == 0 && (topic == NULL || str_eq(topic, TOPIC_PROCESS)))
-		code = gather_kind(cli, p, READ_PROCESSES, topic, limit, g);
+		code = gather_kind(cli, p, READ_PROCESSES, w, g);
 	if (code == 0 && !str_eq(topic, TOPIC_HEALTH) && !str_eq(topic, TOPIC_PROCESS))
-		code = gather_kind(cli, p, READ_EVENTS, topic, limit, g);
+		code = gather_kind(cli, p, READ_EVENTS, w, g);
 	return code;
 }
 
-static int print_past(struct cli *cli, struct past *p, const char *topic, size_t limit)
+/* Who named a time wants all of it. */
+static void tell_truncated(struct cli *cli, const struct wish *w, const struct gathered *g)
+{
+	bool has_period = w->period.from_ms != 0 || w->period.to_ms != 0;
+
+	if (g->n > w->limit && has_period)
+		(void)fprintf(cli->err,
+			      "hale: these are the newest %zu; more of them with -n, or a shorter "
+			      "time\n",
+			      w->limit);
+	else if (g->n < w->limit && g->has_more)
+		(void)fprintf(cli->err,
+			      "hale: older ones were not looked for; name a time with --from and "
+			      "--to\n");
+}
+
+static int print_past(struct cli *cli, struct past *p, const struct wish *w)
 {
 	struct gathered g = {0};
-	int code = gather_all(cli, p, topic, limit, &g);
+	int code = gather_all(cli, p, w, &g);
 
 	if (g.n > 0)
 		qsort(g.v, g.n, sizeof(*g.v), newest_first);
-	for (size_t i = HALE_MIN(g.n, limit); code == 0 && i-- > 0;)
+	for (size_t i = HALE_MIN(g.n, w->limit); code == 0 && i-- > 0;)
 		print_event(cli, &g.v[i].event, g.v[i].row);
 	(void)fflush(cli->out);
+	if (code == 0)
+		tell_truncated(cli, w, &g);
 	for (size_t i = 0; i < g.n; i++) {
 		event_done(&g.v[i].event);
 		json_decref(g.v[i].row);
@@ -137,7 +232,7 @@ static int print_past(struct cli *cli, struct past *p, const char *topic, size_t
 
 struct follow {
 	struct cli *cli;
-	const char *topic;
+	const struct wish *wish;
 	uv_loop_t loop;
 	struct feed *feed;
 	uv_signal_t signals[2];
@@ -169,11 +264,13 @@ static void on_line(void *ctx, const char *topic, const char *epoch, uint64_t se
 
 	(void)epoch;
 	(void)seq;
-	if ((f->topic != NULL && !str_eq(topic, f->topic)) || !event_of_line(topic, object, &e))
+	if (!event_of_line(topic, object, &e))
 		return;
-	line = json_copy((json_t *)(uintptr_t)object);
-	print_event(f->cli, &e, line);
-	json_decref(line);
+	if (is_wanted(f->wish, &e)) {
+		line = json_copy((json_t *)(uintptr_t)object);
+		print_event(f->cli, &e, line);
+		json_decref(line);
+	}
 	event_done(&e);
 	(void)fflush(f->cli->out);
 	if (ferror(f->cli->out) != 0)
@@ -189,11 +286,11 @@ static void on_snapshot(void *ctx, const json_t *snapshot)
 	(void)fprintf(f->cli->err, "hale: events may be missing here (see: hale status)\n");
 }
 
-static int follow(struct cli *cli, const char *topic, const struct feed_cursor *cursor)
+static int follow(struct cli *cli, const struct wish *wish, const struct feed_cursor *cursor)
 {
 	static const struct feed_ops ops = {.on_line = on_line, .on_snapshot = on_snapshot};
 	static const int signums[] = {SIGINT, SIGTERM};
-	struct follow f = {.cli = cli, .topic = topic};
+	struct follow f = {.cli = cli, .wish = wish};
 	enum feed_start start = cursor->epoch[0] != '\0' ? FEED_FROM_CURSOR : FEED_FROM_NOW;
 	struct err err = {0};
 
@@ -219,42 +316,43 @@ static int follow(struct cli *cli, const char *topic, const struct feed_cursor *
 
 /* ---- the verb ---- */
 
-/* How far this node's lines are stored; epoch "" if that cannot be told. */
-static struct feed_cursor stored_until(struct cli *cli, struct past *past)
+/* Where the store ends. Without one, or without its node, the bus is taken up from now on. */
+static void read_end(struct cli *cli, struct past *past, struct feed_cursor *cursor)
 {
-	struct feed_cursor cursor = {0};
 	json_t *status = NULL;
-	struct err err = {0};
-	int rc = cli_try(cli, "haled", "status", json_pack("{s:b}", "brief", true), CLI_TIMEOUT_MS,
-			 &status, NULL, &err);
+	struct err err;
+	const char *node;
 
-	if (rc == 0)
-		rc = read_cursor(past_history(past), field_text(status, "node"), cursor.epoch,
-				 sizeof(cursor.epoch), &cursor.seq, &err);
+	*cursor = (struct feed_cursor){0};
+	if (cli_try(cli, "haled", "status", json_pack("{s:b}", "brief", 1), CLI_TIMEOUT_MS, &status,
+		    NULL, &err) != 0)
+		return;
+	node = field_text(status, "node");
+	if (node == NULL || read_cursor(past_history(past), node, cursor->epoch,
+					sizeof(cursor->epoch), &cursor->seq, &err) < 0)
+		*cursor = (struct feed_cursor){0};
 	json_decref(status);
-	return rc == 0 ? cursor : (struct feed_cursor){0};
 }
 
 int verb_events(struct cli *cli, const struct args *args)
 {
-	size_t limit = (size_t)args_number(args, "lines", DEFAULT_LINES);
-	const char *topic = args_text(args, "topic");
 	bool is_following = args_is(args, "follow");
 	struct feed_cursor cursor = {0};
 	struct past *past = NULL;
-	int code;
+	struct wish wish;
+	int code = read_wish(cli, args, &wish);
 
-	if (topic != NULL && topic_check(cli, topic) != 0)
-		return CLI_USAGE;
+	if (code != 0)
+		return code;
 	code = past_open(cli, is_following, &past);
 	if (code == CLI_NO_HALE || (code != 0 && !is_following))
 		return code;
 	code = 0;
 	/* Before the rows: a row written in between is then told twice rather than never. */
 	if (past != NULL && is_following)
-		cursor = stored_until(cli, past);
-	if (past != NULL && limit > 0)
-		code = print_past(cli, past, topic, limit);
+		read_end(cli, past, &cursor);
+	if (past != NULL && wish.limit > 0)
+		code = print_past(cli, past, &wish);
 	past_close(past);
-	return code == 0 && is_following ? follow(cli, topic, &cursor) : code;
+	return code == 0 && is_following ? follow(cli, &wish, &cursor) : code;
 }

@@ -5,6 +5,7 @@
 #include "bus/command.h"
 #include "event_view.h"
 #include "field.h"
+#include "period.h"
 #include "past.h"
 #include "process_view.h"
 #include "table.h"
@@ -12,6 +13,8 @@
 
 #define DEFAULT_SINCE_MS (INT64_C(24) * 3600 * 1000)
 #define DEFAULT_ROWS     100
+/* That many are no page to look at any more; what is larger is exported. */
+#define LINES_MAX        100000
 
 static void date_cell(struct table *t, const json_t *row)
 {
@@ -133,41 +136,79 @@ static int choose(struct cli *cli, const struct args *args, enum read_what *what
 		       : cli_tell_failure(cli, "haled", code, &err);
 }
 
-static int print_history(struct cli *cli, const struct args *args, struct past *past)
+static void tell_none(struct cli *cli, const struct args *args, enum read_what what,
+		      const struct period *period)
 {
-	int64_t since_ms = args_number(args, "since", DEFAULT_SINCE_MS);
+	HALE_CLEANUP(str_done) struct str when = {0};
+
+	period_add(&when, args, period, cli_now(cli));
+	(void)fprintf(cli->out, "no %s of %s %s\n", shapes[what].what, args_word(args, 0),
+		      str_text(&when));
+}
+
+/* Behind the rows, where it is seen, and on stderr, where it disturbs no program. */
+static void tell_truncated(struct cli *cli, const struct read_query *q)
+{
+	(void)fprintf(cli->err,
+		      "hale: these are the newest %zu; more of them: -n %zu; all of them: hale "
+		      "export --what %s --component %s\n",
+		      q->limit, HALE_MIN(q->limit * 10, (size_t)LINES_MAX), read_what_name(q->what),
+		      q->name);
+}
+
+static int print_history(struct cli *cli, const struct args *args, struct past *past,
+			 const struct period *period)
+{
 	struct read_query q = {.name = args_word(args, 0),
-			       .from_ms = HALE_MAX(cli_now(cli) - since_ms, 0),
+			       .from_ms = period->from_ms,
+			       .to_ms = period->to_ms,
 			       .limit = (size_t)args_number(args, "lines", DEFAULT_ROWS)};
-	const char *since = args_text(args, "since");
+	bool is_known = false, has_more = false;
 	json_t *rows = NULL;
-	bool is_known;
 	int code;
 
 	if (q.limit == 0)
 		return CLI_DONE;
 	code = choose(cli, args, &q.what, &is_known);
 	if (code == 0)
-		code = past_read(cli, past, &q, &rows);
+		code = past_read(cli, past, &q, &rows, &has_more);
 	if (code == 0 && json_array_size(rows) == 0 && !is_known)
 		code = cli_refuse(cli, CLI_USAGE, "nothing is known of '%s' (see: hale status)",
 				  q.name);
 	else if (code == 0 && json_array_size(rows) == 0 && !cli->is_json)
-		(void)fprintf(cli->out, "no %s of %s in the last %s\n", shapes[q.what].what, q.name,
-			      since == NULL ? "24h" : since);
+		tell_none(cli, args, q.what, period);
 	else if (code == 0)
 		print_rows(cli, &shapes[q.what], rows);
+	if (code == 0 && has_more) {
+		(void)fflush(cli->out);
+		tell_truncated(cli, &q);
+	}
 	json_decref(rows);
 	return code;
 }
 
+static int check_options(struct cli *cli, const struct args *args, struct period *period_r)
+{
+	struct err err = {0};
+
+	if (args_number(args, "lines", 0) > LINES_MAX)
+		return cli_refuse(cli, CLI_USAGE, "--lines: at most %d; hale export gives all rows",
+				  LINES_MAX);
+	if (period_of(args, cli_now(cli), DEFAULT_SINCE_MS, period_r, &err) < 0)
+		return cli_refuse(cli, CLI_USAGE, "%s", err.text);
+	return 0;
+}
+
 int verb_history(struct cli *cli, const struct args *args)
 {
+	struct period period;
 	struct past *past = NULL;
-	int code = past_open(cli, false, &past);
+	int code = check_options(cli, args, &period);
 
 	if (code == 0)
-		code = print_history(cli, args, past);
+		code = past_open(cli, false, &past);
+	if (code == 0)
+		code = print_history(cli, args, past, &period);
 	past_close(past);
 	return code;
 }

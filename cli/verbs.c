@@ -3,6 +3,8 @@
 
 /* clang-format off */
 #define LINES {"lines", 'n', FLAG_COUNT, "N", "how many, at most"}
+#define FROM {"from", 0, FLAG_TEXT, "TIME", "the same as --since"}
+#define TO {"to", 0, FLAG_TEXT, "TIME", "until when; default now"}
 #define FOLLOW {"follow", 'f', FLAG_SWITCH, NULL, "go on with what comes"}
 
 const struct flag verb_global_flags[] = {
@@ -47,6 +49,12 @@ static const struct flag events_flags[] = {
 	FOLLOW,
 	LINES,
 	{"topic", 't', FLAG_TEXT, "health|process|alert|reconcile|action|event", "only these"},
+	{"since", 's', FLAG_TEXT, "TIME", "from when on: 24h, 2026-11-22, '2026-11-22 01:30'"},
+	FROM,
+	TO,
+	{"component", 'c', FLAG_TEXT, "NAME", "only of this one: component, process, job; a glob is fine"},
+	{"kind", 'k', FLAG_TEXT, "TEXT", "only this: opened, exit, reload, down …"},
+	{"severity", 0, FLAG_TEXT, "info|warning|critical", "this and worse"},
 	{0},
 };
 static const struct flag doctor_flags[] = {
@@ -61,9 +69,40 @@ static const struct flag tap_flags[] = {
 	{0},
 };
 static const struct flag history_flags[] = {
-	{"since", 's', FLAG_DURATION, "TIME", "how far back; default 24h"},
-	LINES,
+	{"since", 's', FLAG_TEXT, "TIME", "from when on: 7d, 2026-11-22, '2026-11-22 01:30'; default 24h"},
+	FROM,
+	TO,
+	{"lines", 'n', FLAG_COUNT, "N", "the newest N; default 100"},
 	{"results", 'r', FLAG_SWITCH, NULL, "every result, not only changes of status"},
+	{0},
+};
+static const struct flag uptime_flags[] = {
+	{"range", 'r', FLAG_DURATION, "TIME", "one range in full: 90d"},
+	{"since", 's', FLAG_TEXT, "TIME", "the same from a point in time on"},
+	FROM,
+	TO,
+	{"sla", 0, FLAG_TEXT, "N", "target in percent, of 30d or the range; exit code 1 if one is missed"},
+	{0},
+};
+static const struct flag export_flags[] = {
+	{"what", 'w', FLAG_TEXT,
+	 "all|results|transitions|events|processes|alerts|deliveries|runs|recoveries|metrics",
+	 "which rows, several with commas; default all, of csv and json results"},
+	{"format", 'f', FLAG_TEXT, "ndjson|csv|json", "default ndjson, which hale import reads"},
+	{"since", 's', FLAG_TEXT, "TIME", "from when on: 7d, 2026-11-22, '2026-11-22 01:30'; default all"},
+	FROM,
+	TO,
+	{"component", 'c', FLAG_TEXT, "NAME", "only of this one: component, process, job"},
+	{"node", 0, FLAG_TEXT, "TEXT", "only of this node"},
+	{"step", 0, FLAG_TEXT, "5m|1h|1d", "metrics: only of these steps"},
+	{"file", 'O', FLAG_TEXT, "FILE", "where to; it is there when it is whole"},
+	{"store", 0, FLAG_TEXT, "FILE", "of this store, a file or PostgreSQL conninfo; needs no running hale"},
+	{0},
+};
+static const struct flag rebuild_flags[] = {
+	{"since", 's', FLAG_TEXT, "TIME", "from when on: 7d, 2026-11-22; default all there is"},
+	FROM,
+	TO,
 	{0},
 };
 static const struct flag alerts_flags[] = {
@@ -162,6 +201,8 @@ const struct verb verbs[] = {
 	{
 		.name = "events", .words = "", .flags = events_flags, .run = verb_events,
 		.help = "What happened, oldest first",
+		.details = "Changes of status, processes, alerts, runs, actions and what operators did. Without a time\n"
+			   "the newest; with --since, --from or --to all of that time, up to --lines.\n",
 	},
 	{
 		.name = "tap", .words = "[TOPIC…]", .words_max = VERB_ANY_WORDS,
@@ -174,7 +215,51 @@ const struct verb verbs[] = {
 		.name = "history", .words = "NAME", .words_min = 1, .words_max = 1,
 		.flags = history_flags, .run = verb_history,
 		.help = "How a component or process fared",
-		.details = "The newest changes of status of a component, or events of a process, oldest first.\n",
+		.details = "The newest changes of status of a component, or events of a process, oldest first.\n"
+			   "TIME is how long ago (7d), a date or a date and\n"
+			   "time of here, or RFC 3339.\n",
+	},
+	{
+		.name = "uptime", .words = "[NAME…]", .words_max = VERB_ANY_WORDS,
+		.flags = uptime_flags, .run = verb_uptime,
+		.help = "How much of the time everything was well: 24 hours, 7 and 30 days",
+		.details = "Uptime is the time that was not critical or down, of the time that was monitored. The whole\n"
+			   "first, then the worst. Outages, the longest one and what was not monitored are of the\n"
+			   "longest range. With --range or --from one range, with the time in each status, MTTR and\n"
+			   "MTBF. --sla says whether the target is met, and how much may still be lost.\n",
+	},
+	{
+		.name = "export", .words = "", .flags = export_flags, .run = verb_export,
+		.help = "Rows of the store as NDJSON, CSV or JSON, oldest first",
+		.details = "In constant memory, whatever the size; how many there were is said on stderr. CSV holds one\n"
+			   "kind of rows. With --store from any store, also one that was set aside.\n",
+	},
+	{
+		.name = "import", .words = "FILE|-", .words_min = 1, .words_max = 1,
+		.run = verb_import, .help = "Read an NDJSON export back into the store",
+		.details = "What is there already is passed over, so that it may be run again. Lines that are wrong are\n"
+			   "named, and all others stored; the exit code is then 1.\n",
+	},
+	{
+		.name = "store", .words = "", .run = verb_store_status,
+		.help = "How the store is doing: where, how large, what waits",
+		.details = "Exit code 1 if it cannot be used.\n",
+	},
+	{
+		.name = "store status", .words = "", .run = verb_store_status,
+		.help = "The same as store",
+	},
+	{
+		.name = "store purge", .words = "", .run = verb_store_purge,
+		.help = "Delete what is beyond its retention, now",
+	},
+	{
+		.name = "store rebuild", .words = "", .flags = rebuild_flags, .run = verb_store_rebuild,
+		.help = "Compute rollups of metrics anew, as far as raw results are left",
+	},
+	{
+		.name = "store compact", .words = "", .run = verb_store_compact,
+		.help = "Give room that is not used back to the disk, now",
 	},
 	{
 		.name = "alerts", .words = "", .flags = alerts_flags, .run = verb_alerts,

@@ -42,7 +42,9 @@ int verb_config_schema(struct cli *cli, const struct args *args);
 int verb_config_show(struct cli *cli, const struct args *args);
 int verb_doctor(struct cli *cli, const struct args *args);
 int verb_events(struct cli *cli, const struct args *args);
+int verb_export(struct cli *cli, const struct args *args);
 int verb_history(struct cli *cli, const struct args *args);
+int verb_import(struct cli *cli, const struct args *args);
 int verb_logs(struct cli *cli, const struct args *args);
 int verb_kinds(struct cli *cli, const struct args *args);
 int verb_man(struct cli *cli, const struct args *args);
@@ -58,7 +60,12 @@ int verb_start(struct cli *cli, const struct args *args);
 int verb_status(struct cli *cli, const struct args *args);
 int verb_upgrade(struct cli *cli, const struct args *args);
 int verb_stop(struct cli *cli, const struct args *args);
+int verb_store_compact(struct cli *cli, const struct args *args);
+int verb_store_purge(struct cli *cli, const struct args *args);
+int verb_store_rebuild(struct cli *cli, const struct args *args);
+int verb_store_status(struct cli *cli, const struct args *args);
 int verb_top(struct cli *cli, const struct args *args);
 int verb_tap(struct cli *cli, const struct args *args);
+int verb_uptime(struct cli *cli, const struct args *args);
 
 #endif

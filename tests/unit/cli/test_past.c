@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "bus/command.h"
@@ -210,6 +211,152 @@ static void following_goes_on_where_the_store_ends(void **state)
 			    "{\"after\":5,\"epoch\":\"e1\",\"name\":\"hale\"}");
 }
 
+static void events_are_chosen_by_time_name_kind_and_severity(void **state)
+{
+	assert_run(*state, "events --from 2026-11-22T01:05:00Z --to 2026-11-22T01:15:00Z", 0,
+		   "2026-11-22 01:10:00  health     api                 healthy → degraded: slow\n"
+		   "2026-11-22 01:10:00  health     db                  unknown → healthy: ok\n");
+	assert_run(*state, "events -c d*", 0,
+		   "2026-11-22 01:10:00  health     db                  unknown → healthy: ok\n");
+	assert_run(*state, "events -c db", 0,
+		   "2026-11-22 01:10:00  health     db                  unknown → healthy: ok\n");
+	assert_run(*state, "events --kind exit", 0,
+		   "2026-11-22 01:20:00  process    web                 exit: killed by SIGKILL\n");
+	assert_run(*state, "events --severity critical", 0,
+		   "2026-11-22 01:20:00  process    web                 exit: killed by SIGKILL\n");
+	assert_int_equal(fake_run(*state, "events --severity warning"), 0);
+	assert_non_null(strstr(fake_out(*state), "degraded"));
+	assert_refused(*state, "events --severity bad", 2,
+		       "hale: --severity: 'bad' is none of info, warning, critical\n");
+	assert_refused(*state, "events --since yesterday", 2,
+		       "hale: --since: 'yesterday' is no time (7d, 2026-11-22, '2026-11-22 01:30', "
+		       "2026-11-22T01:30:00Z)\n");
+}
+
+static void events_of_a_time_say_when_there_are_more(void **state)
+{
+	assert_int_equal(fake_run(*state, "events --since 3h -n 2"), 0);
+	assert_string_equal(
+		fake_err(*state),
+		"hale: these are the newest 2; more of them with -n, or a shorter time\n");
+	assert_int_equal(fake_run(*state, "events -n 2"), 0);
+	assert_string_equal(fake_err(*state), "");
+}
+
+static void history_says_when_there_is_more(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "show", "{\"component\": {}}");
+	assert_int_equal(fake_run(f, "history api -n 1"), 0);
+	assert_string_equal(fake_err(f),
+			    "hale: these are the newest 1; more of them: -n 10; all of them: hale "
+			    "export --what transitions --component api\n");
+	assert_int_equal(fake_run(f, "history api -n 2"), 0);
+	assert_string_equal(fake_err(f), "");
+	assert_run(f, "history api --to 2026-11-22T01:05:00Z", 0,
+		   "AT                   CHANGE             REASON  MESSAGE\n"
+		   "2026-11-22 01:00:00  unknown → healthy  ok      HTTP 200\n");
+	assert_run(f, "history api --from 2026-11-20 --to 2026-11-21", 0,
+		   "no change of status of api from 2026-11-20 00:00:00 to 2026-11-21 00:00:00\n");
+	assert_refused(f, "history api -n 200000", 2,
+		       "hale: --lines: at most 100000; hale export gives all rows\n");
+}
+
+/* ---- export ---- */
+
+static void an_export_is_told_and_whole(void **state)
+{
+	struct fake *f = *state;
+	HALE_CLEANUP(cleanup_free) char *file = mem_printf("%s/out.csv", fake_dir(f));
+	HALE_CLEANUP(cleanup_free)
+	char *words = mem_printf("export -f csv -w transitions -O %s", file);
+	HALE_CLEANUP(str_done) struct str text = {0};
+
+	assert_int_equal(fake_run(f, words), 0);
+	assert_non_null(strstr(fake_err(f), "hale: 3 transitions in "));
+	assert_int_equal(file_read(file, 65536, &text, NULL), 0);
+	assert_true(str_starts(str_text(&text), "at,node,component,from,to,reason,message,epoch,"
+						"seq\r\n2026-11-22T01:00:00.000Z,web1,api,unknown,"
+						"healthy,ok,HTTP 200,e1,1\r\n"));
+	assert_int_equal(fake_run(f, "export"), 0);
+	assert_true(str_starts(fake_out(f), "{\"hale_export\":1,"));
+	assert_non_null(strstr(fake_out(f), "{\"hale_export_end\":true,\"counts\":{\"results\":3,"
+					    "\"transitions\":3,\"events\":1,\"processes\":1,"
+					    "\"epochs\":1}}\n"));
+	assert_string_equal(fake_err(f), "hale: 3 results, 3 transitions, 1 events, 1 processes\n");
+	assert_int_equal(fake_run(f, "export -w results -c db -o json"), 0);
+	assert_string_equal(fake_err(f), "hale: 1 results\n");
+}
+
+static void any_store_is_exported_without_a_hale(void **state)
+{
+	struct fake *f = *state;
+	HALE_CLEANUP(cleanup_free) char *path = store_path(f);
+	HALE_CLEANUP(cleanup_free)
+	char *words =
+		mem_printf("--run-dir /nonexistent export --store %s -w events -f json", path);
+
+	assert_int_equal(fake_run(f, words), 0);
+	assert_non_null(strstr(fake_out(f), "configuration reloaded"));
+	assert_int_equal(fake_run(f, "export --store /nonexistent/x.db"), 1);
+	assert_non_null(strstr(fake_err(f), "/nonexistent/x.db: there is no store yet"));
+}
+
+static void wrong_exports_are_refused(void **state)
+{
+	struct fake *f = *state;
+
+	assert_refused(f, "export -f xml", 2,
+		       "hale: --format: 'xml' is none of ndjson, csv, json\n");
+	assert_refused(f, "export -f csv -w all", 2,
+		       "hale: --format csv holds rows of one kind: choose one with --what\n");
+	assert_refused(f, "export -w metrics --step 2h", 2,
+		       "hale: --step: '2h' is none of 5m, 1h, 1d\n");
+	assert_refused(f, "export -w results --step 1h", 2,
+		       "hale: --step goes with --what metrics\n");
+	assert_refused(f, "export --since 1h --from 2h", 2,
+		       "hale: --since and --from say the same: give one of them\n");
+	assert_refused(f, "export --from 1h --to 2h", 2,
+		       "hale: --to: the time ends before it begins\n");
+}
+
+static void an_output_that_breaks_is_told_and_leaves_no_file(void **state)
+{
+	struct fake *f = *state;
+
+	assert_refused(f, "export -O /nonexistent/x", 1,
+		       "hale: /nonexistent/x.part: No such file or directory\n");
+	fake_fail_output_after(f, 0);
+	assert_int_equal(fake_run(f, "export"), 1);
+	assert_true(str_starts(fake_err(f), "hale: cannot write: "));
+	assert_string_equal(fake_out(f), "");
+}
+
+/* ---- uptime ---- */
+
+static void uptime_has_three_ranges_the_whole_first(void **state)
+{
+	struct fake *f = *state;
+
+	assert_int_equal(fake_run(f, "uptime"), 0);
+	assert_non_null(strstr(fake_out(f), "COMPONENT"));
+	assert_non_null(strstr(fake_out(f), "\napi"));
+	assert_non_null(strstr(fake_out(f), "\ndb"));
+	assert_int_equal(fake_run(f, "uptime d*"), 0);
+	assert_null(strstr(fake_out(f), "api"));
+	assert_refused(f, "uptime xyz", 2,
+		       "hale: nothing is known of 'xyz' in that time (see: hale status)\n");
+	assert_int_equal(fake_run(f, "uptime -o json"), 0);
+	assert_non_null(strstr(fake_out(f), "\"30d\": {"));
+	assert_int_equal(fake_run(f, "uptime api --range 1h"), 0);
+	assert_non_null(strstr(fake_out(f), "DEGRADED"));
+	assert_refused(f, "uptime --sla 100", 2,
+		       "hale: --sla: '100' is no percentage below 100 (99.9)\n");
+	assert_refused(f, "uptime --sla abc", 2,
+		       "hale: --sla: 'abc' is no percentage below 100 (99.9)\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup_store, fake_teardown)
@@ -225,6 +372,14 @@ int main(void)
 		T(events_of_one_topic_are_chosen),
 		T(events_as_json_carry_their_topic),
 		T(following_goes_on_where_the_store_ends),
+		T(events_are_chosen_by_time_name_kind_and_severity),
+		T(events_of_a_time_say_when_there_are_more),
+		T(history_says_when_there_is_more),
+		T(an_export_is_told_and_whole),
+		T(any_store_is_exported_without_a_hale),
+		T(wrong_exports_are_refused),
+		T(an_output_that_breaks_is_told_and_leaves_no_file),
+		T(uptime_has_three_ranges_the_whole_first),
 	};
 
 	return cmocka_run_group_tests_name("cli.past", tests, NULL, NULL);
