@@ -74,7 +74,7 @@ static void fill(struct fixture *f)
 	(void)put(f, "health", 2,
 		  HEALTHY(",\"details\":{\"z\":1,\"a\":{\"y\":[1,2],\"b\":\"ü\"}}"));
 	(void)put(f, "health", 3, DOWN);
-	must(f, write_range(f->h, 4, 200, &f->err));
+	must(f, write_range(f, 4, 200));
 	raw_script(
 		f,
 		"UPDATE epochs SET first_at = 1799999999000, last_at = 1800000999000;"
@@ -270,7 +270,7 @@ static void a_reader_that_has_enough_ends_it(void **state)
 	bool is_whole = true;
 
 	open_writer(f);
-	must(f, write_range(f->h, 1, 3000, &f->err));
+	must(f, write_range(f, 1, 3000));
 	must(f, export_run(f->h, &plan, count_bytes, &r, counts, &is_whole, &f->err));
 	assert_false(is_whole);
 	assert_int_equal(r.calls, 1);
