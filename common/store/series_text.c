@@ -123,7 +123,8 @@ static void write_lines(struct series_set *s, const struct series_plan *plan, st
 
 	for (size_t i = 0; i < plan->steps; i++)
 		(void)clock_format(plan->first_ms + (int64_t)i * plan->step_ms, at[i].text);
-	qsort(s->components, s->components_n, sizeof(*s->components), compare_name);
+	if (s->components_n > 0)
+		qsort(s->components, s->components_n, sizeof(*s->components), compare_name);
 	for (size_t i = 0; i < s->components_n; i++) {
 		const struct series_component *c = &s->components[i];
 

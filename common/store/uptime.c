@@ -92,7 +92,8 @@ static json_t *answer(struct uptime_set *all, const struct uptime_query *q)
 {
 	json_t *components = json_array();
 
-	qsort(all->v, all->n, sizeof(*all->v), compare);
+	if (all->n > 0)
+		qsort(all->v, all->n, sizeof(*all->v), compare);
 	for (size_t i = 0; i < all->n; i++)
 		if (q->component != NULL || all->v[i].has_history)
 			(void)json_array_append_new(components, encode(&all->v[i], q));
