@@ -31,6 +31,7 @@ void ask_text(const struct request *rq, struct query_text *t)
 		.step = request_query(rq, "step"),
 		.points = request_query(rq, "points"),
 		.sla = request_query(rq, "sla"),
+		.format = request_query(rq, "format"),
 	};
 }
 

@@ -24,6 +24,7 @@ static const struct {
 	{"index.html", "text/html; charset=utf-8"},
 	{"hale.css", "text/css; charset=utf-8"},
 	{"hale.js", "text/javascript; charset=utf-8"},
+	{"past.js", "text/javascript; charset=utf-8"},
 	{"favicon.svg", "image/svg+xml"},
 };
 

@@ -152,6 +152,12 @@ static int check_name(const char *parameter, const char *text, struct err *err)
 		       QUERY_NAME_LEN_MAX);
 }
 
+int query_names(const struct query_text *text, struct err *err)
+{
+	int rc = check_name("component", text->component, err);
+	return rc ? rc : check_name("node", text->node, err);
+}
+
 /* ---- rows ---- */
 
 static int parse_what(const char *text, enum read_what *what, struct err *err)

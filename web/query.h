@@ -41,6 +41,8 @@ struct query_range { /* [from, to) */
 /* All: strings in the result are borrowed from text. -EINVAL. */
 int query_range(const struct query_text *text, int64_t now_ms, struct query_range *r_r,
 		struct err *err);
+/* component and node alone, of whatever kind. */
+int query_names(const struct query_text *text, struct err *err);
 int query_rows(const struct query_text *text, enum read_what what, int64_t now_ms,
 	       struct read_query *q_r, struct err *err);
 int query_series(const struct query_text *text, int64_t now_ms, struct series_query *q_r,

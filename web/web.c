@@ -28,6 +28,7 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct l
 	web->options = options;
 	web->live = live;
 	web->backend = *backend;
+	web->store = store;
 	web->reader = store ? reader_new(loop, store, backend, READER_MS) : NULL;
 	struct err err = {0};
 	if (!ui_dir)

@@ -56,8 +56,9 @@ struct web {
 	struct live *live;
 	struct web_backend backend;
 	struct assets *assets;
-	struct reader *reader; /* NULL: no store is configured */
-	struct bodies *bodies; /* exports */
+	const struct store_options *store; /* NULL: none is configured */
+	struct reader *reader;             /* NULL then, too */
+	struct bodies *bodies;             /* exports */
 	struct stream *stream;
 	struct ping_limit *pings;
 	struct listener **listeners;

@@ -230,6 +230,7 @@ function paintHero() {
 	setStatus($("hero"), status);
 	setText($("overall"), doc.monitoring_active === false && !state.staleSince ? "Paused" : status === "healthy" ? "All healthy" : status);
 	setText($("overall-since"), doc.since ? `for ${ago(doc.since)}` : "");
+	setText($("overall-past"), past.overall(paintSoon));
 	setText($("where"), doc.node || "");
 	setText($("version"), doc.version ? `hale ${doc.version}` : "");
 	$("score-box").hidden = typeof doc.score !== "number";
@@ -278,15 +279,18 @@ function paintMore(r, key, facts) {
 	r.shown = text;
 	const list = el("dl", { class: "facts" });
 	for (const [name, value] of parts.facts) list.append(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
-	r.more.firstChild.replaceChildren(list, ...(parts.tail ? [el("pre", { class: "tail" }, parts.tail)] : []));
+	r.more.firstChild.replaceChildren(list, ...(parts.chart ? [past.draw(parts.chart)] : []), ...(parts.tail ? [el("pre", { class: "tail" }, parts.tail)] : []));
 }
 
 function componentFacts(c) {
 	const facts = [["id", c.id], ["kind", c.kind || "–"], ["reason", c.reason || "–"], ["every", c.interval_ms ? span(c.interval_ms) : "–"], ["last success", c.last_success ? localTime(c.last_success) : "never"], ["failures in a row", String(c.consecutive_failures ?? 0)]];
+	const uptime = past.uptime(c.id, paintSoon);
+	if (uptime) facts.push(["uptime", uptime]);
+	if (c.last_error) facts.push(["last trouble", c.last_error]);
 	if (c.blocked_by) facts.push(["waits for", c.blocked_by]);
 	if (c.depends_on && c.depends_on.length) facts.push(["depends on", c.depends_on.join(", ")]);
 	for (const [name, value] of Object.entries(c.metrics || {})) facts.push([name, number(value)]);
-	return { facts };
+	return { facts, chart: isOwn(c) ? null : past.chart(c.id, took, paintSoon) };
 }
 
 function processFacts(p) {
