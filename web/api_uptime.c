@@ -10,12 +10,13 @@
 const char *const api_uptime_query[] = {RANGE, "component", "node", "sla", NULL};
 const char *const api_statistics_query[] = {NULL};
 
-static int ask_uptime(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int ask_uptime(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	struct ask *q = arg;
-	int rc = uptime_read(s, &q->of.uptime, out_r, err);
+	json_t *answer;
+	int rc = uptime_read(s, &q->of.uptime, &answer, err);
 	if (!rc)
-		ask_set_at(*out_r, q->now_ms);
+		ask_put(q, answer, out);
 	return rc;
 }
 
@@ -34,7 +35,7 @@ void api_uptime(struct web *web, struct request *rq)
 }
 
 /* What the store knows of the past, with how many components stand how (S2-73). */
-static int ask_statistics(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int ask_statistics(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	static const char *const names[][2] = {
 		{"total", "total_components"},      {"healthy", "healthy_components"},
@@ -46,14 +47,14 @@ static int ask_statistics(void *arg, struct store *s, json_t **out_r, struct err
 	int rc = uptime_statistics(s, q->now_ms, &past, err);
 	if (rc)
 		return rc;
-	json_t *out = json_object();
+	json_t *answer = json_object();
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		json_object_set(out, names[i][1], json_object_get(q->counts, names[i][0]));
+		json_object_set(answer, names[i][1], json_object_get(q->counts, names[i][0]));
 	json_t *day = json_object_get(json_object_get(past, "uptime_percent"), "24h");
-	json_object_set_new(out, "uptime_percentage_24h", day ? json_incref(day) : json_null());
-	json_object_update(out, past);
+	json_object_set_new(answer, "uptime_percentage_24h", day ? json_incref(day) : json_null());
+	json_object_update(answer, past);
 	json_decref(past);
-	*out_r = out;
+	ask_put(q, answer, out);
 	return 0;
 }
 

@@ -88,8 +88,12 @@ bool ask_knows(const struct web *web, const char *component)
 	       live_component(web->live, component);
 }
 
-void ask_set_at(json_t *out, int64_t now_ms)
+void ask_put(const struct ask *q, json_t *answer, struct str *out)
 {
 	char at[CLOCK_TEXT_MAX];
-	json_object_set_new(out, "at", json_string(clock_format(now_ms, at)));
+	json_object_set_new(answer, "at", json_string(clock_format(q->now_ms, at)));
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(answer, REPLY_JSON_FLAGS);
+	HALE_ASSERT(text);
+	str_add(out, text);
+	json_decref(answer);
 }

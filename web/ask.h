@@ -29,14 +29,15 @@ struct ask {
 };
 
 /* arg is a struct ask. In a thread. */
-typedef int (*ask_fn)(void *arg, struct store *s, json_t **out_r, struct err *err);
+typedef int (*ask_fn)(void *arg, struct store *s, struct str *out, struct err *err);
 
 void ask_text(const struct request *rq, struct query_text *text_r);
 /* Copies q; answers its request, now or later. */
 void ask_store(struct web *web, const struct ask *q, ask_fn how);
 void ask_refuse(struct request *rq, int rc, const struct err *err);
 bool ask_knows(const struct web *web, const char *component); /* NULL: all, known */
-/* "at": when this was so. */
-void ask_set_at(json_t *out, int64_t now_ms);
+/* Appends the answer, with "at": when this was so. In the thread: ten thousand rows take a while.
+ */
+void ask_put(const struct ask *q, json_t *answer /* taken */, struct str *out);
 
 #endif

@@ -75,15 +75,12 @@ static void run(void *arg)
 		}
 		set_store(seat, s);
 	}
-	json_t *out = NULL;
+	HALE_CLEANUP(str_done) struct str out = {0};
 	job->rc = job->q.ask(job->q.arg, seat->store, &out, &job->err);
-	if (!job->rc) {
-		job->text = json_dumps(out, REPLY_JSON_FLAGS);
-		HALE_ASSERT(job->text);
-	} else if (!is_askers_fault(job->rc)) {
+	if (!job->rc)
+		job->text = str_take(&out);
+	else if (!is_askers_fault(job->rc))
 		set_store(seat, NULL);
-	}
-	json_decref(out);
 }
 
 /* ---- on the loop ---- */

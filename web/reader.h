@@ -12,9 +12,9 @@
 #ifndef HALE_WEB_READER_H
 #define HALE_WEB_READER_H
 
+#include "base/str.h"
 #include "store/store.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <uv.h>
 
@@ -30,11 +30,11 @@ struct reader;
 struct web_backend;
 
 struct reader_question {
-	/* In a thread. *out_r is a new reference; 0 or negative errno, with text. */
-	int (*ask)(void *arg, struct store *s, json_t **out_r, struct err *err);
-	/* On the loop, once, later or at once. `text` is the JSON (taken; made in the thread, for
-	 * ten thousand rows take a while), NULL on error: -EAGAIN busy, -ETIMEDOUT interrupted,
-	 * -ENODATA there is no store yet, else as ask() or store_open() said. */
+	/* In a thread: appends the answer, JSON. 0 or negative errno, with text. */
+	int (*ask)(void *arg, struct store *s, struct str *out, struct err *err);
+	/* On the loop, once, later or at once. `text` is the JSON (taken), NULL on error: -EAGAIN
+	 * busy, -ETIMEDOUT interrupted, -ENODATA there is no store yet, else as ask() or
+	 * store_open() said. */
 	void (*on_done)(void *arg, char *text, int rc, const struct err *err);
 	void *arg; /* on_done's to free */
 };

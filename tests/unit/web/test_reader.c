@@ -133,51 +133,51 @@ static void on_done(void *arg, char *text, int rc, const struct err *err)
 		t->err = *err;
 }
 
-static int say_hello(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int say_hello(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	(void)arg;
 	(void)s;
 	(void)err;
-	*out_r = json_pack("{s:s}", "says", "hello");
+	str_add(out, "{\"says\":\"hello\"}");
 	return 0;
 }
 
 /* Until somebody posts. */
-static int hold_on(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int hold_on(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	struct bench *t = arg;
 	uv_sem_wait(&t->go);
-	return say_hello(arg, s, out_r, err);
+	return say_hello(arg, s, out, err);
 }
 
-static int never_end(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int never_end(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	(void)arg;
-	(void)out_r;
+	(void)out;
 	return db_query(s->db,
 			"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c)"
 			" SELECT count(*) FROM c",
 			NULL, 0, store_read_int, &(int64_t){0}, err);
 }
 
-static int fail_badly(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int fail_badly(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	(void)arg;
 	(void)s;
-	(void)out_r;
+	(void)out;
 	return err_set(err, -EIO, "it broke");
 }
 
-static int find_nothing(void *arg, struct store *s, json_t **out_r, struct err *err)
+static int find_nothing(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	(void)arg;
 	(void)s;
-	(void)out_r;
+	(void)out;
 	return err_set(err, -ENOENT, "no such component");
 }
 
 static void ask(struct bench *t,
-		int (*how)(void *arg, struct store *s, json_t **out_r, struct err *err))
+		int (*how)(void *arg, struct store *s, struct str *out, struct err *err))
 {
 	reader_ask(t->reader, &(struct reader_question){how, on_done, t});
 }
