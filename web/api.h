@@ -34,6 +34,10 @@ extern const char *const api_summary_query[];
 void api_series(struct web *web, struct request *rq); /* history with a metric */
 void api_metrics_summary(struct web *web, struct request *rq);
 
+/* api_export.c */
+extern const char *const api_export_query[];
+void api_export(struct web *web, struct request *rq);
+
 /* api_uptime.c */
 extern const char *const api_uptime_query[];
 extern const char *const api_statistics_query[];
