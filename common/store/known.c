@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "model/frame.h"
 #include "model/status.h"
+#include "shape.h"
 
 static void push(struct known_list *l, struct known_entry *e)
 {
@@ -62,7 +63,7 @@ struct known_news known_tell(struct known_entry *e, const struct row_result *row
 
 	if (row->shape != 0 && row->shape == e->shape && day == e->news_day)
 		return news;
-	message = hash_of(row->message);
+	message = row->message.text != NULL ? shape_message_hash(row->message) : 0;
 	details = hash_of(row->details);
 	news.message = is_trouble || message != e->message || day != e->news_day;
 	news.details = is_trouble || details != e->details || day != e->news_day;
@@ -84,23 +85,18 @@ static void open_entry(struct known *r, struct known_entry *e)
 void known_note(struct known *r, struct known_entry *e, const struct row_result *row,
 		const struct store_line *line)
 {
-	r->now_ms = HALE_MAX(r->now_ms, row->at_ms);
 	if (!row->is_routine)
 		return;
 	e->latest = line;
 	e->latest_status = row->status;
-	e->latest_ms = row->at_ms;
 	open_entry(r, e);
 }
 
 static bool is_due(const struct known *r, const struct known_entry *e)
 {
-	int64_t now = e->latest != NULL ? e->latest_ms : r->now_ms;
-
 	if (e->stored_status < 0 || (e->latest != NULL && e->latest_status != e->stored_status))
 		return true;
-	/* A clock that was set back must not keep the state from being stored. */
-	return now - e->stored_ms >= KNOWN_STATE_EVERY_MS || now < e->stored_ms;
+	return r->now_ms - e->stored_ms >= KNOWN_STATE_EVERY_MS;
 }
 
 struct known_entry *known_due(struct known *r, size_t *cursor, bool is_all,
@@ -123,12 +119,11 @@ struct known_entry *known_due(struct known *r, size_t *cursor, bool is_all,
 	return NULL;
 }
 
-void known_stored(struct known *r, struct known_entry *e, int status, int64_t at_ms)
+void known_stored(struct known *r, struct known_entry *e, int status)
 {
 	known_touch(r, e);
-	r->now_ms = HALE_MAX(r->now_ms, at_ms);
 	e->stored_status = status;
-	e->stored_ms = at_ms;
+	e->stored_ms = r->now_ms;
 	e->is_stored = true;
 	e->latest = NULL;
 }

@@ -5,7 +5,7 @@
  * Pure. A batch touches components; when it is committed, what it changed holds, and when it is
  * not, it never happened. A routine line's state is kept as the line itself, the newest per
  * component, and read when it is due: at once if the status differs, else every
- * KNOWN_STATE_EVERY_MS of the lines' own time.
+ * KNOWN_STATE_EVERY_MS of the writer's own time, so that lines which waited cost no more.
  *
  * Ownership: caller owns struct known; zero-initialise, known_done(). Entries belong to it.
  */
@@ -40,7 +40,6 @@ struct known_entry {
 	bool is_new; /* the number was given */
 	const struct store_line *latest;
 	int latest_status;
-	int64_t latest_ms;
 };
 
 struct known {
@@ -49,7 +48,7 @@ struct known {
 		struct known_entry **v;
 		size_t n, cap;
 	} touched, open;     /* in this batch; with a state to be stored */
-	int64_t now_ms;      /* the newest time a line had */
+	int64_t now_ms;      /* monotonic, of this batch; the caller sets it */
 	uint64_t generation; /* entries that were got in another one are gone */
 };
 
@@ -59,7 +58,7 @@ struct known_entry *known_get(struct known *r, struct row_text node, struct row_
 void known_touch(struct known *r, struct known_entry *e);
 
 /* What a result's message and details say that the one before did not; remembers it. Trouble is
- * told always. */
+ * told always; a measure that differs is no news, it is among the metrics. */
 struct known_news {
 	bool message, details;
 };
@@ -71,7 +70,7 @@ void known_note(struct known *r, struct known_entry *e, const struct row_result 
  * cursor begins at 0. Store it and say so with known_stored(). */
 struct known_entry *known_due(struct known *r, size_t *cursor, bool is_all,
 			      struct store_line *line_r);
-void known_stored(struct known *r, struct known_entry *e, int status, int64_t at_ms);
+void known_stored(struct known *r, struct known_entry *e, int status);
 
 void known_commit(struct known *r);
 void known_rollback(struct known *r);

@@ -11,6 +11,7 @@
 #include "model/health_line.h"
 #include "model/reason.h"
 #include "rows_private.h"
+#include "shape.h"
 #include "store/metric_text.h"
 
 /* Texts with escapes are decoded into a buffer of their own. */
@@ -19,11 +20,15 @@ enum { IN_NODE, IN_NAME, IN_KIND, IN_LABEL, IN_REASON, IN_MESSAGE, IN_ERROR, IN_
 struct rows_reader {
 	struct str text[IN_MAX];
 	struct str metric_names, metrics, details;
+	struct shapes *shapes;
 };
 
 struct rows_reader *rows_reader_new(void)
 {
-	return mem_alloc(sizeof(struct rows_reader));
+	struct rows_reader *r = mem_alloc(sizeof(*r));
+
+	r->shapes = shapes_new();
+	return r;
 }
 
 void rows_reader_free(struct rows_reader *r)
@@ -35,6 +40,7 @@ void rows_reader_free(struct rows_reader *r)
 	str_done(&r->metric_names);
 	str_done(&r->metrics);
 	str_done(&r->details);
+	shapes_free(r->shapes);
 	free(r);
 }
 
@@ -210,8 +216,18 @@ static bool read_routine(struct rows_reader *r, const struct store_line *line,
 		.is_routine = true,
 	};
 	split_metrics(r, f.metrics, row_r);
-	return row_r->at_ms >= 0 && row_r->status >= 0 && row_r->outcome >= 0 &&
-	       row_is_name(row_r->component.node) && row_is_name(row_r->component.name);
+	if (row_r->at_ms < 0 || row_r->status < 0 || row_r->outcome < 0 ||
+	    !row_is_name(row_r->component.node) || !row_is_name(row_r->component.name))
+		return false;
+	shapes_keep(r->shapes, line,
+		    &(struct shape_parts){.at = l.at,
+					  .took_ms = f.took_ms,
+					  .message = f.message,
+					  .metrics = f.metrics,
+					  .times = {f.last_check, f.last_success},
+					  .counts = {f.failures, f.errors, f.attempts}},
+		    row_r);
+	return true;
 }
 
 bool rows_read_state(struct rows_reader *r, const struct store_line *line,
@@ -269,7 +285,8 @@ int rows_read(struct rows_reader *r, const struct store_line *line, const struct
 {
 	struct row_result row;
 
-	if (strcmp(line->topic, TOPIC_HEALTH) == 0 && read_routine(r, line, &row))
+	if (strcmp(line->topic, TOPIC_HEALTH) == 0 &&
+	    (shapes_match(r->shapes, line, &row) || read_routine(r, line, &row)))
 		return sink->result(ctx, &row);
 	return read_tree(line, sink, ctx);
 }

@@ -37,8 +37,8 @@ struct row_result {
 	int64_t took_us;                  /* -1: not known */
 	struct row_text metric_names;     /* ["a","b"]; none: see metrics */
 	struct row_text metrics;          /* values 1,2.5; without names: a JSON object; or none */
-	/* Rows of one reader with the same number, which is not 0, differ in at_ms, took_us and
-	 * metrics alone: what was found for one of them holds for all. */
+	/* Rows of one reader with the same number, which is not 0, differ in at_ms, took_us,
+	 * metrics and measures in the message: what was found for one of them holds for all. */
 	uint64_t shape;
 	bool is_routine; /* no state() comes with it: see rows_read_state() */
 };

@@ -5,16 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sqlite_private.h"
 
 /* How many lines are written before somebody who wants an end is heard. */
 #define INTERRUPT_LINES 64
 
+#define INSERT_RESULT                                                                              \
+	"INSERT OR IGNORE INTO results (at, epoch_id, seq, component_id, status, outcome, reason," \
+	" message, took_us, metrics, details, metric_set) VALUES"
+
 static const char *const statements[SQL_MAX] = {
-	[SQL_RESULT] = "INSERT OR IGNORE INTO results (at, epoch_id, seq, component_id, status,"
-		       " outcome, reason, message, took_us, metrics, details, metric_set)"
-		       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+	[SQL_RESULT] = INSERT_RESULT " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
 	[SQL_TRANSITION] =
 		"INSERT OR IGNORE INTO transitions (at, epoch_id, seq, component_id, from_status,"
 		" to_status, reason, message) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -79,12 +82,28 @@ static const char *const statements[SQL_MAX] = {
 		       " seq = excluded.seq",
 };
 
+static int prepare_results(struct sqlite_batch *b)
+{
+	HALE_CLEANUP(str_done) struct str sql = {0};
+
+	str_add(&sql, INSERT_RESULT);
+	for (int i = 0; i < RESULTS_AT_ONCE * RESULT_COLUMNS; i++)
+		str_addf(&sql, "%s$%d%s",
+			 i % RESULT_COLUMNS > 0 ? ","
+			 : i > 0                ? ",("
+						: "(",
+			 i + 1, i % RESULT_COLUMNS == RESULT_COLUMNS - 1 ? ")" : "");
+	return db_prepare(b->db, sql.data, &b->statements[SQL_RESULTS], b->err);
+}
+
 int sqlite_run(struct sqlite_batch *b, enum sqlite_statement_id id, const struct db_value *args,
 	       size_t n)
 {
 	int rc = 0;
 
-	if (b->statements[id] == NULL)
+	if (b->statements[id] == NULL && id == SQL_RESULTS)
+		rc = prepare_results(b);
+	else if (b->statements[id] == NULL)
 		rc = db_prepare(b->db, statements[id], &b->statements[id], b->err);
 	return rc == 0 ? db_statement_run(b->statements[id], args, n, b->err) : rc;
 }
@@ -110,6 +129,7 @@ void sqlite_batch_free(struct sqlite_batch *b)
 	rows_reader_free(b->reader);
 	known_done(&b->known);
 	map_done(&b->metric_sets);
+	str_done(&b->texts);
 	free(b->epochs);
 	free(b->buckets);
 	free(b->node);
@@ -212,6 +232,9 @@ static void begin(struct sqlite_batch *b, struct err *err)
 	b->err = err;
 	b->epochs_n = 0;
 	b->buckets_n = 0;
+	b->results_n = 0;
+	str_clear(&b->texts);
+	b->known.now_ms = clock_mono_ms();
 }
 
 static int end(struct sqlite_batch *b, int rc)
@@ -241,6 +264,8 @@ int sqlite_batch_write(struct sqlite_batch *b, const struct store_line *lines, s
 	rc = db_begin(b->db, err);
 	if (rc == 0)
 		rc = write_lines(b, lines, n, &skipped, &repeated);
+	if (rc == 0)
+		rc = sqlite_results_flush(b);
 	if (rc == 0)
 		rc = write_states(b, false);
 	if (rc == 0)

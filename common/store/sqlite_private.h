@@ -19,11 +19,14 @@
 /* Components have a few dozen of these together. A check that invents names has its metrics kept
  * as they come, instead. */
 #define METRIC_SETS_MAX 4096
-/* In one batch: a line each, at worst. */
 #define BUCKET_MS       300000
+/* Results go into the table so many in one statement, which halves what each costs. */
+#define RESULTS_AT_ONCE 20
+#define RESULT_COLUMNS  12
 
 enum sqlite_statement_id {
 	SQL_RESULT,
+	SQL_RESULTS, /* RESULTS_AT_ONCE of them */
 	SQL_TRANSITION,
 	SQL_PROCESS,
 	SQL_EVENT,
@@ -74,6 +77,12 @@ struct sqlite_batch {
 	int64_t *buckets; /* that results were put into */
 	size_t buckets_n, buckets_cap;
 	struct err *err;
+
+	/* Results that are gathered for one statement. Their texts are in `texts`, and until it is
+	 * run, `text` is where each begins. */
+	struct db_value results[RESULTS_AT_ONCE * RESULT_COLUMNS];
+	size_t results_n;
+	struct str texts;
 };
 
 extern const struct row_sink sqlite_rows;
@@ -82,6 +91,8 @@ int sqlite_run(struct sqlite_batch *b, enum sqlite_statement_id id, const struct
 	       size_t n);
 struct db_value sqlite_text(struct row_text t);
 
+/* Those gathered go into the table. */
+int sqlite_results_flush(struct sqlite_batch *b);
 /* Finds or makes the line's epoch; LINE_REPEATED if the line is stored. at_ms -1: this row tells
  * of another time than the line's. */
 int sqlite_epoch_of(struct sqlite_batch *b, struct row_text node, int64_t at_ms);

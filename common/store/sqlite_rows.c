@@ -57,33 +57,70 @@ static int find_memo(struct sqlite_batch *b, const struct row_result *row, struc
 	return rc;
 }
 
+int sqlite_results_flush(struct sqlite_batch *b)
+{
+	size_t n = b->results_n;
+	int rc = 0;
+
+	/* Only now does the buffer stay where it is. */
+	for (size_t i = 0; i < n * RESULT_COLUMNS; i++)
+		if (b->results[i].type == DB_TEXT)
+			b->results[i].text = b->texts.data + b->results[i].integer;
+	b->results_n = 0;
+	if (n == RESULTS_AT_ONCE)
+		rc = sqlite_run(b, SQL_RESULTS, b->results, ARRAY_LEN(b->results));
+	else
+		for (size_t i = 0; i < n && rc == 0; i++)
+			rc = sqlite_run(b, SQL_RESULT, b->results + i * RESULT_COLUMNS,
+					RESULT_COLUMNS);
+	str_clear(&b->texts);
+	return rc;
+}
+
+/* The line and the reader go on to other rows: a copy, told by its place. */
+static struct db_value keep_text(struct sqlite_batch *b, struct row_text t)
+{
+	struct db_value v = {.type = DB_TEXT, .integer = (int64_t)b->texts.len, .len = t.len};
+
+	if (t.text == NULL)
+		return DB_V_NULL;
+	str_addn(&b->texts, t.text, t.len);
+	return v;
+}
+
+static struct db_value keep_metrics(struct sqlite_batch *b, const struct row_result *row,
+				    const struct memo *m)
+{
+	struct db_value v;
+
+	if (m->metric_set != 0 || row->metric_names.text == NULL)
+		return keep_text(b, row->metrics);
+	v = (struct db_value){.type = DB_TEXT, .integer = (int64_t)b->texts.len};
+	(void)metric_text_join(row->metric_names.text, row->metric_names.len, row->metrics.text,
+			       row->metrics.len, &b->texts);
+	v.len = b->texts.len - (size_t)v.integer;
+	return v;
+}
+
 static int put_result(struct sqlite_batch *b, const struct row_result *row, const struct memo *m)
 {
 	struct known_news news = known_tell(m->entry, row);
-	HALE_CLEANUP(str_done) struct str object = {0};
-	struct db_value metrics = sqlite_text(row->metrics);
+	struct db_value *v = b->results + b->results_n * RESULT_COLUMNS;
 
-	if (m->metric_set == 0 && row->metric_names.text != NULL) {
-		(void)metric_text_join(row->metric_names.text, row->metric_names.len,
-				       row->metrics.text, row->metrics.len, &object);
-		metrics = db_v_text(object.data);
-	}
-	const struct db_value args[] = {
-		DB_V_INT(row->at_ms),
-		DB_V_INT(b->ref->id),
-		SEQ(b),
-		DB_V_INT(m->entry->id),
-		DB_V_INT(row->status),
-		DB_V_INT(row->outcome),
-		sqlite_text(row->reason),
-		news.message ? sqlite_text(row->message) : DB_V_NULL,
-		int_or_null(row->took_us),
-		metrics,
-		news.details ? sqlite_text(row->details) : DB_V_NULL,
-		m->metric_set != 0 ? DB_V_INT(m->metric_set) : DB_V_NULL,
-	};
-
-	return sqlite_run(b, SQL_RESULT, args, ARRAY_LEN(args));
+	v[0] = DB_V_INT(row->at_ms);
+	v[1] = DB_V_INT(b->ref->id);
+	v[2] = SEQ(b);
+	v[3] = DB_V_INT(m->entry->id);
+	v[4] = DB_V_INT(row->status);
+	v[5] = DB_V_INT(row->outcome);
+	v[6] = keep_text(b, row->reason);
+	v[7] = news.message ? keep_text(b, row->message) : DB_V_NULL;
+	v[8] = int_or_null(row->took_us);
+	v[9] = keep_metrics(b, row, m);
+	v[10] = news.details ? keep_text(b, row->details) : DB_V_NULL;
+	v[11] = m->metric_set != 0 ? DB_V_INT(m->metric_set) : DB_V_NULL;
+	b->results_n++;
+	return b->results_n == RESULTS_AT_ONCE ? sqlite_results_flush(b) : 0;
 }
 
 static int on_result(void *ctx, const struct row_result *row)
@@ -174,7 +211,7 @@ static int put_state(struct sqlite_batch *b, const struct row_state *row, struct
 	int rc = sqlite_run(b, SQL_STATE, args, ARRAY_LEN(args));
 
 	if (rc == 0)
-		known_stored(&b->known, e, row->status, row->at_ms);
+		known_stored(&b->known, e, row->status);
 	return rc;
 }
 
@@ -184,7 +221,7 @@ static int remove_state(struct sqlite_batch *b, struct known_entry *e)
 	int rc = sqlite_run(b, SQL_STATE_REMOVE, &arg, 1);
 
 	if (rc == 0)
-		known_stored(&b->known, e, -1, 0);
+		known_stored(&b->known, e, -1);
 	return rc;
 }
 
