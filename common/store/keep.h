@@ -20,7 +20,7 @@
 
 struct keep_purged { /* rows; with PostgreSQL also whole partitions, with their rows counted */
 	uint64_t results, rollups, transitions, alerts, events;
-	/* Steps that deleted rows before they were rolled up, a day after they should have been:
+	/* Steps that deleted rows before they were rolled up, because that has failed for a day:
 	 * worth a warning. */
 	uint64_t not_rolled_up;
 };

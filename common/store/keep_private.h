@@ -4,8 +4,9 @@
  * Rollups have three levels, each made from the rows of the one below: 5 minutes from results,
  * hours from those, days from hours. Two rules keep them right while rows go at both ends:
  *
- * - Rows of a level go by whole buckets of the next one, oldest first, and not while such a bucket
- *   is pending. Up to where they have gone is kept with them, in `meta` (struct keep_gone).
+ * - Rows of a level go by whole buckets of the next one, oldest first, not while such a bucket is
+ *   pending, nor while rows are left that they were made from. Up to where they have gone is kept
+ *   with them, in `meta` (struct keep_gone).
  * - A bucket whose sources have not gone is computed from them, anew and whole. One whose sources
  *   have gone is never computed again: what comes late for it is added to what it is, and deleted
  *   at once, in the same transaction.
@@ -40,6 +41,7 @@ struct keep {
 	struct rollups *rollups;
 	struct rollup part;   /* memory for a row that is read */
 	int64_t window_ms;    /* of time whose results are read at once */
+	int64_t failing_ms;   /* since when buckets cannot be computed; 0: they can */
 	size_t purge_at;      /* the table that purging goes on with */
 	int64_t optimized_ms; /* when the database looked after its statistics */
 };

@@ -5,9 +5,9 @@
 #include "model/component.h"
 #include "statement.h"
 
-/* Rows that wait for their rollup may be older by this than they should get; a keeper that cannot
- * roll up for so long must not fill the disk. */
-#define PENDING_LATE_MS DAY_MS
+/* Rows stay until they are rolled up; but a keeper that has failed to do so for this long must not
+ * fill the disk. */
+#define FAILING_MAX_MS DAY_MS
 
 struct purge {
 	struct store *s;
@@ -67,6 +67,27 @@ static int find_oldest(struct purge *p, struct oldest *o)
 	str_addf(&sql, "SELECT day, slot FROM %s WHERE day <= $1 ORDER BY day, slot LIMIT 1",
 		 o->source->table);
 	return db_query(p->s->db, str_text(&sql), &before, 1, on_oldest, o, p->err);
+}
+
+/* Whether rows older than `before_ms` are left of what the source's rows are made from. While they
+ * are, none of the source's go: what is left of a bucket could not be told from what came late. */
+static int has_finer(struct purge *p, const struct source *source, int64_t before_ms, bool *has_r)
+{
+	struct oldest finer = {.source = source - 1};
+	struct db_value before = DB_V_INT(before_ms);
+	int rc = 0;
+
+	*has_r = false;
+	if (source == sources)
+		return 0;
+	if (finer.source == sources)
+		rc = statement_query(p->s->db,
+				     "SELECT @ms{at} FROM results WHERE at < @at{$1} LIMIT 1",
+				     &before, 1, on_oldest, &finer, p->err);
+	else
+		rc = find_oldest(p, &finer);
+	*has_r = finer.is_found && finer.at_ms < before_ms;
+	return rc;
 }
 
 static int is_pending(struct purge *p, int level, int64_t from_ms, int64_t to_ms, bool *is_r)
@@ -171,23 +192,45 @@ static int delete_part(struct purge *p, const struct source *source, int64_t uni
 	return keep_gone_write(p->s->db, source->level, gone, p->err);
 }
 
+static bool is_failing_for_long(const struct purge *p)
+{
+	int64_t since_ms = keep_of(p->s)->failing_ms;
+
+	return since_ms > 0 && p->now_ms - since_ms > FAILING_MAX_MS;
+}
+
+/* Whether the unit's rows are still needed for something. */
+static int is_needed(struct purge *p, const struct source *source, int64_t start, int64_t end,
+		     bool *is_r)
+{
+	bool is_waiting = false;
+	int rc = has_finer(p, source, end, is_r);
+
+	if (rc == 0 && !*is_r && source->level >= 0)
+		rc = is_pending(p, source->level, start, end, &is_waiting);
+	if (rc != 0 || !is_waiting)
+		return rc;
+	if (is_failing_for_long(p))
+		p->purged->not_rolled_up++;
+	else
+		*is_r = true;
+	return 0;
+}
+
 static int delete_unit(struct purge *p, const struct source *source, const struct oldest *oldest)
 {
 	int64_t start = keep_floor(oldest->at_ms, source->unit_ms), end = start + source->unit_ms;
 	struct keep_gone gone = {0};
-	bool is_waiting = false;
+	bool is_kept = false;
 	int rc = 0;
 
 	if (source->level >= 0)
 		rc = keep_gone_read(p->s->db, source->level, &gone, p->err);
-	if (rc == 0 && source->level >= 0 && !(gone.is_partly && gone.before_ms == end))
-		rc = is_pending(p, source->level, start, end, &is_waiting);
-	if (rc != 0)
+	/* What was begun goes on: rollups wait for it. */
+	if (rc == 0 && !(gone.is_partly && gone.before_ms == end))
+		rc = is_needed(p, source, start, end, &is_kept);
+	if (rc != 0 || is_kept)
 		return rc;
-	if (is_waiting && p->before_ms - end < PENDING_LATE_MS)
-		return 0;
-	if (is_waiting)
-		p->purged->not_rolled_up++;
 	return delete_part(p, source, start, oldest->at_ms, &gone);
 }
 

@@ -3,9 +3,6 @@
 
 #include "statement.h"
 
-/* Marked in one transaction. */
-#define MARK_BUCKETS 256
-
 /* Only if results are left in it. */
 static int mark(struct db *db, int64_t start_ms, uint64_t *buckets, struct err *err)
 {
@@ -23,15 +20,31 @@ static int mark(struct db *db, int64_t start_ms, uint64_t *buckets, struct err *
 	return rc;
 }
 
-static int mark_some(struct db *db, int64_t *at_ms, int64_t to_ms, uint64_t *buckets,
-		     struct err *err)
+static int has_results(struct db *db, int64_t from_ms, int64_t to_ms, bool *has_r, struct err *err)
 {
-	int rc = db_begin(db, err);
+	struct db_value args[] = {DB_V_INT(from_ms), DB_V_INT(to_ms)};
+	int64_t has = 0;
+	int rc = statement_query(db,
+				 "SELECT count(*) FROM (SELECT 1 FROM results"
+				 " WHERE at >= @at{$1} AND at < @at{$2} LIMIT 1) one",
+				 args, ARRAY_LEN(args), store_read_int, &has, err);
 
-	for (int i = 0; i < MARK_BUCKETS && *at_ms < to_ms && rc == 0; i++) {
-		rc = mark(db, *at_ms, buckets, err);
-		*at_ms += keep_levels[KEEP_5M].bucket_ms;
-	}
+	*has_r = has > 0;
+	return rc;
+}
+
+/* What is left of a day, from at_ms. */
+static int mark_day(struct db *db, int64_t at_ms, int64_t end_ms, uint64_t *buckets,
+		    struct err *err)
+{
+	bool has = false;
+	int rc = has_results(db, at_ms, end_ms, &has, err);
+
+	if (rc != 0 || !has)
+		return rc;
+	rc = db_begin(db, err);
+	for (; at_ms < end_ms && rc == 0; at_ms += keep_levels[KEEP_5M].bucket_ms)
+		rc = mark(db, at_ms, buckets, err);
 	if (rc == 0)
 		rc = db_commit(db, err);
 	if (rc != 0)
@@ -64,8 +77,10 @@ int keep_rebuild(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *buck
 	at = HALE_MAX(HALE_MAX(from_ms, keep_floor(oldest, DAY_MS)), gone.before_ms);
 	at = keep_floor(at, bucket_ms);
 	newest = to_ms > 0 && to_ms <= newest ? to_ms : newest + 1;
-	while (oldest >= 0 && at < newest && rc == 0)
-		rc = mark_some(s->db, &at, newest, &buckets, err);
+	for (int64_t next; oldest >= 0 && at < newest && rc == 0; at = next) {
+		next = HALE_MIN(keep_floor(at, DAY_MS) + DAY_MS, newest);
+		rc = mark_day(s->db, at, next, &buckets, err);
+	}
 	if (rc == 0)
 		*buckets_r = buckets;
 	return rc;

@@ -22,6 +22,7 @@ struct bucket {
 	int64_t start_ms;
 	int64_t settled_ms; /* later rows of rollup_pending are not for now */
 	int64_t touched;    /* of all of them */
+	bool is_late;       /* its sources have gone: what there is now is added */
 };
 
 /* --- which bucket, and how --- */
@@ -58,33 +59,59 @@ static int read_touched(struct db *db, struct bucket *b, struct err *err)
 		args, ARRAY_LEN(args), store_read_int, &b->touched, err);
 }
 
-/* The oldest one of the level that is settled. One whose sources are just being deleted waits. */
+/* What has gone of a bucket's sources, and of the level's own rows. */
+struct gone {
+	struct keep_gone sources, own;
+};
+
+static int gone_read(struct db *db, int level, struct gone *gone, struct err *err)
+{
+	int rc = keep_gone_read(db, level, &gone->sources, err);
+
+	gone->own = (struct keep_gone){.before_ms = INT64_MIN};
+	if (rc == 0 && level + 1 < KEEP_LEVELS)
+		rc = keep_gone_read(db, level + 1, &gone->own, err);
+	return rc;
+}
+
+/* A time of which rows are just being deleted, to be waited for; or none. */
+static void add_wait(const struct keep_gone *gone, int level, struct db_value args[2])
+{
+	bool is = gone->is_partly;
+
+	args[0] = DB_V_INT(is ? gone->before_ms - keep_levels[level].bucket_ms : 0);
+	args[1] = DB_V_INT(is ? gone->before_ms : 0);
+}
+
+/* The oldest one of the level that is settled. */
 static int pick_in_level(struct db *db, int level, int64_t now_ms, struct bucket *b, bool *is_found,
 			 struct err *err)
 {
 	const struct keep_level *l = &keep_levels[level];
-	struct keep_gone gone;
 	struct pick pick = {0};
-	struct db_value args[4];
-	int rc = keep_gone_read(db, level, &gone, err);
+	struct gone gone;
+	struct db_value args[6];
+	int rc = gone_read(db, level, &gone, err);
 
 	if (rc != 0)
 		return rc;
 	args[0] = DB_V_INT(level);
 	args[1] = DB_V_INT(now_ms - l->settle_ms);
-	args[2] = DB_V_INT(gone.is_partly ? gone.before_ms - l->bucket_ms : 0);
-	args[3] = DB_V_INT(gone.is_partly ? gone.before_ms : 0);
+	add_wait(&gone.sources, level, &args[2]);
+	add_wait(&gone.own, HALE_MIN(level + 1, KEEP_LEVELS - 1), &args[4]);
 	rc = statement_query(db,
 			     "SELECT @ms{start} FROM rollup_pending"
 			     " WHERE level = $1 AND start <= @at{$2}"
-			     " AND (start < @at{$3} OR start >= @at{$4}) ORDER BY start LIMIT 1",
+			     " AND (start < @at{$3} OR start >= @at{$4})"
+			     " AND (start < @at{$5} OR start >= @at{$6}) ORDER BY start LIMIT 1",
 			     args, ARRAY_LEN(args), on_pick, &pick, err);
 	*is_found = pick.is_found;
 	if (rc != 0 || !pick.is_found)
 		return rc;
-	b->level = level;
-	b->start_ms = keep_floor(pick.start_ms, l->bucket_ms);
-	b->settled_ms = now_ms - l->settle_ms;
+	*b = (struct bucket){.level = level,
+			     .start_ms = keep_floor(pick.start_ms, l->bucket_ms),
+			     .settled_ms = now_ms - l->settle_ms};
+	b->is_late = b->start_ms < HALE_MAX(gone.sources.before_ms, gone.own.before_ms);
 	return read_touched(db, b, err);
 }
 
@@ -98,28 +125,6 @@ static int pick_bucket(struct db *db, int64_t now_ms, struct bucket *b, bool *is
 	for (int level = 0; level < KEEP_LEVELS && rc == 0 && !*is_found; level++)
 		rc = pick_in_level(db, level, now_ms, b, is_found, err);
 	return rc;
-}
-
-enum way {
-	WAY_COMPUTE, /* from all its sources */
-	WAY_ADD,     /* what came late, to what it is */
-	WAY_PASS,    /* its own rows have gone, its sources not: they are in the coarser ones */
-};
-
-static int way_of(struct db *db, const struct bucket *b, enum way *way_r, struct err *err)
-{
-	struct keep_gone sources, own = {.before_ms = INT64_MIN};
-	int rc = keep_gone_read(db, b->level, &sources, err);
-
-	if (rc == 0 && b->level + 1 < KEEP_LEVELS)
-		rc = keep_gone_read(db, b->level + 1, &own, err);
-	if (rc != 0)
-		return rc;
-	if (b->start_ms < sources.before_ms)
-		*way_r = WAY_ADD;
-	else
-		*way_r = b->start_ms < own.before_ms ? WAY_PASS : WAY_COMPUTE;
-	return 0;
 }
 
 /* --- sources --- */
@@ -300,13 +305,11 @@ static int tell_next(struct db *db, const struct bucket *b, struct err *err)
 			     args, ARRAY_LEN(args), NULL, err);
 }
 
-static int finish(struct db *db, const struct bucket *b, bool tells, struct err *err)
+static int finish(struct db *db, const struct bucket *b, struct err *err)
 {
 	int rc = take_pending(db, b, err);
 
-	if (rc == 0 && tells)
-		rc = tell_next(db, b, err);
-	return rc;
+	return rc == 0 ? tell_next(db, b, err) : rc;
 }
 
 static int end_transaction(struct store *s, int rc, struct err *err)
@@ -318,7 +321,7 @@ static int end_transaction(struct store *s, int rc, struct err *err)
 	return rc;
 }
 
-/* --- the three ways --- */
+/* --- the two ways --- */
 
 static int resolve(struct store *s, const struct bucket *b, struct err *err)
 {
@@ -371,7 +374,7 @@ static int compute(struct store *s, const struct bucket *b, struct err *err)
 	if (rc == 0)
 		rc = db_begin(s->db, err);
 	if (rc == 0)
-		rc = end_transaction(s, finish(s->db, b, true, err), err);
+		rc = end_transaction(s, finish(s->db, b, err), err);
 	return rc;
 }
 
@@ -423,7 +426,7 @@ static int delete_sources(struct store *s, const struct bucket *b, struct err *e
 static int add_in_transaction(struct store *s, const struct bucket *b, struct err *err)
 {
 	struct keep *k = keep_of(s);
-	int rc = finish(s->db, b, true, err);
+	int rc = finish(s->db, b, err);
 
 	rollups_reset(k->rollups);
 	do {
@@ -459,33 +462,31 @@ static int add_late(struct store *s, const struct bucket *b, struct err *err)
 	return rc;
 }
 
-static int pass(struct store *s, const struct bucket *b, struct err *err)
+static int roll_up(struct store *s, int64_t now_ms, bool *is_found, struct err *err)
 {
-	int rc = db_begin(s->db, err);
+	struct bucket b;
+	int rc = keep_names_begin(&keep_of(s)->names, s->db, err);
 
-	return rc == 0 ? end_transaction(s, finish(s->db, b, false, err), err) : rc;
+	if (rc == 0)
+		rc = pick_bucket(s->db, now_ms, &b, is_found, err);
+	if (rc != 0 || !*is_found)
+		return rc;
+	rc = b.is_late ? add_late(s, &b, err) : compute(s, &b, err);
+	return rc == -EAGAIN ? 0 : rc;
 }
 
 int keep_roll_up(struct store *s, int64_t now_ms, bool *more_r, struct err *err)
 {
-	struct bucket b;
-	enum way way = WAY_COMPUTE;
+	struct keep *k = keep_of(s);
 	bool is_found = false;
-	int rc = keep_names_begin(&keep_of(s)->names, s->db, err);
+	int rc = roll_up(s, now_ms, &is_found, err);
 
+	rollups_reset(k->rollups);
 	if (rc == 0)
-		rc = pick_bucket(s->db, now_ms, &b, &is_found, err);
-	if (rc == 0 && is_found)
-		rc = way_of(s->db, &b, &way, err);
-	if (rc != 0)
-		return rc;
-	if (is_found)
-		rc = way == WAY_COMPUTE ? compute(s, &b, err)
-		     : way == WAY_ADD   ? add_late(s, &b, err)
-					: pass(s, &b, err);
-	rollups_reset(keep_of(s)->rollups);
-	if (rc != 0 && rc != -EAGAIN)
-		return rc;
-	*more_r = is_found;
-	return 0;
+		k->failing_ms = 0;
+	else if (k->failing_ms == 0)
+		k->failing_ms = now_ms;
+	if (rc == 0)
+		*more_r = is_found;
+	return rc;
 }

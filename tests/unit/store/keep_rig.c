@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../db/pg_server.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "store/statement.h"
 
 /* Steps that any test needs; more are an endless loop. */
@@ -18,28 +20,65 @@ void rig_must(struct rig *r, int rc)
 		fail_msg("%s (%d)", r->err.text, rc);
 }
 
-struct rig *rig_open(enum db_engine engine)
-{
-	struct rig *r = mem_alloc(sizeof(*r));
-	struct db_target target = {.engine = engine};
+static struct pg_server server;
 
-	r->engine = engine;
+int rig_group_setup(void **state)
+{
+	(void)state;
+	pg_server_start(&server);
+	return 0;
+}
+
+int rig_group_teardown(void **state)
+{
+	(void)state;
+	pg_server_stop(&server);
+	return 0;
+}
+
+static void open_sqlite(struct rig *r)
+{
+	struct db_target target = {.engine = DB_SQLITE, .where = r->path};
+
 	(void)snprintf(r->dir, sizeof(r->dir), "/tmp/hale-keep-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	(void)snprintf(r->path, sizeof(r->path), "%s/history.db", r->dir);
 	r->options.sqlite.path = r->path;
 	rig_must(r, store_open(&r->options, STORE_KEEPER, &r->store, &r->err));
-	target.where = r->path;
 	rig_must(r, db_open(&target, &r->hand, &r->err));
+}
+
+/* Several may be open at once: each has a schema of its own. */
+static void open_postgres(struct rig *r)
+{
+	HALE_CLEANUP(cleanup_free) char *conninfo = NULL;
+	struct db_target target = {.engine = DB_POSTGRES};
+
+	(void)snprintf(r->schema, sizeof(r->schema), "rig%u", rnd_u32() % 1000000);
+	conninfo = mem_printf("%s options='-c search_path=%s'", server.conninfo, r->schema);
+	r->options.postgres.dsn = server.conninfo;
+	r->options.postgres.schema = r->schema;
+	rig_must(r, store_open(&r->options, STORE_KEEPER, &r->store, &r->err));
+	target.where = conninfo;
+	rig_must(r, db_open(&target, &r->hand, &r->err));
+}
+
+struct rig *rig_open(enum db_engine engine)
+{
+	struct rig *r = mem_alloc(sizeof(*r));
+
+	r->engine = engine;
+	if (engine == DB_SQLITE)
+		open_sqlite(r);
+	else
+		open_postgres(r);
 	return r;
 }
 
-void rig_close(struct rig *r)
+static void remove_files(struct rig *r)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm"};
 
-	store_close(r->store);
-	db_close(r->hand);
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
 		char path[128];
 
@@ -47,6 +86,20 @@ void rig_close(struct rig *r)
 		(void)unlink(path);
 	}
 	(void)rmdir(r->dir);
+}
+
+void rig_close(struct rig *r)
+{
+	store_close(r->store);
+	if (r->engine == DB_POSTGRES) {
+		HALE_CLEANUP(cleanup_free)
+		char *sql = mem_printf("DROP SCHEMA %s CASCADE", r->schema);
+
+		rig_must(r, db_script(r->hand, sql, &r->err));
+	}
+	db_close(r->hand);
+	if (r->engine == DB_SQLITE)
+		remove_files(r);
 	free(r);
 }
 
@@ -96,9 +149,10 @@ void rig_components(struct rig *r, int n)
 {
 	for (int i = 1; i <= n; i++) {
 		char name[16];
-		struct db_value args[] = {DB_V_INT(i), db_v_text(name)};
+		struct db_value args[2] = {DB_V_INT(i)};
 
 		(void)snprintf(name, sizeof(name), "c%d", i);
+		args[1] = db_v_text(name);
 		rig_must(r, db_run(r->hand,
 				   "INSERT INTO components (id, node, name)"
 				   " VALUES ($1, 'web1', $2)",
@@ -135,6 +189,14 @@ void rig_put(struct rig *r, const struct rig_result *row)
 				  " outcome, took_us, metric_set, metrics)"
 				  " VALUES (@at{$1}, $2, $3, $4, 0, 0, $5, $6, $7)",
 				  args, ARRAY_LEN(args), NULL, &r->err));
+}
+
+void rig_seen_until(struct rig *r, int64_t at_ms)
+{
+	struct db_value at = DB_V_INT(at_ms);
+
+	rig_must(r, statement_run(r->hand, "UPDATE epochs SET last_at = @at{$1}", &at, 1, NULL,
+				  &r->err));
 }
 
 void rig_touch(struct rig *r, int64_t at_ms)

@@ -23,7 +23,8 @@
 struct rig {
 	enum db_engine engine;
 	char dir[64];
-	char path[96];
+	char path[96];   /* SQLite */
+	char schema[16]; /* PostgreSQL */
 	struct store_options options;
 	struct store *store;
 	struct db *hand;
@@ -36,6 +37,9 @@ struct rig_result {
 	const char *metrics;                           /* NULL: none */
 };
 
+/* Of the group: the PostgreSQL that rigs are opened in. */
+int rig_group_setup(void **state);
+int rig_group_teardown(void **state);
 struct rig *rig_open(enum db_engine engine);
 void rig_close(struct rig *r);
 void rig_must(struct rig *r, int rc);
@@ -51,6 +55,7 @@ void rig_set(struct rig *r, int64_t id, const char *names);
 /* In the transaction that is open. */
 void rig_put(struct rig *r, const struct rig_result *row);
 /* As the recorder does with each batch. */
+void rig_seen_until(struct rig *r, int64_t at_ms);
 void rig_touch(struct rig *r, int64_t at_ms);
 
 /* Until nothing is left to do; returns steps. */

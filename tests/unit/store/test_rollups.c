@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/rollups.h"
+#include "store/keep_private.h"
 
 #define ERROR_MAX  (1.0 / 64) /* of a percentile: test_sketch.c */
 #define COMPONENTS 5
@@ -281,7 +281,7 @@ static void compare_with_scratch(struct rig *live, struct model *m, int64_t now_
 	rig_must(scratch, db_begin(scratch->hand, &scratch->err));
 	for (size_t i = 0; i < m->n; i++)
 		put(scratch, &m->v[i]);
-	rig_run(scratch, "UPDATE epochs SET last_at = @at{1900000000000}");
+	rig_seen_until(scratch, m->v[m->n - 1].row.at_ms);
 	rig_must(scratch, db_commit(scratch->hand, &scratch->err));
 	rig_must(scratch, keep_rebuild(scratch->store, 0, 0, &buckets, &scratch->err));
 	assert_true(buckets > 0);
@@ -295,6 +295,15 @@ static void compare_with_scratch(struct rig *live, struct model *m, int64_t now_
 	rig_close(scratch);
 }
 
+/* Few bytes, so that a bucket takes several passes. */
+static void squeeze(struct rig *r)
+{
+	struct keep *k = keep_of(r->store);
+
+	rollups_free(k->rollups);
+	k->rollups = rollups_new(2000 + upto(3) * 10000);
+}
+
 static void live_is_rebuilt_is_arithmetic(enum db_engine engine, int rounds)
 {
 	for (int round = 0; round < rounds; round++) {
@@ -302,6 +311,7 @@ static void live_is_rebuilt_is_arithmetic(enum db_engine engine, int rounds)
 		struct model m = {0};
 		int64_t now = T0 + 20 * HOUR, seq = 0;
 
+		squeeze(r);
 		for (int step = 0; step < 60; step++) {
 			bool more = true;
 
@@ -322,17 +332,86 @@ static void live_is_rebuilt_is_arithmetic(enum db_engine engine, int rounds)
 	}
 }
 
-static void live_rebuilt_and_arithmetic_agree(void **state)
+/* Some steps, and on until a bucket that was begun has gone. */
+static void purge_some(struct rig *r, int64_t now_ms, unsigned steps)
+{
+	bool more = true;
+	struct keep_purged purged = {0};
+
+	while (more && (steps > 0 || rig_int(r, "SELECT count(*) FROM meta WHERE value LIKE"
+						" '% partly'") > 0)) {
+		rig_must(r, keep_purge(r->store, &r->options, now_ms, &purged, &more, &r->err));
+		steps -= steps > 0 ? 1 : 0;
+	}
+	assert_int_equal(purged.not_rolled_up, 0);
+}
+
+/* Rows that come when those of their bucket have gone are added to what was made of those. */
+static void days_are_right_whatever_has_gone(enum db_engine engine)
+{
+	struct rig *r = open_rig(engine);
+	struct model m = {0};
+	int64_t now = T0 + 20 * HOUR, seq = 0;
+
+	r->options.retention.results_ms = HOUR;
+	r->options.retention.rollups_5m_ms = 5 * HOUR;
+	r->options.retention.rollups_1h_ms = 26 * HOUR;
+	for (int step = 0; step < 80; step++) {
+		bool more = true;
+
+		squeeze(r);
+		for (unsigned i = step % 16 == 0 ? 40 : 1; i > 0; i--)
+			write_batch(r, &m, now, &seq);
+		now += (int64_t)upto((unsigned)(step % 10 == 0 ? 9 * HOUR : 20 * MINUTE));
+		for (unsigned i = upto(60); more && i > 0; i--)
+			rig_must(r, keep_roll_up(r->store, now, &more, &r->err));
+		purge_some(r, now, upto(20));
+	}
+	now += 10 * DAY;
+	(void)rig_roll_up(r, now);
+	check_level(r, &m, "1d", DAY);
+	(void)rig_purge(r, now, NULL);
+	check_level(r, &m, "1d", DAY);
+	assert_int_equal(rig_int(r, "SELECT count(*) FROM results"), 0);
+	assert_int_equal(rig_int(r, "SELECT count(*) FROM metric_rollups_5m"), 0);
+	assert_int_equal(rig_int(r, "SELECT count(*) FROM metric_rollups_1h"), 0);
+	assert_int_equal(rig_int(r, "SELECT count(*) FROM rollup_pending"), 0);
+	rig_close(r);
+	free(m.v);
+}
+
+static void live_rebuilt_and_arithmetic_agree_in_sqlite(void **state)
 {
 	(void)state;
 	live_is_rebuilt_is_arithmetic(DB_SQLITE, 2);
 }
 
+static void live_rebuilt_and_arithmetic_agree_in_postgresql(void **state)
+{
+	(void)state;
+	live_is_rebuilt_is_arithmetic(DB_POSTGRES, 1);
+}
+
+static void days_are_right_whatever_has_gone_in_sqlite(void **state)
+{
+	(void)state;
+	days_are_right_whatever_has_gone(DB_SQLITE);
+}
+
+static void days_are_right_whatever_has_gone_in_postgresql(void **state)
+{
+	(void)state;
+	days_are_right_whatever_has_gone(DB_POSTGRES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(live_rebuilt_and_arithmetic_agree),
+		cmocka_unit_test(live_rebuilt_and_arithmetic_agree_in_sqlite),
+		cmocka_unit_test(live_rebuilt_and_arithmetic_agree_in_postgresql),
+		cmocka_unit_test(days_are_right_whatever_has_gone_in_sqlite),
+		cmocka_unit_test(days_are_right_whatever_has_gone_in_postgresql),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, rig_group_setup, rig_group_teardown);
 }
