@@ -459,6 +459,32 @@ static int insert_all(struct importer *im)
 
 /* ---- a piece ---- */
 
+/* A start of haled that is known was watched at other times, too, if its rows came from elsewhere:
+ * of a store that was lost and made anew while it went on. */
+static int widen_epoch(struct importer *im, const struct import_row *row)
+{
+	struct db_value args[4];
+
+	for (size_t i = 0; i < ARRAY_LEN(args); i++)
+		args[i] = row->v[i];
+	return statement_run(
+		im->db,
+		"UPDATE epochs SET"
+		" first_at = @least{coalesce(first_at, @at{$3}), coalesce(@at{$3}, first_at)},"
+		" last_at = @greatest{coalesce(last_at, @at{$4}), coalesce(@at{$4}, last_at)}"
+		" WHERE node = $1 AND epoch = $2 AND (first_at IS NULL OR last_at IS NULL"
+		" OR first_at > @at{$3} OR last_at < @at{$4})",
+		args, ARRAY_LEN(args), NULL, im->err);
+}
+
+static int take_epoch(struct importer *im, struct import_row *row)
+{
+	uint64_t present = im->present;
+	int rc = insert_singly(im, &row, 1);
+
+	return rc == 0 && im->present > present ? widen_epoch(im, row) : rc;
+}
+
 /* Starts of haled at once: rows behind them need their numbers. */
 static int take_row(struct importer *im, const json_t *object, size_t index)
 {
@@ -475,7 +501,7 @@ static int take_row(struct importer *im, const json_t *object, size_t index)
 		return 0;
 	}
 	if (row->what == TRANSFER_EPOCHS)
-		rc = insert_singly(im, &row, 1);
+		rc = take_epoch(im, row);
 	else
 		rc = number_names(im, row, &is_wanted);
 	if (rc == 0 && !is_wanted)

@@ -7,8 +7,8 @@
  *
  * A row that is there already is passed over: known by node, epoch and seq, or by its id. So is a
  * row of an epoch that is being recorded and that the writer has not come to yet: it comes from
- * the bus. last_seq of an epoch is never changed. Results make the rollups of their buckets be
- * computed anew.
+ * the bus. last_seq of an epoch is never changed, the time it was watched only grows. Results make
+ * the rollups of their buckets be computed anew.
  *
  * Errors: as of db.h; then nothing of the piece was stored. What is wrong with single rows is told
  *         in the answer and keeps the others from nothing.
