@@ -195,21 +195,27 @@ static const struct table_column range_columns[] = {
 	TABLE_RIGHT("LEFT"),
 };
 
-/* The target, met or not, and what is left of the time that may be lost. */
-static void sla_cells(struct table *t, const json_t *sla)
+/* The target, met or not, and what is left of the time that may be lost. What was not monitored has
+ * done neither. */
+static void sla_cells(struct table *t, const json_t *component)
 {
+	const json_t *sla = json_object_get(component, "sla");
 	bool is_met = field_true(sla, "is_met");
 	json_int_t left_ms = field_int(sla, "budget_left_ms", 0);
 	char span[TEXT_TIME_MAX];
+	double percent;
 
-	if (!json_is_object(sla)) {
-		table_cell(t, TONE_PLAIN, NULL);
+	if (!json_is_object(sla) || !field_number(component, "uptime_percent", &percent)) {
+		table_cell(t, TONE_DIM, json_is_object(sla) ? "-" : NULL);
 		table_cell(t, TONE_PLAIN, NULL);
 		return;
 	}
 	table_cell(t, is_met ? TONE_GOOD : TONE_BAD, is_met ? "met" : "missed");
-	table_cellf(t, left_ms < 0 ? TONE_BAD : TONE_PLAIN, "%s%s", left_ms < 0 ? "-" : "",
-		    text_span(left_ms < 0 ? -left_ms : left_ms, span));
+	if (left_ms > -1000 && left_ms < 1000)
+		table_cell(t, TONE_WARN, "0s");
+	else
+		table_cellf(t, left_ms < 0 ? TONE_BAD : TONE_PLAIN, "%s%s", left_ms < 0 ? "-" : "",
+			    text_span(left_ms < 0 ? -left_ms : left_ms, span));
 }
 
 void uptime_view_range(struct str *out, const json_t *answer, const struct uptime_look *look)
@@ -233,7 +239,7 @@ void uptime_view_range(struct str *out, const json_t *answer, const struct uptim
 		span_cell(&t, TONE_PLAIN, v[i], "longest_outage_ms");
 		span_cell(&t, TONE_PLAIN, v[i], "mttr_ms");
 		span_cell(&t, TONE_PLAIN, v[i], "mtbf_ms");
-		sla_cells(&t, json_object_get(v[i], "sla"));
+		sla_cells(&t, v[i]);
 	}
 	table_format(&t, look->has_colour, look->width, out);
 	table_done(&t);

@@ -5,7 +5,7 @@
 #include "bus/command.h"
 #include "event_view.h"
 #include "field.h"
-#include "period.h"
+#include "metric_history.h"
 #include "past.h"
 #include "process_view.h"
 #include "table.h"
@@ -194,6 +194,10 @@ static int check_options(struct cli *cli, const struct args *args, struct period
 	if (args_number(args, "lines", 0) > LINES_MAX)
 		return cli_refuse(cli, CLI_USAGE, "--lines: at most %d; hale export gives all rows",
 				  LINES_MAX);
+	if (args_is(args, "metric") && args_is(args, "results"))
+		return cli_refuse(cli, CLI_USAGE, "--metric and --results exclude each other");
+	if (args_is(args, "step") && !args_is(args, "metric"))
+		return cli_refuse(cli, CLI_USAGE, "--step goes with --metric");
 	if (period_of(args, cli_now(cli), DEFAULT_SINCE_MS, period_r, &err) < 0)
 		return cli_refuse(cli, CLI_USAGE, "%s", err.text);
 	return 0;
@@ -207,7 +211,9 @@ int verb_history(struct cli *cli, const struct args *args)
 
 	if (code == 0)
 		code = past_open(cli, false, &past);
-	if (code == 0)
+	if (code == 0 && args_is(args, "metric"))
+		code = metric_history(cli, args, past, &period);
+	else if (code == 0)
 		code = print_history(cli, args, past, &period);
 	past_close(past);
 	return code;

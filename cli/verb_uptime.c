@@ -22,16 +22,23 @@ static const struct {
 } ranges[UPTIME_RANGES] = {
 	{"24h", "24H", DAY_MS}, {"7d", "7D", 7 * DAY_MS}, {"30d", "30D", 30 * DAY_MS}};
 
+/* Of the components that hale's own processes are. */
+#define OWN_PREFIX "hale."
+
 /* A target without a range is one of a month, as agreements mostly are. */
 #define SLA_DEFAULT_MS (30 * DAY_MS)
 
-static bool is_wanted(const struct args *args, const char *component)
+/* hale's own processes are told of when they were away, as in hale status; JSON has all. */
+static bool is_wanted(const struct cli *cli, const struct args *args, const json_t *component)
 {
+	const char *name = field_or(component, "component", "");
+
 	for (size_t i = 0; i < args->words.n; i++) {
-		if (fnmatch(args->words.v[i], component, 0) == 0)
+		if (fnmatch(args->words.v[i], name, 0) == 0)
 			return true;
 	}
-	return args->words.n == 0;
+	return args->words.n == 0 && (cli->is_json || !str_starts(name, OWN_PREFIX) ||
+				      field_int(component, "outages", 0) > 0);
 }
 
 /* Takes out what was not asked for. A name that is none's: an exit code after telling. */
@@ -53,7 +60,7 @@ static int select_named(struct cli *cli, const struct args *args, json_t *answer
 				args->words.v[w]);
 	}
 	for (size_t i = json_array_size(list); i-- > 0;) {
-		if (!is_wanted(args, field_or(json_array_get(list, i), "component", "")))
+		if (!is_wanted(cli, args, json_array_get(list, i)))
 			(void)json_array_remove(list, i);
 	}
 	return 0;
@@ -131,8 +138,10 @@ static bool is_missed(const json_t *answer)
 
 	json_array_foreach (field_array(answer, "components"), i, c) {
 		const json_t *sla = json_object_get(c, "sla");
+		double percent;
 
-		if (json_is_object(sla) && !field_true(sla, "is_met"))
+		if (json_is_object(sla) && !field_true(sla, "is_met") &&
+		    field_number(c, "uptime_percent", &percent))
 			return true;
 	}
 	return false;

@@ -72,8 +72,10 @@ static const struct flag history_flags[] = {
 	{"since", 's', FLAG_TEXT, "TIME", "from when on: 7d, 2026-11-22, '2026-11-22 01:30'; default 24h"},
 	FROM,
 	TO,
-	{"lines", 'n', FLAG_COUNT, "N", "the newest N; default 100"},
+	{"lines", 'n', FLAG_COUNT, "N", "the newest N, with --metric so many buckets; default 100, 24"},
 	{"results", 'r', FLAG_SWITCH, NULL, "every result, not only changes of status"},
+	{"metric", 'm', FLAG_TEXT, "METRIC", "a metric over time; took_ms is how long checks took"},
+	{"step", 0, FLAG_DURATION, "TIME", "with --metric: one line for each; default chosen to fit"},
 	{0},
 };
 static const struct flag uptime_flags[] = {
@@ -215,8 +217,8 @@ const struct verb verbs[] = {
 		.name = "history", .words = "NAME", .words_min = 1, .words_max = 1,
 		.flags = history_flags, .run = verb_history,
 		.help = "How a component or process fared",
-		.details = "The newest changes of status of a component, or events of a process, oldest first.\n"
-			   "TIME is how long ago (7d), a date or a date and\n"
+		.details = "The newest changes of status of a component, or events of a process, oldest first; with\n"
+			   "--metric one of its metrics as a table. TIME is how long ago (7d), a date or a date and\n"
 			   "time of here, or RFC 3339.\n",
 	},
 	{

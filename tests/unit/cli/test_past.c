@@ -263,6 +263,28 @@ static void history_says_when_there_is_more(void **state)
 		       "hale: --lines: at most 100000; hale export gives all rows\n");
 }
 
+static void history_of_a_metric_is_a_table(void **state)
+{
+	struct fake *f = *state;
+
+	assert_run(f, "history api -m took_ms", 0,
+		   "took_ms of api, every 1h, from single results\n"
+		   "2 values: min 41.2, avg 41.2, max 41.2, p95 41.2\n"
+		   "AT                   COUNT   MIN   AVG   MAX   P95\n"
+		   "2026-11-22 01:00:00      2  41.2  41.2  41.2  41.2\n");
+	assert_int_equal(fake_run(f, "history api -m took_ms --step 5m -o json"), 0);
+	assert_non_null(strstr(fake_out(f), "\"step_ms\": 300000"));
+	assert_refused(f, "history api -m nothing", 2,
+		       "hale: no metric 'nothing' of 'api' is stored in that time; it has: "
+		       "took_ms\n");
+	assert_refused(f, "history nobody -m took_ms", 2,
+		       "hale: no metric of 'nobody' is stored in that time (see: hale show "
+		       "nobody)\n");
+	assert_refused(f, "history api -m took_ms --results", 2,
+		       "hale: --metric and --results exclude each other\n");
+	assert_refused(f, "history api --step 5m", 2, "hale: --step goes with --metric\n");
+}
+
 /* ---- export ---- */
 
 static void an_export_is_told_and_whole(void **state)
@@ -375,6 +397,7 @@ int main(void)
 		T(events_are_chosen_by_time_name_kind_and_severity),
 		T(events_of_a_time_say_when_there_are_more),
 		T(history_says_when_there_is_more),
+		T(history_of_a_metric_is_a_table),
 		T(an_export_is_told_and_whole),
 		T(any_store_is_exported_without_a_hale),
 		T(wrong_exports_are_refused),
