@@ -412,7 +412,9 @@ void backlog_stored(struct backlog *b)
 	batch->is_spooled = false;
 	chunks_done(&batch->chunks);
 	str_done(&batch->read);
-	advance(b);
+	/* Reading the next batch notes it too. */
+	if (!backlog_is_spooling(b))
+		advance(b);
 }
 
 void backlog_spill(struct backlog *b)

@@ -1,55 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recorder - follows the bus and stores what it says, in batches, one job at a time
+/* recorder - follows the bus and stores what it says, in batches
  *
- * The store is touched in a worker thread only, by one job at a time: opening, writing a batch,
- * deleting a batch of old rows. A job that fails is tried again with growing delays; lines wait in
- * the queue meanwhile (queue.h), and nothing else of hale notices. The feed is opened once the
- * store has told where it stands: until then haled's ring keeps the lines.
+ * feed -> backlog (backlog.h) -> writer (store/writer.h), one call at a time; beside it the keeper
+ * (keeper.h). A call that fails is made again with growing delays; lines wait meanwhile, in memory
+ * and then on disk (pressure.h), and nothing else of hale notices. A writer's error also has the
+ * keeper look at the store, which makes a file anew that was deleted.
+ *
+ * The bus is followed from the newest line that is known to be kept: the spool's, or else the
+ * store's; if the store does not answer at once, the one it was last known to have.
+ *
+ * How it is going is told as the health of hale.recorder (outlook.h).
  *
  * Loop: all functions on the loop thread.
  */
 #ifndef HALE_RECORDER_RECORDER_H
 #define HALE_RECORDER_RECORDER_H
 
-#include "queue.h"
+#include "backlog.h"
+#include "keeper.h"
 #include "service/service.h"
 #include "store/store.h"
 
 #include <jansson.h>
-
-/* About 20,000 lines as parsed JSON: several minutes of a busy system. Beyond it the oldest
- * results go. */
-#define RECORDER_QUEUE_MAX ((size_t)32 << 20)
 
 extern const struct service_ops recorder_service_ops;
 
 struct recorder;
 
 struct recorder_status {
-	const char *path;
+	const char *backend;    /* "sqlite", "postgresql" */
 	uint64_t rows_written;  /* lines stored */
+	uint64_t rows_repeated; /* that were stored before */
 	uint64_t lines_skipped; /* not understood */
-	uint64_t lines_dropped; /* at the queue's limit */
-	uint64_t rows_purged;
-	size_t backlog;
+	struct backlog_status backlog;
+	struct keeper_status keeper;
 	int64_t last_commit_ms; /* wall; 0 never */
 	struct feed_cursor cursor;
-	const char *error; /* NULL: all is well */
+	const char *error; /* of the store; NULL: all is well */
 };
 
 /* `options` are taken over (moved out; the caller's are zeroed). */
 struct recorder *recorder_new(struct service *s, struct store_options *options);
-/* Begins by opening the store. */
 void recorder_start(struct recorder *r);
-/* Writes what is queued, as far as the store lets it, then calls on_stopped. */
+/* Writes what waits, as far as the store lets it, keeps the rest on disk, then calls on_stopped. */
 void recorder_stop(struct recorder *r, void (*on_stopped)(struct service *s));
 void recorder_free(struct recorder *r);
 
 struct recorder_status recorder_status_get(const struct recorder *r);
-/* Purges now; the callback gets what was deleted, or an error text. False if one is under way
- * already. */
-typedef void (*recorder_purged_fn)(void *ctx, uint64_t deleted, const char *error);
-bool recorder_purge(struct recorder *r, recorder_purged_fn on_purged, void *ctx);
+const char *recorder_node(const struct recorder *r);
+
+/* As keeper.h has them. */
+bool recorder_purge(struct recorder *r, keeper_purged_fn on_purged, void *ctx);
+void recorder_do(struct recorder *r, keeper_work_fn on_store, keeper_done_fn on_done, void *ctx);
 
 const char *recorder_node(const struct recorder *r);
 /* Runs on_store in a worker thread on the store as its keeper, when it has its turn, and then

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -33,8 +34,10 @@ struct service {
 	bool is_feed_open, is_stopped, is_paused;
 	unsigned pauses;
 	int events;
-	int works;
 	char status[800];
+	enum outcome health;
+	enum reason reason;
+	char message[600];
 };
 
 uv_loop_t *service_loop(struct service *s)
@@ -46,6 +49,22 @@ const char *service_node(const struct service *s)
 {
 	(void)s;
 	return "web1";
+}
+
+const char *service_state_dir(const struct service *s)
+{
+	(void)s;
+	return "/nonexistent"; /* the test says where everything is */
+}
+
+void service_health(struct service *s, enum outcome outcome, enum reason reason,
+		    const char *message, json_t *metrics)
+{
+	assert_true(json_is_real(json_object_get(metrics, "backlog_lines")));
+	json_decref(metrics);
+	s->health = outcome;
+	s->reason = reason;
+	(void)snprintf(s->message, sizeof(s->message), "%s", message);
 }
 
 void service_status(struct service *s, const char *fmt, ...)
@@ -66,7 +85,7 @@ void service_fail(struct service *s, int exit_code, const char *fmt, ...)
 void service_publish(struct service *s, const char *topic, json_t *object)
 {
 	assert_string_equal(topic, "event");
-	assert_string_equal(json_string_value(json_object_get(object, "kind")), "bus_loss");
+	assert_string_equal(json_string_value(json_object_get(object, "kind")), "store_loss");
 	s->events++;
 	json_decref(object);
 }
@@ -111,7 +130,6 @@ static void job_after(uv_work_t *request, int status)
 	struct job *j = request->data;
 
 	(void)status;
-	j->service->works--;
 	j->after(j->ctx);
 	free(j);
 }
@@ -120,8 +138,6 @@ void service_work(struct service *s, void (*work)(void *ctx), void (*after)(void
 {
 	struct job *j = mem_alloc(sizeof(*j));
 
-	/* One job at a time is the recorder's promise. */
-	assert_int_equal(s->works++, 0);
 	*j = (struct job){.service = s, .work = work, .after = after, .ctx = ctx};
 	j->request.data = j;
 	assert_int_equal(uv_queue_work(&s->loop, &j->request, job_work, job_after), 0);
@@ -134,6 +150,7 @@ struct fixture {
 	struct recorder *recorder;
 	char dir[64];
 	char path[96];
+	char spool[96];
 	int64_t results_ms;
 };
 
@@ -145,6 +162,7 @@ static int setup(void **state)
 	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/hale-recorder-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	(void)snprintf(f->path, sizeof(f->path), "%s/history.db", f->dir);
+	(void)snprintf(f->spool, sizeof(f->spool), "%s/spool", f->dir);
 	assert_int_equal(uv_loop_init(&f->service.loop), 0);
 	*state = f;
 	return 0;
@@ -161,11 +179,29 @@ static void remove_files(const struct fixture *f)
 	}
 }
 
+/* With all that is in it. */
+static void empty_dir(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	char name[512];
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		(void)snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+		(void)unlink(name);
+	}
+	(void)closedir(dir);
+	(void)rmdir(path);
+}
+
 static void start(struct fixture *f)
 {
 	struct store_options options = {0};
 
 	options.sqlite.path = mem_dup(f->path);
+	options.spool.path = mem_dup(f->spool);
 	options.retention.results_ms = f->results_ms;
 	f->service.is_feed_open = f->service.is_stopped = false;
 	f->recorder = recorder_new(&f->service, &options);
@@ -203,7 +239,7 @@ static bool is_following(struct fixture *f)
 
 static bool is_stored(struct fixture *f)
 {
-	return recorder_status_get(f->recorder).backlog == 0;
+	return recorder_status_get(f->recorder).backlog.lines == 0;
 }
 
 static bool has_stopped(struct fixture *f)
@@ -237,22 +273,33 @@ static int teardown(void **state)
 	(void)uv_run(&f->service.loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&f->service.loop), 0);
 	remove_files(f);
-	(void)rmdir(f->dir);
+	empty_dir(f->spool);
+	assert_int_equal(rmdir(f->dir), 0);
 	free(f);
 	return 0;
 }
 
+/* As haled writes them. */
+static void line_of(struct fixture *f, uint64_t seq, bool is_transition, size_t message_len)
+{
+	static char text[8192];
+	char at[CLOCK_TEXT_MAX];
+	int len =
+		snprintf(text, sizeof(text),
+			 "{\"at\":\"%s\",\"node\":\"web1\",\"component\":\"api\",\"transition\":%s,"
+			 "\"previous\":\"healthy\",\"no_data\":false,\"state\":{\"status\":\"%s\","
+			 "\"outcome\":\"pass\",\"message\":\"%0*d\"}}",
+			 clock_format(INT64_C(1800000000000) + (int64_t)seq, at),
+			 is_transition ? "true" : "false", is_transition ? "down" : "healthy",
+			 (int)message_len, (int)seq);
+
+	assert_true(f->service.feed->on_text(f->service.feed_ctx, "health", "e1", seq, text,
+					     (size_t)len));
+}
+
 static void line(struct fixture *f, uint64_t seq, bool is_transition)
 {
-	char at[CLOCK_TEXT_MAX];
-	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:b, s:s, s:{s:s, s:s, s:s}}", "at",
-		clock_format(INT64_C(1800000000000) + (int64_t)seq, at), "node", "web1",
-		"component", "api", "transition", is_transition, "previous", "healthy", "state",
-		"status", is_transition ? "down" : "healthy", "outcome", "pass", "message", "m");
-
-	f->service.feed->on_line(f->service.feed_ctx, "health", "e1", seq, object);
-	json_decref(object);
+	line_of(f, seq, is_transition, 1);
 }
 
 static bool first_int(void *ctx, const struct db_row *row)
@@ -308,7 +355,7 @@ static void lines_are_stored_within_the_second(void **state)
 	until(f, is_following);
 	line(f, 1, false);
 	line(f, 2, true);
-	assert_int_equal(recorder_status_get(f->recorder).backlog, 2);
+	assert_int_equal(recorder_status_get(f->recorder).backlog.lines, 2);
 	until(f, is_stored);
 	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 2);
 	assert_int_equal(ask(f, "SELECT count(*) FROM transitions"), 1);
@@ -391,8 +438,13 @@ static void stopping_with_a_locked_store_ends_in_time(void **state)
 	stop(f);
 	assert_true(clock_mono_ms() - begin < 15000);
 	db_close(lock);
-	/* The cursor still says 1: the line is read from the bus again. */
+	/* The line waits on disk, and the bus is followed from there. */
 	assert_int_equal(ask(f, "SELECT seq FROM cursors"), 1);
+	start(f);
+	until(f, is_following);
+	assert_int_equal(f->service.opened_from.seq, 2);
+	until(f, is_stored);
+	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 2);
 }
 
 static void a_store_that_cannot_be_opened_is_tried_again(void **state)
@@ -406,11 +458,14 @@ static void a_store_that_cannot_be_opened_is_tried_again(void **state)
 	(void)fclose(file);
 	start(f);
 	until(f, has_error);
-	assert_false(f->service.is_feed_open);
 	assert_non_null(strstr(f->service.status, "not a database"));
+	/* The bus is followed all the same: lines wait here, haled does not keep them for long. */
+	assert_true(f->service.is_feed_open);
+	line(f, 1, false);
 	remove_files(f);
-	until(f, is_following);
+	until(f, is_stored);
 	assert_null(recorder_status_get(f->recorder).error);
+	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 1);
 }
 
 static void a_store_deleted_under_us_is_made_anew(void **state)
@@ -427,6 +482,52 @@ static void a_store_deleted_under_us_is_made_anew(void **state)
 	assert_int_equal(ask(f, "SELECT min(seq) FROM results"), 2);
 }
 
+static bool is_spooling(struct fixture *f)
+{
+	return recorder_status_get(f->recorder).backlog.spool_lines > 0;
+}
+
+static bool is_degraded(struct fixture *f)
+{
+	return f->service.health == OUTCOME_WARN;
+}
+
+static bool is_well(struct fixture *f)
+{
+	return f->service.health == OUTCOME_PASS;
+}
+
+static void what_waits_for_a_store_in_trouble_goes_to_disk_and_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct db *lock;
+
+	start(f);
+	until(f, is_following);
+	line(f, 1, false);
+	until(f, is_stored);
+	until(f, is_well);
+	lock = lock_store(f);
+	for (uint64_t seq = 2; seq <= 5000; seq++)
+		line(f, seq, seq % 10 == 0);
+	until(f, is_spooling);
+	until(f, is_degraded);
+	assert_int_equal(recorder_status_get(f->recorder).backlog.lines, 4999);
+	assert_non_null(strstr(f->service.message, "lines wait"));
+	assert_non_null(strstr(f->service.message, f->spool));
+	db_close(lock);
+	until(f, is_stored);
+	until(f, is_well);
+	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 5000);
+	assert_int_equal(recorder_status_get(f->recorder).backlog.spool_bytes, 0);
+	assert_int_equal(f->service.events, 0);
+}
+
+static bool says_the_disk_fails(struct fixture *f)
+{
+	return strstr(f->service.message, "the disk cannot keep them") != NULL;
+}
+
 static void what_does_not_fit_is_dropped_counted_and_told(void **state)
 {
 	struct fixture *f = *state;
@@ -434,25 +535,30 @@ static void what_does_not_fit_is_dropped_counted_and_told(void **state)
 	struct db *lock;
 	uint64_t seq = 1;
 
+	/* A file where the directory should be: lines wait in memory only. */
+	(void)fclose(fopen(f->spool, "w"));
 	start(f);
 	until(f, is_following);
-	line(f, seq++, true);
+	line_of(f, seq++, true, 1);
 	until(f, is_stored);
 	lock = lock_store(f);
-	/* Without the loop turning nothing is written; every tenth line is a transition. */
-	while (recorder_status_get(f->recorder).lines_dropped < 500) {
-		line(f, seq, seq % 10 == 0);
+	while (recorder_status_get(f->recorder).backlog.dropped[LINE_RESULT] < 500) {
+		line_of(f, seq, seq % 10 == 0, 4000);
 		seq++;
 		assert_true(seq < 1000000);
 	}
+	until(f, says_the_disk_fails);
+	assert_int_equal(f->service.health, OUTCOME_WARN);
+	assert_int_equal(f->service.reason, REASON_STORE_LOST);
 	assert_int_equal(f->service.events, 1); /* once a minute, not once a line */
 	db_close(lock);
 	until(f, is_stored);
 	st = recorder_status_get(f->recorder);
-	assert_int_equal(st.lines_dropped, 500);
+	assert_int_equal(st.backlog.dropped[LINE_RESULT], 500);
 	assert_int_equal(ask(f, "SELECT count(*) FROM results"), (int64_t)(seq - 1 - 500));
 	/* Not one transition is missing. */
 	assert_int_equal(ask(f, "SELECT count(*) FROM transitions"), (int64_t)(1 + (seq - 1) / 10));
+	(void)unlink(f->spool);
 }
 
 static bool has_room_again(struct fixture *f)
@@ -469,13 +575,18 @@ static void a_burst_pauses_the_feed_and_drops_nothing(void **state)
 	start(f);
 	until(f, is_following);
 	while (!f->service.is_paused)
-		line(f, ++seq, false);
-	assert_true(seq > 10000);
+		line_of(f, ++seq, false, 4000);
+	assert_true(seq > 1000);
 	until(f, has_room_again);
 	assert_int_equal(f->service.pauses, 1);
 	line(f, ++seq, false);
 	stop(f);
 	assert_int_equal(f->service.events, 0);
+	/* What could not be written in time before the end is on disk. */
+	start(f);
+	until(f, is_following);
+	until(f, is_stored);
+	assert_int_equal(ask(f, "SELECT count(*) FROM results"), (int64_t)seq);
 }
 
 static void a_snapshot_moves_the_cursor_and_tells_the_difference(void **state)
@@ -548,7 +659,7 @@ static void purge_deletes_in_steps_and_answers_once(void **state)
 	assert_string_equal(purged.error, "");
 	assert_int_equal(purged.deleted, 2300);
 	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 200);
-	assert_int_equal(recorder_status_get(f->recorder).rows_purged, 2300);
+	assert_int_equal(recorder_status_get(f->recorder).keeper.rows_purged, 2300);
 }
 
 static void purge_of_an_unreachable_store_is_answered_with_the_error(void **state)
@@ -581,6 +692,7 @@ int main(void)
 		TEST(stopping_with_a_locked_store_ends_in_time),
 		TEST(a_store_that_cannot_be_opened_is_tried_again),
 		TEST(a_store_deleted_under_us_is_made_anew),
+		TEST(what_waits_for_a_store_in_trouble_goes_to_disk_and_is_told),
 		TEST(what_does_not_fit_is_dropped_counted_and_told),
 		TEST(a_burst_pauses_the_feed_and_drops_nothing),
 		TEST(a_snapshot_moves_the_cursor_and_tells_the_difference),
