@@ -190,6 +190,10 @@ static void step_done(struct keeper *k, enum step step)
 	backoff_ok(&k->backoff);
 	k->error[0] = '\0';
 	k->rows_purged += p->results + p->rollups + p->transitions + p->alerts + p->events;
+	if (p->not_rolled_up > 0)
+		log_warn(
+			"results were deleted before they were rolled up",
+			KV_S("advice", "store.retention.results is shorter than what rollups lag"));
 	if (step == STEP_FACTS) {
 		k->has_facts = true;
 		k->facts = k->facts_now;

@@ -552,6 +552,9 @@ static void on_drained(uv_timer_t *timer)
 	r->is_stopping = true;
 	r->is_waiting = false;
 	r->give_up_ms = clock_mono_ms() + STOP_GIVE_UP_MS;
+	/* What comes from here on is for the next one. */
+	if (r->is_feed_open && !r->is_paused)
+		service_feed_pause(r->service, true);
 	advance(r);
 }
 

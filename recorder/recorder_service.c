@@ -141,11 +141,13 @@ static void add_backlog(json_t *out, const struct backlog_status *b)
 
 static void add_keeper(json_t *out, const struct keeper_status *k)
 {
-	const struct keep_facts none = {-1, -1, -1, -1};
+	const struct keep_facts none = {
+		.bytes = -1, .oldest_result_ms = -1, .rollups_pending = -1, .schema_version = -1};
 	const struct keep_facts *facts = k->has_facts ? &k->facts : &none;
 	json_t *add =
-		json_pack("{s:s?, s:I, s:o, s:o, s:o, s:o, s:s?}", "where", k->where, "rows_purged",
-			  (json_int_t)k->rows_purged, "bytes", encode_count(facts->bytes),
+		json_pack("{s:s?, s:I, s:o, s:o, s:o, s:o, s:o, s:s?}", "where", k->where,
+			  "rows_purged", (json_int_t)k->rows_purged, "bytes",
+			  encode_count(facts->bytes), "free_bytes", encode_count(facts->free_bytes),
 			  "oldest_result", encode_time(facts->oldest_result_ms), "rollups_pending",
 			  encode_count(facts->rollups_pending), "schema_version",
 			  encode_count(facts->schema_version), "keeper_error", k->error);
@@ -235,6 +237,45 @@ static void call_rebuild(void *ctx, struct command_request *rq, const json_t *pa
 	recorder_do(ctx, work_rebuild, answer_rebuild, b);
 }
 
+/* --- store.compact --- */
+
+struct compact {
+	struct command_request *rq;
+	struct keep_facts before, after;
+};
+
+static int work_compact(struct store *s, void *ctx, struct err *err)
+{
+	struct compact *c = ctx;
+	int rc = keep_facts(s, &c->before, err);
+
+	if (rc == 0)
+		rc = keep_compact(s, err);
+	return rc < 0 ? rc : keep_facts(s, &c->after, err);
+}
+
+static void answer_compact(void *ctx, int rc, const char *error)
+{
+	struct compact *c = ctx;
+
+	if (rc < 0)
+		command_fail(c->rq, COMMAND_E_FAILED, NULL, "%s", error);
+	else
+		command_reply(c->rq,
+			      json_pack("{s:o, s:o}", "bytes_before", encode_count(c->before.bytes),
+					"bytes", encode_count(c->after.bytes)));
+	free(c);
+}
+
+static void call_compact(void *ctx, struct command_request *rq, const json_t *params)
+{
+	struct compact *c = mem_alloc(sizeof(*c));
+
+	(void)params;
+	c->rq = rq;
+	recorder_do(ctx, work_compact, answer_compact, c);
+}
+
 static void call_import(void *ctx, struct command_request *rq, const json_t *params)
 {
 	import_call(ctx, rq, params);
@@ -244,12 +285,15 @@ static const struct command_method methods[] = {
 	{"store.status", call_status,
 	 "{} -> {backend, where, rows_written, rows_repeated, lines_skipped, lines_dropped,"
 	 " dropped {results, others, transitions}, backlog, backlog_bytes, backlog_since,"
-	 " spool_lines, spool_bytes, spool_error, last_commit, cursor, error, bytes, oldest_result,"
+	 " spool_lines, spool_bytes, spool_error, last_commit, cursor, error, bytes, free_bytes, "
+	 "oldest_result,"
 	 " rollups_pending, schema_version, rows_purged, keeper_error}"},
 	{"store.import", call_import, IMPORT_HELP},
 	{"store.purge", call_purge, "{} -> {deleted}; deletes what is beyond its retention, now"},
 	{"store.rebuild", call_rebuild,
 	 "{from, to} -> {buckets}; has the rollups of that time computed anew from raw results"},
+	{"store.compact", call_compact,
+	 "{} -> {bytes_before, bytes}; writes the file anew without the room that is free in it"},
 	{0},
 };
 

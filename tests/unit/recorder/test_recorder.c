@@ -203,7 +203,7 @@ static void start(struct fixture *f)
 	options.sqlite.path = mem_dup(f->path);
 	options.spool.path = mem_dup(f->spool);
 	options.retention.results_ms = f->results_ms;
-	f->service.is_feed_open = f->service.is_stopped = false;
+	f->service.is_feed_open = f->service.is_stopped = f->service.is_paused = false;
 	f->recorder = recorder_new(&f->service, &options);
 	assert_null(options.sqlite.path);
 	recorder_start(f->recorder);
@@ -581,6 +581,7 @@ static void a_burst_pauses_the_feed_and_drops_nothing(void **state)
 	assert_int_equal(f->service.pauses, 1);
 	line(f, ++seq, false);
 	stop(f);
+	assert_true(f->service.is_paused);
 	assert_int_equal(f->service.events, 0);
 	/* What could not be written in time before the end is on disk. */
 	start(f);
