@@ -460,6 +460,8 @@ struct backlog_status backlog_status(const struct backlog *b)
 		.lines = backlog_lines(b) + (b->job == JOB_READ ? 0 : b->batch.n),
 		.bytes =
 			b->inbox.bytes + b->moved_bytes + (b->job == JOB_READ ? 0 : b->batch.bytes),
+		.unsaved_lines = b->inbox.n + b->moved_lines +
+				 (has_batch_to_append(b) && b->job != JOB_READ ? b->batch.n : 0),
 		.spool_bytes = b->facts.bytes,
 		.oldest_ms = oldest_of(b),
 		.spool_error = b->spool_error[0] != '\0' ? b->spool_error : NULL,

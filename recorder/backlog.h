@@ -25,8 +25,9 @@
 struct backlog;
 
 struct backlog_status {
-	size_t lines; /* that are not stored */
-	size_t bytes; /* of those in memory */
+	size_t lines;         /* that are not stored */
+	size_t bytes;         /* of those in memory */
+	size_t unsaved_lines; /* that are nowhere but in memory */
 	size_t spool_lines;
 	uint64_t spool_bytes; /* of the files */
 	uint64_t dropped[LINE_CLASS_MAX];

@@ -427,12 +427,12 @@ static void on_keeper_stopped(void *ctx)
 	struct recorder *r = ctx;
 	struct backlog_status b = backlog_status(r->backlog);
 
-	if (b.lines > b.spool_lines)
+	if (b.unsaved_lines > 0)
 		log_warn("stopping with lines neither stored nor on disk; they are read from the"
 			 " bus again if haled lives",
-			 KV_I("lines", b.lines - b.spool_lines), KV_S("error", b.spool_error));
-	else if (b.spool_lines > 0)
-		log_info("stopping with lines on disk", KV_I("lines", b.spool_lines));
+			 KV_I("lines", b.unsaved_lines), KV_S("error", b.spool_error));
+	else if (b.lines > 0)
+		log_info("stopping with lines on disk", KV_I("lines", b.lines));
 	uv_close((uv_handle_t *)&r->tick, NULL);
 	uv_close((uv_handle_t *)&r->retry, NULL);
 	r->on_stopped(r->service);
