@@ -43,6 +43,8 @@ extern const char *const api_uptime_query[];
 extern const char *const api_statistics_query[];
 void api_uptime(struct web *web, struct request *rq);
 void api_statistics(struct web *web, struct request *rq);
+/* Sees to it that web->past is not much older than some minutes, whenever it comes. */
+void api_refresh_past(struct web *web);
 
 /* api_command.c: changes, as commands to haled */
 void api_process_restart(struct web *web, struct request *rq);

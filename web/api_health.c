@@ -81,6 +81,7 @@ static struct reply *render_metrics(struct web *web)
 {
 	struct str out = {0};
 	struct metrics_web counters;
+	api_refresh_past(web);
 	web_counters(web, &counters);
 	metrics_render(web->live, web->options->metrics_prefix, &counters, &out);
 	size_t len = out.len;

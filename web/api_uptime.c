@@ -2,6 +2,7 @@
 #include "api.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "ask.h"
 #include "base/clock.h"
@@ -65,4 +66,47 @@ void api_statistics(struct web *web, struct request *rq)
 			      .is_open = true,
 			      .counts = live_counts(web->live)};
 	ask_store(web, &q, ask_statistics);
+}
+
+/* ---- for /metrics ---- */
+
+/* Uptime of 24 hours changes by a third of a percent in this time, at most. */
+#define PAST_MS 300000
+
+static int ask_past(void *arg, struct store *s, struct str *out, struct err *err)
+{
+	(void)arg;
+	json_t *past = NULL;
+	int rc = uptime_statistics(s, clock_wall_ms(), &past, err);
+	if (rc)
+		return rc;
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(past, REPLY_JSON_FLAGS);
+	str_add(out, text);
+	json_decref(past);
+	return 0;
+}
+
+static void on_past(void *arg, char *text, int rc, const struct err *err)
+{
+	struct web *web = arg;
+	(void)err;
+	web->past.is_asked = false;
+	json_t *past = rc ? NULL : json_loads(text, 0, NULL);
+	free(text);
+	/* A store that is away says nothing about the past: what was known holds for a while. */
+	if (!past)
+		return;
+	json_decref(web->past.statistics);
+	web->past.statistics = past;
+}
+
+void api_refresh_past(struct web *web)
+{
+	int64_t now = clock_mono_ms();
+	bool is_new = web->past.asked_ms && now - web->past.asked_ms < PAST_MS;
+	if (!web->reader || web->is_stopping || web->past.is_asked || is_new)
+		return;
+	web->past.is_asked = true;
+	web->past.asked_ms = now;
+	reader_ask(web->reader, &(struct reader_question){ask_past, on_past, web});
 }

@@ -123,6 +123,17 @@ static void component_numbers(struct prom *p, const struct live *l)
 	}
 }
 
+static void component_errors(struct prom *p, const struct live *l)
+{
+	const char *id;
+	json_t *c;
+	prom_family(p, "health_errors_total", "counter",
+		    "Checks that were not healthy, over restarts of hale.");
+	json_object_foreach ((json_t *)(uintptr_t)live_components(l), id, c)
+		prom_sample(p, PROM_LABELS({"component", id}),
+			    json_number_value(json_object_get(c, "error_count")));
+}
+
 static void component_metrics(struct prom *p, const struct live *l)
 {
 	const char *id, *name;
@@ -161,6 +172,39 @@ static void processes(struct prom *p, const struct live *l)
 		if (since_s(x) >= 0)
 			prom_sample(p, PROM_LABELS({"process", name}), since_s(x));
 	}
+}
+
+static void uptime_samples(struct prom *p, const char *component, const json_t *ranges)
+{
+	const char *range;
+	json_t *percent;
+	json_object_foreach ((json_t *)(uintptr_t)ranges, range, percent) {
+		if (!json_is_number(percent))
+			continue;
+		double ratio = json_number_value(percent) / 100.0;
+		if (component)
+			prom_sample(p, PROM_LABELS({"component", component}, {"range", range}),
+				    ratio);
+		else
+			prom_sample(p, PROM_LABELS({"range", range}), ratio);
+	}
+}
+
+/* Of components that are configured: the store also knows those that were. */
+static void uptime(struct prom *p, const struct live *l, const json_t *past)
+{
+	const json_t *all = json_object_get(past, "components");
+	const char *id;
+	json_t *c;
+	if (!past)
+		return;
+	prom_family(p, "overall_uptime_ratio", "gauge",
+		    "Part of the time monitored that the whole was not critical or down.");
+	uptime_samples(p, NULL, json_object_get(past, "uptime_percent"));
+	prom_family(p, "component_uptime_ratio", "gauge",
+		    "Part of the time monitored that the component was not critical or down.");
+	json_object_foreach ((json_t *)(uintptr_t)live_components(l), id, c)
+		uptime_samples(p, id, json_object_get(all, id));
 }
 
 /* Members of the snapshot's "bus" object. */
@@ -286,7 +330,9 @@ void metrics_render(const struct live *l, const char *prefix, const struct metri
 	overall(&p, l);
 	component_status(&p, l);
 	component_numbers(&p, l);
+	component_errors(&p, l);
 	component_metrics(&p, l);
+	uptime(&p, l, web->past);
 	processes(&p, l);
 	bus(&p, l);
 	losses(&p, l);

@@ -18,6 +18,7 @@ struct metrics_web { /* hale-web's own counters */
 	uint64_t refused; /* by limits and framing */
 	uint64_t stream_clients;
 	uint64_t stream_dropped; /* slow clients */
+	const json_t *past;      /* uptime_statistics() of some minutes ago; NULL: not known */
 };
 
 /* Appends to out. */

@@ -136,6 +136,7 @@ void web_free(struct web *web)
 		reply_unref(web->documents[i].reply);
 	assets_free(web->assets);
 	reader_free(web->reader);
+	json_decref(web->past.statistics);
 	bodies_free(web->bodies);
 	free(web->pings);
 	free(web->listeners);
@@ -165,6 +166,7 @@ void web_counters(const struct web *web, struct metrics_web *out)
 	}
 	out->stream_clients = web->stream ? stream_clients(web->stream) : 0;
 	out->stream_dropped = web->stream ? stream_dropped(web->stream) : 0;
+	out->past = web->past.statistics;
 }
 
 static void refuse_method(struct request *rq)

@@ -59,6 +59,11 @@ struct web {
 	const struct store_options *store; /* NULL: none is configured */
 	struct reader *reader;             /* NULL then, too */
 	struct bodies *bodies;             /* exports */
+	struct {
+		json_t *statistics; /* of the store, for /metrics; NULL: not known */
+		bool is_asked;
+		int64_t asked_ms; /* mono; 0: never */
+	} past;
 	struct stream *stream;
 	struct ping_limit *pings;
 	struct listener **listeners;

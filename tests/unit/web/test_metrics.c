@@ -60,11 +60,15 @@ static const char snapshot_text[] =
 	"\"consecutive_failures\":0,\"last_check\":\"2026-01-01T00:00:00.500Z\","
 	"\"metrics\":{\"status_code\":200,\"cpu_percent\":12.5}},"
 	"{\"id\":\"soft\",\"status\":\"degraded\",\"consecutive_failures\":1},"
-	"{\"id\":\"hard\",\"status\":\"critical\",\"consecutive_failures\":3},"
+	"{\"id\":\"hard\",\"status\":\"critical\",\"consecutive_failures\":3,\"error_count\":17},"
 	"{\"id\":\"gone\",\"status\":\"down\",\"consecutive_failures\":9,\"took_ms\":null},"
 	"{\"id\":\"new\",\"status\":\"unknown\",\"last_check\":null}],"
 	"\"processes\":[{\"name\":\"web\",\"state\":\"ready\",\"restarts\":2},"
 	"{\"name\":\"check.http\",\"state\":\"backoff\",\"restarts\":7,\"crash_looping\":true}]}";
+
+static const char past_json[] =
+	"{\"uptime_percent\":{\"24h\":97.5,\"7d\":null},"
+	"\"components\":{\"ok\":{\"24h\":100,\"7d\":99.5},\"left\":{\"24h\":1}}}";
 
 static struct str rendered(const char *prefix, bool is_stale)
 {
@@ -75,7 +79,11 @@ static struct str rendered(const char *prefix, bool is_stale)
 	json_decref(snapshot);
 	live_set_stale(l, is_stale, 1);
 	struct str out = {0};
-	metrics_render(l, prefix, &(struct metrics_web){.requests = 5, .stream_dropped = 1}, &out);
+	json_t *past = json_loads(past_json, 0, NULL);
+	metrics_render(l, prefix,
+		       &(struct metrics_web){.requests = 5, .stream_dropped = 1, .past = past},
+		       &out);
+	json_decref(past);
 	live_free(l);
 	return out;
 }
@@ -112,6 +120,19 @@ static void times_are_in_seconds_and_left_out_where_there_are_none(void **state)
 	assert_null(strstr(str_text(&out), "duration_seconds{component=\"gone\"}"));
 	assert_null(strstr(str_text(&out), "last_check_timestamp_seconds{component=\"new\"}"));
 	has(&out, "hale_component_metric{component=\"ok\",metric=\"cpu_percent\"} 12.5");
+}
+
+static void uptime_is_told_of_what_is_configured(void **state)
+{
+	(void)state;
+	HALE_CLEANUP(str_done) struct str out = rendered("hale", false);
+	has(&out, "hale_overall_uptime_ratio{range=\"24h\"} 0.975");
+	has(&out, "hale_component_uptime_ratio{component=\"ok\",range=\"24h\"} 1");
+	has(&out, "hale_component_uptime_ratio{component=\"ok\",range=\"7d\"} 0.995");
+	assert_null(strstr(str_text(&out), "uptime_ratio{range=\"7d\"}"));
+	assert_null(strstr(str_text(&out), "left"));
+	has(&out, "hale_health_errors_total{component=\"ok\"} 0");
+	has(&out, "hale_health_errors_total{component=\"hard\"} 17");
 }
 
 static void processes_bus_and_config_are_told(void **state)
@@ -184,6 +205,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_written_as_the_format_wants),
 		cmocka_unit_test(each_status_has_its_gauge_and_its_state),
 		cmocka_unit_test(times_are_in_seconds_and_left_out_where_there_are_none),
+		cmocka_unit_test(uptime_is_told_of_what_is_configured),
 		cmocka_unit_test(processes_bus_and_config_are_told),
 		cmocka_unit_test(a_stale_snapshot_shows_nothing_as_healthy),
 		cmocka_unit_test(the_prefix_is_the_configured_one),
