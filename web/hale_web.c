@@ -109,7 +109,10 @@ static void on_snapshot(void *ctx, const json_t *snapshot)
 {
 	struct hale_web *w = ctx;
 	heard(w);
+	bool is_first = !live_has_snapshot(w->live);
 	live_snapshot(w->live, snapshot);
+	if (is_first)
+		web_recall(w->web);
 	if (!w->is_stopping)
 		stream_snapshot(w->web->stream);
 }

@@ -257,6 +257,14 @@ static json_t *components_read(const struct live *l)
 	return l->components;
 }
 
+void live_remember(struct live *l, const json_t *frames)
+{
+	for (size_t i = json_array_size(frames);
+	     i-- > 0 && json_array_size(l->recent) < LIVE_RECENT_MAX;)
+		json_array_insert(l->recent, 0, json_array_get(frames, i));
+	l->revision++;
+}
+
 void live_set_stale(struct live *l, bool is_stale, int64_t now_ms)
 {
 	if (is_stale == l->is_stale)

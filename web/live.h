@@ -37,6 +37,8 @@ const char *live_line(struct live *l, const char *topic, uint64_t seq, const jso
 /* The same of a line that told one more observation, kept as text until it is looked at. False if
  * the component is not known yet, and live_line() must have the line. */
 bool live_routine(struct live *l, uint64_t seq, const struct health_line *line);
+/* Puts frames (recent.h) before what it heard itself, as many as there is room for. */
+void live_remember(struct live *l, const json_t *frames);
 /* haled does not answer: what is known is old, and nobody may be told it is healthy. */
 void live_set_stale(struct live *l, bool is_stale, int64_t now_ms);
 

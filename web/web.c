@@ -11,6 +11,7 @@
 #include "base/rnd.h"
 #include "body.h"
 #include "listener.h"
+#include "recent.h"
 #include "routes.h"
 #include "stream.h"
 
@@ -78,6 +79,64 @@ void web_start(struct web *web, void (*on_listening)(void *ctx), void *ctx)
 				 KV_S("error", listener_problem(l)));
 	}
 	on_listening(ctx);
+}
+
+/* ---- what happened before it started ---- */
+
+/* Older is not "lately"; and a store without much in it is not searched for ever. */
+#define RECALL_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+struct recall {
+	struct web *web;
+	char *epoch;
+	uint64_t head;
+};
+
+static int ask_recent(void *arg, struct store *s, struct str *out, struct err *err)
+{
+	const struct recall *c = arg;
+	json_t *frames = json_array();
+	int rc = 0;
+	for (size_t i = 0; i < recent_kinds_n && !rc; i++) {
+		const struct read_query q = {.what = recent_kinds[i],
+					     .from_ms = clock_wall_ms() - RECALL_MS,
+					     .limit = LIVE_RECENT_MAX,
+					     .has_origin = true};
+		json_t *rows = NULL;
+		rc = read_rows(s, &q, &rows, err);
+		recent_add(frames, q.what, json_object_get(rows, "rows"), c->epoch, c->head);
+		json_decref(rows);
+	}
+	json_t *picked = recent_pick(frames, LIVE_RECENT_MAX);
+	HALE_CLEANUP(cleanup_free) char *text = json_dumps(picked, REPLY_JSON_FLAGS);
+	str_add(out, text);
+	json_decref(picked);
+	json_decref(frames);
+	return rc;
+}
+
+static void on_recent(void *arg, char *text, int rc, const struct err *err)
+{
+	struct recall *c = arg;
+	json_t *frames = rc ? NULL : json_loads(text, 0, NULL);
+	if (rc)
+		log_debug("what happened lately is not known", KV_S("error", err->text));
+	live_remember(c->web->live, frames);
+	json_decref(frames);
+	free(text);
+	free(c->epoch);
+	free(c);
+}
+
+void web_recall(struct web *web)
+{
+	if (!web->reader || web->is_stopping)
+		return;
+	struct recall *c = mem_alloc(sizeof(*c));
+	*c = (struct recall){
+		web, mem_dup(json_string_value(json_object_get(live_base(web->live), "epoch"))),
+		live_seq(web->live)};
+	reader_ask(web->reader, &(struct reader_question){ask_recent, on_recent, c});
 }
 
 static void on_all_closed(uv_handle_t *handle)

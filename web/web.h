@@ -86,6 +86,8 @@ struct web *web_new(uv_loop_t *loop, const struct web_options *options, struct l
 		    const char *ui_dir);
 /* Opens the listeners; one that cannot be bound is tried again by itself. */
 void web_start(struct web *web, void (*on_listening)(void *ctx), void *ctx);
+/* Live has its first snapshot: what happened before is asked of the store, for its recent lines. */
+void web_recall(struct web *web);
 /* Closes streams with 1001, lets deferred requests end, then everything; on_stopped is last. */
 void web_stop(struct web *web, void (*on_stopped)(void *ctx));
 void web_free(struct web *web); /* after on_stopped */
