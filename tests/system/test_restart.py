@@ -8,7 +8,8 @@ import signal
 import sqlite3
 
 import pytest
-from conftest import wait_for
+from conftest import Hale, wait_for
+from test_web import WebSocket
 
 CONFIG = """
 components:
@@ -44,7 +45,6 @@ def view(h):
 @pytest.fixture(scope="module")
 def begun():
     """One that has seen trouble, has settled, and has written down what it knows."""
-    from conftest import Hale
     h = Hale(CONFIG)
     h.allow("ended unexpectedly", "crash-looping", "runs stably")
     for name in ("good", "bad", "flaky", "rare"):
@@ -114,6 +114,13 @@ def transitions(h):
                           " ORDER BY at, component").fetchall()
 
 
+def lately(h):
+    with contextlib.closing(WebSocket(h.port)) as ws:
+        recent = ws.event()["data"]["recent"]
+    return [(e["data"]["component"], e["data"]["previous"], e["data"]["state"]["status"])
+            for e in recent if e["event"] == "health:update"]
+
+
 def in_order(h):
     h.stop()
 
@@ -173,6 +180,8 @@ def test_web_and_recorder_come_up_as_they_went(begun):
         for member in ("status", "since", "last_error", "metrics"):
             assert shown[name][member] == components[name][member], (name, member)
     assert h.get_json("/api/v1/health")[1]["since"] == before[2]["since"]
+    # What happened before it started is told all the same.
+    wait_for(lambda: ("flaky", "critical", "healthy") in lately(h), "web remembers")
     tell(h, "flaky", "fail twice")
     h.wait_status("flaky", "critical")
     wait_for(lambda: any(t[1:] == ("flaky", "healthy", "critical") for t in transitions(h)[count:]),
