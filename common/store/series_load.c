@@ -224,7 +224,7 @@ int series_load_begin(struct series_load *l, struct err *err)
 
 struct rollup_load {
 	struct series_load *load;
-	int64_t level_ms;
+	int64_t level_ms, slots; /* of a bucket; of a day */
 	bool is_merged;
 };
 
@@ -238,61 +238,88 @@ static bool on_rollup(void *ctx, const struct db_row *row)
 	struct rollup_load *r = ctx;
 	struct series_load *l = r->load;
 	const struct db_value *v = row->values;
-	int metric = series_metric_find_id(&l->set, v[1].integer);
-	struct series_line *line =
-		metric >= 0 ? series_line_get(&l->set, v[2].integer, (size_t)metric) : NULL;
-	const struct series_point point = {.count = (uint64_t)v[3].integer,
-					   .sum = real_of(&v[4]),
-					   .min = real_of(&v[5]),
-					   .max = real_of(&v[6]),
-					   .p95 = real_of(&v[7])};
 	int64_t at = v[0].integer * r->level_ms;
+	int metric = l->q->metric != NULL ? 0 : series_metric_find_id(&l->set, v[7].integer);
+	const struct series_point point = {.count = (uint64_t)v[2].integer,
+					   .sum = real_of(&v[3]),
+					   .min = real_of(&v[4]),
+					   .max = real_of(&v[5]),
+					   .p95 = r->is_merged ? 0 : real_of(&v[6])};
+	struct series_line *line;
 	size_t step;
 
-	if (line == NULL || at < l->plan.first_ms || point.count == 0)
+	if (metric < 0 || at < l->plan.first_ms || at >= l->to_ms || point.count == 0)
+		return true;
+	line = series_line_get(&l->set, v[1].integer, (size_t)metric);
+	if (line == NULL)
 		return true;
 	step = series_plan_step(&l->plan, at);
 	if (r->is_merged)
-		series_line_merge(&l->set, line, step, &point, v[8].text, v[8].len);
+		series_line_merge(&l->set, line, step, &point, v[6].text, v[6].len);
 	else
 		series_line_put(line, step, &point);
 	return true;
 }
 
-/* The key begins with day, slot and metric: each is named, and nothing between them is read. */
-static void write_rollup_sql(const struct rollup_load *r, bool is_each_metric, struct str *sql)
+static void add_number(struct str *sql, int64_t n, bool *is_first)
 {
-	long long slots = DAY_MS / r->level_ms;
+	str_addf(sql, *is_first ? "%lld" : ",%lld", (long long)n);
+	*is_first = false;
+}
 
-	str_addf(sql,
-		 "WITH RECURSIVE b(n) AS (SELECT CAST($1 AS BIGINT) UNION ALL"
-		 " SELECT n + 1 FROM b WHERE n < $2)"
-		 " SELECT b.n, r.metric_id, r.component_id, r.count, r.sum, r.min, r.max, r.p95%s"
-		 " FROM b CROSS JOIN%s %s r WHERE r.day = b.n / %lld AND r.slot = b.n %% %lld%s",
-		 r->is_merged ? ", r.sketch" : "", is_each_metric ? " metrics m CROSS JOIN" : "",
-		 series_source_table(r->load->plan.source), slots, slots,
-		 is_each_metric ? " AND r.metric_id = m.id" : "");
+/* The key begins with day and slot: each is named, so that nothing between is read. Of a day at the
+ * range's ends that is more than wanted; on_rollup() passes over it. */
+static void add_buckets(const struct rollup_load *r, struct str *sql)
+{
+	int64_t first = r->load->plan.first_ms / r->level_ms;
+	int64_t last = (r->load->to_ms - 1) / r->level_ms;
+	bool is_first = true;
+
+	str_add(sql, " WHERE r.day IN (");
+	for (int64_t day = first / r->slots; day <= last / r->slots; day++)
+		add_number(sql, day, &is_first);
+	is_first = true;
+	str_add(sql, ") AND r.slot IN (");
+	for (int64_t n = first; n <= last && n < first + r->slots; n++)
+		add_number(sql, n % r->slots, &is_first);
+	str_addc(sql, ')');
+}
+
+static void add_metrics(const struct series_set *set, struct str *sql)
+{
+	bool is_first = true;
+
+	str_add(sql, " AND r.metric_id IN (");
+	for (size_t i = 0; i < set->metrics_n; i++)
+		add_number(sql, set->metrics[i].id, &is_first);
+	str_addc(sql, ')');
 }
 
 static int load_rollups_of(struct rollup_load *r, int64_t component_id, struct err *err)
 {
 	HALE_CLEANUP(str_done) struct str sql = {0};
 	const struct series_load *l = r->load;
-	struct db_value args[4] = {DB_V_INT(l->plan.first_ms / r->level_ms),
-				   DB_V_INT((l->to_ms - 1) / r->level_ms)};
-	size_t n = 2;
+	struct db_value args[2];
+	size_t n = 0;
 
-	write_rollup_sql(r, l->q->metric == NULL && component_id > 0, &sql);
+	str_addf(&sql,
+		 "SELECT CAST(r.day AS BIGINT) * %lld + r.slot, r.component_id, r.count, r.sum,"
+		 " r.min, r.max, %s%s FROM %s r",
+		 (long long)r->slots, r->is_merged ? "r.sketch" : "r.p95",
+		 l->q->metric == NULL ? ", r.metric_id" : "", series_source_table(l->plan.source));
+	add_buckets(r, &sql);
 	if (l->q->metric != NULL) {
 		args[n++] = DB_V_INT(l->set.metrics[0].id);
 		str_addf(&sql, " AND r.metric_id = $%zu", n);
+	} else if (component_id > 0) {
+		add_metrics(&l->set, &sql);
 	}
 	if (component_id > 0) {
 		args[n++] = DB_V_INT(component_id);
 		str_addf(&sql, " AND r.component_id = $%zu", n);
 	}
 	if (r->is_merged)
-		str_add(&sql, " ORDER BY b.n");
+		str_add(&sql, " ORDER BY r.day, r.slot");
 	return statement_query(l->s->db, str_text(&sql), args, n, on_rollup, r, err);
 }
 
@@ -301,6 +328,9 @@ static int load_rollups(struct series_load *l, struct err *err)
 	struct rollup_load r = {.load = l, .level_ms = series_source_ms(l->plan.source)};
 	int rc = 0;
 
+	if (l->set.metrics_n == 0)
+		return 0;
+	r.slots = DAY_MS / r.level_ms;
 	r.is_merged = r.level_ms != l->plan.step_ms;
 	if (l->q->component == NULL)
 		return load_rollups_of(&r, 0, err);

@@ -49,6 +49,7 @@ struct series_set {
 	size_t lines_n, lines_max;
 	bool is_truncated; /* there were more lines */
 	struct sketch scratch;
+	size_t guess; /* the component that was wanted last */
 };
 
 /* All components, in order of id, and all metrics before the first line. */
