@@ -20,11 +20,7 @@ void uptime_percent_add(struct str *out, double percent)
 	/* 99.9996 is not 100: down to three digits. */
 	double cut = floor(percent * 1000 + 1e-6) / 1000;
 
-	str_addf(out, "%.*f %%",
-		 cut == floor(cut)               ? 0
-		 : cut * 100 == floor(cut * 100) ? 2
-						 : 3,
-		 cut);
+	str_addf(out, "%.*f %%", cut >= 100 || cut <= 0 ? 0 : 3, cut);
 }
 
 static double target_of(const json_t *component)

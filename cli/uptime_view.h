@@ -25,7 +25,7 @@ void uptime_view_ranges(struct str *out, const json_t *const *answers, const cha
 			size_t n, const struct uptime_look *look);
 /* One range in full. */
 void uptime_view_range(struct str *out, const json_t *answer, const struct uptime_look *look);
-/* "99.93 %": never rounded up, 100 % is all of it. */
+/* "99.930 %": never rounded up, 100 % is all of it. */
 void uptime_percent_add(struct str *out, double percent);
 
 #endif

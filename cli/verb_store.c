@@ -12,18 +12,25 @@
 #include "text.h"
 
 /* Deleting what a month has left behind, on a slow disk. */
-#define PURGE_MS   600000
-#define COMPACT_MS 600000
+#define PURGE_MS        600000
+#define COMPACT_MS      600000
+/* Lines wait for a second anyhow, to be stored together. */
+#define BACKLOG_TOLD_MS 5000
+/* Less free room than one part in so many is nothing to act on. */
+#define FREE_TOLD       20
 
 /* ---- status ---- */
 
-static void add_bytes(struct facts *f, const char *name, const json_t *object, const char *key)
+static void add_size(struct facts *f, const json_t *st)
 {
-	char text[TEXT_TIME_MAX];
-	json_int_t n = field_int(object, key, -1);
+	char text[TEXT_TIME_MAX], room[TEXT_TIME_MAX];
+	json_int_t bytes = field_int(st, "bytes", -1), free_bytes = field_int(st, "free_bytes", 0);
 
-	if (n >= 0)
-		facts_add(f, name, text_bytes(n, text));
+	if (bytes >= 0 && free_bytes > bytes / FREE_TOLD)
+		facts_addf(f, "size", "%s, %s of it free", text_bytes(bytes, text),
+			   text_bytes(free_bytes, room));
+	else if (bytes >= 0)
+		facts_add(f, "size", text_bytes(bytes, text));
 }
 
 static void add_count(struct facts *f, const char *name, const json_t *object, const char *key)
@@ -39,11 +46,14 @@ static void add_backlog(struct facts *f, const json_t *st)
 {
 	json_int_t lines = field_int(st, "backlog", 0);
 	char text[TEXT_TIME_MAX];
+	int64_t since_ms;
 
 	if (lines == 0)
 		facts_add(f, "backlog", "none");
 	else
 		facts_addf(f, "backlog", "%lld lines", (long long)lines);
+	if (field_time(st, "backlog_since", &since_ms) && f->now_ms - since_ms > BACKLOG_TOLD_MS)
+		facts_time(f, "since", st, "backlog_since");
 	if (field_int(st, "spool_lines", 0) > 0)
 		facts_addf(f, "spool", "%lld lines, %s on disk",
 			   (long long)field_int(st, "spool_lines", 0),
@@ -53,11 +63,13 @@ static void add_backlog(struct facts *f, const json_t *st)
 static void add_facts(struct facts *f, const json_t *st)
 {
 	facts_member(f, "where", st, json_object_get(st, "where") != NULL ? "where" : "path");
-	add_bytes(f, "size", st, "bytes");
+	add_size(f, st);
 	facts_time(f, "oldest result", st, "oldest_result");
 	facts_time(f, "last commit", st, "last_commit");
 	add_backlog(f, st);
-	if (json_is_integer(json_object_get(st, "rollups_pending")))
+	if (field_int(st, "rollups_pending", -1) == 0)
+		facts_add(f, "rollups", "up to date");
+	else if (field_int(st, "rollups_pending", -1) > 0)
 		facts_addf(f, "rollups", "%lld buckets to be computed",
 			   (long long)field_int(st, "rollups_pending", 0));
 	facts_member(f, "schema", st, "schema_version");
@@ -66,6 +78,7 @@ static void add_facts(struct facts *f, const json_t *st)
 	add_count(f, "not understood", st, "lines_skipped");
 	add_count(f, "dropped", st, "lines_dropped");
 	facts_member(f, "spool error", st, "spool_error");
+	facts_member(f, "upkeep", st, "keeper_error");
 	facts_member(f, "error", st, "error");
 }
 

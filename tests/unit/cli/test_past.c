@@ -379,6 +379,133 @@ static void uptime_has_three_ranges_the_whole_first(void **state)
 		       "hale: --sla: 'abc' is no percentage below 100 (99.9)\n");
 }
 
+/* ---- store ---- */
+
+static void the_store_is_told_of(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "recorder", "store.status",
+		    "{\"backend\": \"postgresql\", \"where\": \"postgresql db:5432/hale\","
+		    " \"bytes\": 3221225472, \"free_bytes\": 1073741824, \"oldest_result\":"
+		    " \"2026-11-15T01:00:00.000Z\", \"last_commit\": \"2026-11-22T01:59:59.000Z\","
+		    " \"backlog\": 1200, \"backlog_since\": \"2026-11-22T01:58:00.000Z\","
+		    " \"spool_lines\": 1000, \"spool_bytes\": 524288, \"spool_error\": null,"
+		    " \"rollups_pending\": 3, \"schema_version\": 3, \"rows_written\": 77,"
+		    " \"lines_dropped\": 5, \"keeper_error\": null, \"error\": \"no route\"}");
+	assert_run(f, "store", 1,
+		   "● waits  postgresql\n"
+		   "  where          postgresql db:5432/hale\n"
+		   "  size           3 GB, 1 GB of it free\n"
+		   "  oldest result  2026-11-15 01:00:00 (7d1h ago)\n"
+		   "  last commit    2026-11-22 01:59:59 (1s ago)\n"
+		   "  backlog        1200 lines\n"
+		   "  since          2026-11-22 01:58:00 (2m ago)\n"
+		   "  spool          1000 lines, 512 KB on disk\n"
+		   "  rollups        3 buckets to be computed\n"
+		   "  schema         3\n"
+		   "  written        77\n"
+		   "  dropped        5\n"
+		   "  error          no route\n");
+}
+
+static void the_store_is_kept(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "recorder", "store.purge", "{\"deleted\": 12}");
+	fake_answer(f, "recorder", "store.rebuild", "{\"buckets\": 7}");
+	fake_answer(f, "recorder", "store.compact", "{\"bytes_before\": 2048, \"bytes\": 1024}");
+	assert_run(f, "store purge", 0, "12 rows beyond their retention deleted\n");
+	assert_run(f, "store rebuild --from 1d --to 1h", 0,
+		   "7 buckets of 5 minutes will be computed anew (see: hale store)\n");
+	assert_string_equal(fake_asked(f, "recorder", "store.rebuild"),
+			    "{\"from\":\"2026-11-21T02:00:00.000Z\",\"to\":"
+			    "\"2026-11-22T01:00:00.000Z\"}");
+	assert_run(f, "store rebuild", 0,
+		   "7 buckets of 5 minutes will be computed anew (see: hale store)\n");
+	assert_string_equal(fake_asked(f, "recorder", "store.rebuild"),
+			    "{\"from\":null,\"to\":null}");
+	assert_run(f, "store compact", 0, "2 KB before, 1 KB now\n");
+}
+
+static void without_a_recorder_the_store_is_not_asked(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "haled", "status",
+		    "{\"processes\": [{\"name\": \"recorder\", \"state\": \"stopped\"}]}");
+	assert_refused(f, "store", 1,
+		       "hale: recorder does not answer: it is stopped (see: hale show recorder)\n");
+}
+
+/* ---- import ---- */
+
+/* A file of so many results, with a head and an end. */
+static char *write_export(struct fake *f, size_t n, const char *extra)
+{
+	char *path = mem_printf("%s/export.ndjson", fake_dir(f));
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	(void)fputs("{\"hale_export\":1}\n", file);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(file, "{\"what\":\"results\",\"seq\":%zu}\n", i + 1);
+	(void)fprintf(file, "%s{\"hale_export_end\":true,\"counts\":{\"results\":%zu}}\n", extra,
+		      n);
+	(void)fclose(file);
+	return path;
+}
+
+static void an_import_goes_in_pieces(void **state)
+{
+	struct fake *f = *state;
+	HALE_CLEANUP(cleanup_free) char *path = write_export(f, 501, "");
+	HALE_CLEANUP(cleanup_free) char *words = mem_printf("import %s", path);
+
+	fake_answer(
+		f, "recorder", "store.import",
+		"{\"imported\": {\"results\": 490}, \"present\": 10, \"ahead\": 0, \"bad\": []}");
+	fake_answer(f, "recorder", "store.import",
+		    "{\"imported\": {\"results\": 0}, \"present\": 0, \"ahead\": 1, \"bad\": []}");
+	assert_run(f, words, 0,
+		   "imported 490 results\n10 were there already\n"
+		   "1 are left to the bus, which will bring them\n");
+	assert_string_equal(fake_asked(f, "recorder", "store.import"),
+			    "{\"rows\":[{\"seq\":501,\"what\":\"results\"}]}");
+}
+
+static void wrong_lines_have_their_numbers(void **state)
+{
+	struct fake *f = *state;
+	HALE_CLEANUP(cleanup_free) char *path = write_export(f, 3, "nonsense\n");
+	HALE_CLEANUP(cleanup_free) char *words = mem_printf("import %s", path);
+	HALE_CLEANUP(cleanup_free)
+	char *told =
+		mem_printf("hale: %s:5: is no JSON object ('[' or '{' expected near 'nonsense')\n"
+			   "hale: %s:3: status: is missing\n"
+			   "hale: 2 lines are wrong; all others are in\n",
+			   path, path);
+
+	fake_answer(f, "recorder", "store.import",
+		    "{\"imported\": {\"results\": 2}, \"present\": 0, \"ahead\": 0,"
+		    " \"bad\": [{\"row\": 1, \"error\": \"status: is missing\"}]}");
+	assert_refused(f, words, 1, told);
+	assert_string_equal(fake_out(f), "imported 2 results\n");
+}
+
+static void an_import_without_a_recorder_ends_at_once(void **state)
+{
+	struct fake *f = *state;
+	HALE_CLEANUP(cleanup_free) char *path = write_export(f, 3, "");
+	HALE_CLEANUP(cleanup_free) char *words = mem_printf("import %s", path);
+
+	fake_refuse(f, "recorder", "store.import", COMMAND_E_FAILED, "disk full", NULL);
+	assert_refused(f, words, 1, "hale: disk full\n");
+	assert_refused(f, "import /nonexistent", 1,
+		       "hale: /nonexistent: No such file or directory\n");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup_store, fake_teardown)
@@ -403,6 +530,12 @@ int main(void)
 		T(wrong_exports_are_refused),
 		T(an_output_that_breaks_is_told_and_leaves_no_file),
 		T(uptime_has_three_ranges_the_whole_first),
+		T(the_store_is_told_of),
+		T(the_store_is_kept),
+		T(without_a_recorder_the_store_is_not_asked),
+		T(an_import_goes_in_pieces),
+		T(wrong_lines_have_their_numbers),
+		T(an_import_without_a_recorder_ends_at_once),
 	};
 
 	return cmocka_run_group_tests_name("cli.past", tests, NULL, NULL);

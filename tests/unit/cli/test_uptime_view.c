@@ -32,8 +32,8 @@ static void percentages_are_never_rounded_up(void **state)
 	static const struct {
 		double percent;
 		const char *text;
-	} cases[] = {{100, "100 %"},       {99.9999, "99.999 %"}, {99.99, "99.99 %"},
-		     {99.9, "99.90 %"},    {99.5, "99.50 %"},     {0, "0 %"},
+	} cases[] = {{100, "100 %"},       {99.9999, "99.999 %"}, {99.99, "99.990 %"},
+		     {99.9, "99.900 %"},   {99.5, "99.500 %"},    {0, "0 %"},
 		     {33.3333, "33.333 %"}};
 
 	(void)state;
@@ -66,11 +66,11 @@ static void ranges_stand_side_by_side_the_worst_first(void **state)
 	(void)state;
 	uptime_view_ranges(&out, answers, names, 2, &(struct uptime_look){0});
 	assert_string_equal(str_text(&out),
-			    "COMPONENT    24H      30D  OUTAGES  LONGEST  DOWN  UNMONITORED\n"
-			    "overall        -  99.95 %        1       1m    1m            -\n"
-			    "db             -     98 %        2       1h  1h1m           1d\n"
-			    "api        100 %  99.90 %        1       1m    1m            -\n"
-			    "new            -        -        0        -     -            -\n");
+			    "COMPONENT    24H       30D  OUTAGES  LONGEST  DOWN  UNMONITORED\n"
+			    "overall        -  99.950 %        1       1m    1m            -\n"
+			    "db             -  98.000 %        2       1h  1h1m           1d\n"
+			    "api        100 %  99.900 %        1       1m    1m            -\n"
+			    "new            -         -        0        -     -            -\n");
 	json_decref(day);
 	json_decref(month);
 }
@@ -91,11 +91,11 @@ static void one_range_is_told_in_full(void **state)
 	uptime_view_range(&out, answer, &(struct uptime_look){0});
 	assert_string_equal(
 		str_text(&out),
-		"COMPONENT  NODE   UPTIME  HEALTHY  DEGRADED  CRITICAL  DOWN  UNMONITORED  OUTAGES"
+		"COMPONENT  NODE    UPTIME  HEALTHY  DEGRADED  CRITICAL  DOWN  UNMONITORED  OUTAGES"
 		"  LONGEST  MTTR  MTBF  TARGET  LEFT\n"
-		"db         n1       98 %       1h       <1s        1m    1h            -        2"
+		"db         n1    98.000 %       1h       <1s        1m    1h            -        2"
 		"       1h    1m     -  missed   -2m\n"
-		"db         n2    99.95 %       1h       <1s         -     -            -        0"
+		"db         n2    99.950 %       1h       <1s         -     -            -        0"
 		"        -    1m     -  met       2m\n");
 	/* What is dispensable goes where there is no room. */
 	str_clear(&out);
