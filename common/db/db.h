@@ -11,7 +11,8 @@
  * Errors: negative errno and text: -ECONNREFUSED cannot connect, -ENOENT a file that must exist
  *         does not, -EACCES login or file refused, -EBUSY locked or serialization, -EEXIST unique
  *         violation, -ENOSPC disk full, -EINTR interrupted or timed out, -EINVAL anything wrong
- *         with the statement, -EIO the connection broke. Secrets (passwords in a DSN) never appear.
+ *         with the statement, -EIO the connection broke, -EUCLEAN the file is damaged, -EMEDIUMTYPE
+ *         it is no database. Secrets (passwords in a DSN) never appear.
  * An interrupted or silent PostgreSQL connection is broken afterwards (db_is_broken): a cancel on
  * its way could hit the next statement. A row callback must not use its own connection.
  */

@@ -69,9 +69,11 @@ static int code_of(int rc)
 		return -EINTR;
 	case SQLITE_FULL:
 		return -ENOSPC;
-	case SQLITE_IOERR:
 	case SQLITE_CORRUPT:
+		return -EUCLEAN;
 	case SQLITE_NOTADB:
+		return -EMEDIUMTYPE;
+	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 	case SQLITE_PROTOCOL:
 		return -EIO;
@@ -88,7 +90,7 @@ static int fail(struct sqlite_db *s, struct err *err)
 	int rc = sqlite3_extended_errcode(s->conn);
 	int code = code_of(rc);
 
-	if (code == -EIO)
+	if (code == -EIO || code == -EUCLEAN || code == -EMEDIUMTYPE)
 		s->is_broken = true;
 	/* A wait for a lock that was ended by db_interrupt() reads as busy; the caller asked for
 	 * it. */

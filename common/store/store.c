@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sqlite_whole.h"
 #include "store_private.h"
 
 const char *store_backend(const struct store_options *o)
@@ -17,6 +18,11 @@ const char *store_backend(const struct store_options *o)
 const char *store_where(const struct store *h)
 {
 	return h->path;
+}
+
+const char *store_notice(const struct store *h)
+{
+	return h->notice;
 }
 
 static bool put_code(void *ctx, const struct db_row *row)
@@ -79,12 +85,15 @@ void store_close(struct store *h)
 {
 	if (h == NULL)
 		return;
+	if (h->db != NULL && h->is_writer && db_engine_of(h->db) == DB_SQLITE)
+		sqlite_whole_end(h->db);
 	keep_free(h->keep);
 	store_forget(h);
 	map_done(&h->statuses);
 	map_done(&h->outcomes);
 	db_close(h->db);
 	free(h->path);
+	free(h->notice);
 	free(h);
 }
 

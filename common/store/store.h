@@ -74,5 +74,8 @@ bool store_is_broken(const struct store *s);
 const char *store_backend(const struct store_options *o);
 /* Where it is, for people: a path, or host and database; never a secret. Borrowed. */
 const char *store_where(const struct store *s);
+/* What opening as a keeper had to do that somebody must know: a broken file was set aside. NULL:
+ * nothing. Borrowed. */
+const char *store_notice(const struct store *s);
 
 #endif

@@ -10,6 +10,9 @@
 #include "store/store.h"
 #include "store/write.h"
 
+/* How long a reader's or writer's lock may be waited for. */
+#define STORE_TIMEOUT_MS 5000
+
 struct store_migration {
 	int64_t version; /* 1, 2, … without gaps; 0 ends the table */
 	const char *name;
@@ -22,7 +25,8 @@ struct keep;
 
 struct store {
 	struct db *db;
-	char *path; /* or host and database; for people */
+	char *path;   /* or host and database; for people */
+	char *notice; /* what opening had to do; NULL: nothing */
 	bool is_writer;
 	/* What has a number in the store, by name; filled as lines come. Forgotten when a
 	 * transaction fails, because the numbers may have gone with it. */

@@ -5,10 +5,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "sqlite_whole.h"
 #include "store_private.h"
-
-/* How long a reader's or writer's lock may be waited for. */
-#define STORE_TIMEOUT_MS 5000
 
 /* A pinned reader lets the WAL grow; after it has gone, the file shrinks to this again. The
  * checkpoint every 8 MB instead of 4 halves what is written twice. */
@@ -41,17 +39,66 @@ static int open_db(const struct store_options *o, bool is_writer, struct db **db
 	return rc;
 }
 
-int store_sqlite_open(const struct store_options *o, struct store *h, struct err *err)
+/* What can be helped is said with how. */
+static int advise(int rc, const char *path, struct err *err)
 {
+	struct err why = *err;
+
+	if (rc == -EMEDIUMTYPE)
+		return err_set(err, rc,
+			       "%s: is no SQLite database; move it away, or name another file in "
+			       "store.sqlite.path",
+			       path);
+	if (rc == -EACCES)
+		return err_set(err, rc,
+			       "%s; let the user that hale runs as write there, or name another "
+			       "file in store.sqlite.path",
+			       why.text);
+	return rc;
+}
+
+static int open_keeper(const struct store_options *o, struct store *h, struct err *err)
+{
+	int rc = open_db(o, true, &h->db, err);
+
+	/* Ours before anything is changed in the file. */
+	if (rc == 0)
+		rc = sqlite_whole_check(h->db, h->path, err);
+	if (rc == 0)
+		rc = store_migrate(h->db, h->path, err);
+	if (rc == 0)
+		rc = db_script(h->db, writer_pragmas, err);
+	return rc == 0 ? sqlite_whole_begin(h->db, err) : rc;
+}
+
+/* What is broken is set aside, and nothing of it is lost that can still be read. */
+static int begin_anew(const struct store_options *o, struct store *h, struct err *err)
+{
+	struct err why = *err;
 	int rc;
 
+	db_close(TAKE_PTR(h->db));
+	rc = sqlite_whole_set_aside(h->path, &h->notice, &why, err);
+	return rc == 0 ? open_keeper(o, h, err) : rc;
+}
+
+int store_sqlite_open(const struct store_options *o, struct store *h, struct err *err)
+{
+	struct err none;
+	int rc;
+
+	err = err != NULL ? err : &none;
 	if (o->sqlite.path == NULL)
 		return err_set(err, -EINVAL, "store.sqlite.path: not set");
 	h->path = mem_dup(o->sqlite.path);
-	rc = open_db(o, h->is_writer, &h->db, err);
-	if (rc != 0 || !h->is_writer)
-		return rc != 0 ? rc : store_check_version(h->db, h->path, err);
-	/* Ours before anything is changed in the file. */
-	rc = store_migrate(h->db, h->path, err);
-	return rc != 0 ? rc : db_script(h->db, writer_pragmas, err);
+	if (!h->is_writer) {
+		rc = open_db(o, false, &h->db, err);
+		if (rc == 0)
+			rc = store_check_version(h->db, h->path, err);
+	} else {
+		rc = open_keeper(o, h, err);
+		if (rc == -EUCLEAN && sqlite_whole_is_ours(h->path))
+			rc = begin_anew(o, h, err);
+	}
+	return advise(rc, h->path, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "sqlite_batch.h"
+#include "sqlite_whole.h"
 #include "store_private.h"
 #include "writer_private.h"
 
@@ -117,6 +118,8 @@ static void work_call(uv_work_t *work)
 	else
 		s->rc = sqlite_batch_write(s->batch, w->lines, w->n, &w->skipped, &w->repeated,
 					   &w->err);
+	if (s->rc == -EUCLEAN)
+		sqlite_whole_suspect(w->options->sqlite.path);
 }
 
 static void work_close(uv_work_t *work)
