@@ -20,6 +20,8 @@
 #define PURGE_EVERY_DEFAULT_MS 3600000
 #define TIDY_EVERY_MS          3600000
 #define FACTS_EVERY_MS         60000
+/* The next piece of an import may follow. */
+#define AFTER_ERRAND_MS        1000
 
 static const struct backoff_policy retry_policy = {
 	.base_ms = 1000, .factor = 2, .cap_ms = 300000, .jitter_percent = 20};
@@ -76,6 +78,7 @@ struct keeper {
 };
 
 static void advance(struct keeper *k);
+static void on_timer(uv_timer_t *timer);
 
 /* --- in a worker thread --- */
 
@@ -213,6 +216,13 @@ static void step_done(struct keeper *k, enum step step)
 static void errand_done(struct keeper *k)
 {
 	k->is_doubtful = k->is_doubtful || k->rc < 0;
+	/* An import or a rebuild leaves buckets to be computed: nobody waits a tick for those, but
+	 * they wait for the next piece, which would have them computed again. */
+	if (k->is_started) {
+		k->due_ms[STEP_ROLL_UP] = clock_mono_ms() + AFTER_ERRAND_MS / 2;
+		(void)uv_timer_start(&k->timer, on_timer, AFTER_ERRAND_MS,
+				     uv_timer_get_repeat(&k->timer));
+	}
 	end_errand(k, k->rc, k->rc < 0 ? k->err.text : NULL);
 }
 
