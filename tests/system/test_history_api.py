@@ -55,10 +55,7 @@ def past(node, now):
     yield {"hale_export_end": True, "counts": {"epochs": 1, "results": n + 1, "transitions": 6}}
 
 
-BACKENDS = ["sqlite"]
-
-
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="module", params=["sqlite"])
 def h(request):
     server = Postgres() if request.param == "postgres" else None
     h = Hale(CONFIG + (f"store: {{postgres: {{dsn: '{server.dsn}'}}}}\n" if server else ""))
@@ -72,11 +69,17 @@ def h(request):
         with open(f"{h.dir}/past.ndjson", "w") as f:
             f.writelines(json.dumps(row) + "\n" for row in h.rows)
         h.cli("import", f"{h.dir}/past.ndjson", check=True)
+        wait_for(lambda: counted(h) == len(old(h, "results")), "rolled up")
         yield h
     finally:
         h.close()
         if server:
             server.close()
+
+
+def counted(h):
+    code, body = h.get_json("/api/v1/health/metrics/summary?metric=lag_s&timeRange=3d")
+    return sum(m["count"] for m in body["metrics"]) if code == 200 else 0
 
 
 def ago(h, **kw):
@@ -137,7 +140,40 @@ def test_every_kind_of_row(h):
         0] == "web"
 
 
-# ---- what is measured ----
+# ---- series ----
+
+def test_a_series_has_points_and_gaps(h):
+    s = ask(h, "/health/history", metric="lag_s", component="api", step="1h",
+            **{"from": ago(h, hours=30), "to": ago(h, minutes=1)})
+    assert s["metric"] == "lag_s" and s["step_ms"] == HOUR * 1000 and not s["truncated"]
+    one, = s["series"]
+    points = one["points"]
+    assert one["component"] == "api"
+    assert [p["at"] for p in points] == sorted(p["at"] for p in points)
+    full = [p for p in points if p["count"]]
+    assert max(p["count"] for p in full) == 60
+    whole = [p for p in full if p["count"] == 60]
+    assert all(p["max"] - p["min"] == 59 and abs(p["avg"] - p["min"] - 29.5) < 1e-6 for p in whole)
+    assert sum(p["count"] for p in full) >= 28 * 60
+    few = ask(h, "/health/history", metric="took_ms", timeRange="7d", points=10)
+    assert [x["component"] for x in few["series"]] and all(
+        len(x["points"]) <= 10 for x in few["series"])
+
+
+def test_a_summary_has_least_mean_greatest_and_last(h):
+    metrics = {(m["component"], m["metric"]): m
+               for m in ask(h, "/health/metrics/summary", timeRange="3d")["metrics"]}
+    lag = metrics["api", "lag_s"]
+    n = len(old(h, "results"))
+    assert (lag["count"], lag["min"], lag["max"]) == (n, 0, n - 1)
+    assert abs(lag["avg"] - (n - 1) / 2) < 1e-6
+    # What is checked now is in a summary of now; of days it is with its first rollup.
+    depth, = ask(h, "/health/metrics/summary", metric="queue_depth", timeRange="30m")["metrics"]
+    assert depth["last"] == depth["min"] == depth["max"] == 7
+    only, = ask(h, "/health/metrics/summary", metric="lag_s", component="api",
+                timeRange="3d")["metrics"]
+    assert only["metric"] == "lag_s"
+
 
 def test_what_a_component_measured_comes_with_its_thresholds(h):
     body = ask(h, "/components/api/metrics")
