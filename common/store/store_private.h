@@ -4,11 +4,9 @@
 #ifndef HALE_STORE_STORE_PRIVATE_H
 #define HALE_STORE_STORE_PRIVATE_H
 
-#include "base/map.h"
 #include "db/db.h"
 #include "store/read.h"
 #include "store/store.h"
-#include "store/write.h"
 
 /* How long a reader's or writer's lock may be waited for. */
 #define STORE_TIMEOUT_MS 5000
@@ -28,13 +26,7 @@ struct store {
 	char *path;   /* or host and database; for people */
 	char *notice; /* what opening had to do; NULL: nothing */
 	bool is_writer;
-	/* What has a number in the store, by name; filled as lines come. Forgotten when a
-	 * transaction fails, because the numbers may have gone with it. */
-	struct map statuses;   /* name -> code + 1 */
-	struct map outcomes;   /* name -> code + 1 */
-	struct map epochs;     /* node, epoch -> id */
-	struct map components; /* node, name -> struct component_ref */
-	struct keep *keep;     /* keep_private.h; NULL until used */
+	struct keep *keep; /* keep_private.h; NULL until used */
 };
 void keep_free(struct keep *k); /* NULL is fine */
 
@@ -51,12 +43,6 @@ int store_migrate(struct db *db, const char *path, struct err *err);
 /* For readers: -ENOENT if there is nothing yet, -EINVAL if the store is older or newer than this
  * binary. */
 int store_check_version(struct db *db, const char *path, struct err *err);
-
-/* Empties epochs and components. */
-void store_forget(struct store *h);
-/* Keeps the cursor in the transaction that is open. */
-int store_cursor_put(struct store *h, const char *node, const char *epoch, uint64_t seq,
-		     struct err *err);
 
 /* Row readers for db_query: the first column of the first row. */
 bool store_read_int(void *int64_r, const struct db_row *row);

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/write.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rnd.h"
@@ -187,45 +186,6 @@ static void a_reader_reads_while_the_writer_writes(void **state)
 
 /* --- purge --- */
 
-static void purge_deletes_what_is_old_in_small_batches(void **state)
-{
-	struct fixture *f = *state;
-	int64_t now = T0 + 100000; /* line 100 is now */
-	size_t deleted = 0, total = 0;
-
-	f->options.retention.results_ms = 50000;
-	f->options.retention.transitions_ms = 80000;
-	f->options.retention.events_ms = 95000;
-	open_writer(f);
-	must(f, write_range(f, 1, 100));
-	do {
-		must(f, store_purge(f->h, &f->options, now, 7, &deleted, &f->err));
-		assert_in_range(deleted, 0, 7);
-		total += deleted;
-	} while (deleted == 7);
-	/* Lines 1 to 49 hold 29 results; 1 to 19 hold 3 changes of two; 1 to 4 one process, one
-	 * event. */
-	assert_int_equal(total, 29 + 6 + 2);
-	expect(f, "SELECT min(seq) FROM results", "50;");
-	expect(f, "SELECT min(seq) FROM transitions", "20;");
-	expect(f, "SELECT min(seq) FROM process_events", "6;");
-	expect(f, "SELECT min(seq) FROM events", "7;");
-	must(f, store_purge(f->h, &f->options, now, 7, &deleted, &f->err));
-	assert_int_equal(deleted, 0);
-}
-
-static void purge_without_settings_keeps_seven_days_and_an_hour(void **state)
-{
-	struct fixture *f = *state;
-	const int64_t keep = (7 * 24 + 1) * INT64_C(3600000);
-	size_t deleted = 0;
-
-	open_writer(f);
-	must(f, write_range(f, 3, 4)); /* two results, at T0 + 3 s and 4 s */
-	must(f, store_purge(f->h, &f->options, T0 + 4000 + keep, 100, &deleted, &f->err));
-	assert_int_equal(deleted, 1);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, store_teardown)
 
 int main(void)
@@ -237,8 +197,6 @@ int main(void)
 		TEST(pages_together_are_the_whole),
 		TEST(a_bad_cursor_is_einval),
 		TEST(a_reader_reads_while_the_writer_writes),
-		TEST(purge_deletes_what_is_old_in_small_batches),
-		TEST(purge_without_settings_keeps_seven_days_and_an_hour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

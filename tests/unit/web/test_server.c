@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "harness.h"
 #include "listener.h"
-#include "store/write.h"
+#include "../store/put_lines.h"
 #include "stream.h"
 
 static const char public_conf[] =
@@ -502,24 +502,17 @@ static void history_is_read_from_the_store_in_threads(void **state)
 	has(&a.body, "STORE_UNAVAILABLE");
 	answer_done(&a);
 
-	struct store *writer;
-	struct err err = {0};
-	if (store_open(&h->store, STORE_KEEPER, &writer, &err))
-		fail_msg("%s", err.text);
 	char at[CLOCK_TEXT_MAX];
-	json_t *line =
-		json_pack("{s:s,s:s,s:s,s:b,s:s,s:{s:s,s:s,s:s,s:s,s:s,s:f}}", "at",
-			  clock_now_text(at), "node", "n1", "component", "api", "transition", 1,
-			  "previous", "unknown", "state", "id", "api", "status", "healthy",
-			  "reason", "ok", "message", "OK", "outcome", "pass", "took_ms", 1.5);
-	assert_non_null(line);
-	struct store_entry lines[] = {{(char[]){"health"}, (char[]){"e"}, 1, line, NULL}};
-	size_t skipped = 0;
-	if (store_write(writer, lines, 1, "e", 1, &skipped, &err))
+	HALE_CLEANUP(cleanup_free)
+	char *text = mem_printf(
+		"{\"at\":\"%s\",\"node\":\"n1\",\"component\":\"api\",\"transition\":true,"
+		"\"previous\":\"unknown\",\"state\":{\"id\":\"api\",\"status\":\"healthy\","
+		"\"reason\":\"ok\",\"message\":\"OK\",\"outcome\":\"pass\",\"took_ms\":1.5}}",
+		clock_now_text(at));
+	const struct store_line line = {"health", "e", 1, text, strlen(text)};
+	struct err err = {0};
+	if (put_lines(&h->store, &line, 1, &err) != 0)
 		fail_msg("%s", err.text);
-	assert_int_equal(skipped, 0);
-	json_decref(line);
-	store_close(writer);
 
 	a = get(h, "/api/v1/health/history?what=transitions&component=api&hours=1", NULL);
 	assert_int_equal(a.status, 200);
