@@ -96,7 +96,10 @@ int segment_append(struct segment *s, int fd, const char *records, size_t len, s
 	int rc = fd_write(fd, records, len);
 
 	if (rc < 0) {
-		(void)ftruncate(fd, (off_t)s->size);
+		/* Where even that fails, the next lines are written over what was cut short. */
+		int cut = ftruncate(fd, (off_t)s->size);
+
+		(void)cut;
 		(void)lseek(fd, (off_t)s->size, SEEK_SET);
 		return fail(s, rc, err);
 	}
