@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keep_private.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
-#include "statement.h"
 
 /* Series of one bucket that are added up at once; 5,000 are some 3 MB. What does not fit is added
  * up in a further pass over the bucket. */
@@ -57,6 +56,20 @@ int64_t keep_floor(int64_t ms, int64_t unit_ms)
 	int64_t rest = ms % unit_ms;
 
 	return ms - (rest < 0 ? rest + unit_ms : rest);
+}
+
+/* --- letting others in --- */
+
+/* SQLite's lock has no queue: who finds it taken looks again after a pause. Steps in a row would
+ * leave the writer hardly a gap to look into. */
+#define YIELD_NS 2000000
+
+void keep_yield(const struct db *db)
+{
+	const struct timespec pause = {.tv_nsec = YIELD_NS};
+
+	if (db_engine_of(db) == DB_SQLITE)
+		(void)nanosleep(&pause, NULL);
 }
 
 /* --- what has gone --- */

@@ -47,6 +47,9 @@ struct keep {
 };
 struct keep *keep_of(struct store *s);
 
+/* Between two transactions of many rows. */
+void keep_yield(const struct db *db);
+
 int64_t keep_floor(int64_t ms, int64_t unit_ms);
 
 /* Up to where the rows of a level's source were deleted: a multiple of its bucket_ms; 0: nowhere.

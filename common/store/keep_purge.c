@@ -345,10 +345,11 @@ int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
 		rc = run_job(&p, &jobs[*at]);
 		if (rc != 0)
 			return rc;
-		if (p.deleted > 0) {
-			*more_r = true;
+		if (p.deleted >= KEEP_PURGE_ROWS)
+			keep_yield(s->db);
+		*more_r = p.deleted > 0;
+		if (*more_r)
 			return 0;
-		}
 		*at = (*at + 1) % ARRAY_LEN(jobs);
 	}
 	return 0;

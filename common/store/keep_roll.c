@@ -354,6 +354,8 @@ static int write_rows(struct store *s, const struct bucket *b, struct err *err)
 		if (rc == 0)
 			rc = keep_rows_write(s, b->level, b->start_ms, v + i, step, err);
 		rc = end_transaction(s, rc, err);
+		if (i + step < n)
+			keep_yield(s->db);
 	}
 	return rc;
 }

@@ -46,6 +46,7 @@ static int give_back_room(struct db *db, struct err *err)
 		if (rc != 0 || !has_much_room(free_pages, pages))
 			break;
 		rc = db_script(db, step, err);
+		keep_yield(db);
 	}
 	return rc;
 }
