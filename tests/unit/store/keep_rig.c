@@ -46,6 +46,7 @@ static void open_sqlite(struct rig *r)
 	r->options.sqlite.path = r->path;
 	rig_must(r, store_open(&r->options, STORE_KEEPER, &r->store, &r->err));
 	rig_must(r, db_open(&target, &r->hand, &r->err));
+	rig_must(r, db_script(r->hand, "PRAGMA synchronous = OFF", &r->err));
 }
 
 /* Several may be open at once: each has a schema of its own. */
@@ -103,9 +104,14 @@ void rig_close(struct rig *r)
 	free(r);
 }
 
+void rig_args(struct rig *r, const char *sql, const struct db_value *args, size_t n)
+{
+	rig_must(r, statement_run(r->hand, sql, args, n, NULL, &r->err));
+}
+
 void rig_run(struct rig *r, const char *sql)
 {
-	rig_must(r, statement_run(r->hand, sql, NULL, 0, NULL, &r->err));
+	rig_args(r, sql, NULL, 0);
 }
 
 static bool on_int(void *ctx, const struct db_row *row)
@@ -114,12 +120,17 @@ static bool on_int(void *ctx, const struct db_row *row)
 	return false;
 }
 
+int64_t rig_int_of(struct rig *r, const char *sql, const struct db_value *args, size_t n)
+{
+	int64_t value = -1;
+
+	rig_must(r, statement_query(r->hand, sql, args, n, on_int, &value, &r->err));
+	return value;
+}
+
 int64_t rig_int(struct rig *r, const char *sql)
 {
-	int64_t n = -1;
-
-	rig_must(r, statement_query(r->hand, sql, NULL, 0, on_int, &n, &r->err));
-	return n;
+	return rig_int_of(r, sql, NULL, 0);
 }
 
 static bool on_row(void *ctx, const struct db_row *row)
@@ -191,12 +202,11 @@ void rig_put(struct rig *r, const struct rig_result *row)
 				  args, ARRAY_LEN(args), NULL, &r->err));
 }
 
-void rig_seen_until(struct rig *r, int64_t at_ms)
+void rig_seen(struct rig *r, int64_t from_ms, int64_t to_ms)
 {
-	struct db_value at = DB_V_INT(at_ms);
+	struct db_value args[] = {DB_V_INT(from_ms), DB_V_INT(to_ms)};
 
-	rig_must(r, statement_run(r->hand, "UPDATE epochs SET last_at = @at{$1}", &at, 1, NULL,
-				  &r->err));
+	rig_args(r, "UPDATE epochs SET first_at = @at{$1}, last_at = @at{$2}", args, 2);
 }
 
 void rig_touch(struct rig *r, int64_t at_ms)

@@ -45,7 +45,9 @@ void rig_close(struct rig *r);
 void rig_must(struct rig *r, int rc);
 
 void rig_run(struct rig *r, const char *sql); /* one statement, @-words and all */
+void rig_args(struct rig *r, const char *sql, const struct db_value *args, size_t n);
 int64_t rig_int(struct rig *r, const char *sql);
+int64_t rig_int_of(struct rig *r, const char *sql, const struct db_value *args, size_t n);
 /* All columns of all rows as text; doubles to the last bit. */
 void rig_dump(struct rig *r, const char *sql, struct str *out);
 
@@ -55,8 +57,8 @@ void rig_set(struct rig *r, int64_t id, const char *names);
 /* In the transaction that is open. */
 void rig_put(struct rig *r, const struct rig_result *row);
 /* As the recorder does with each batch. */
-void rig_seen_until(struct rig *r, int64_t at_ms);
 void rig_touch(struct rig *r, int64_t at_ms);
+void rig_seen(struct rig *r, int64_t from_ms, int64_t to_ms);
 
 /* Until nothing is left to do; returns steps. */
 size_t rig_roll_up(struct rig *r, int64_t now_ms);

@@ -281,7 +281,7 @@ static void compare_with_scratch(struct rig *live, struct model *m, int64_t now_
 	rig_must(scratch, db_begin(scratch->hand, &scratch->err));
 	for (size_t i = 0; i < m->n; i++)
 		put(scratch, &m->v[i]);
-	rig_seen_until(scratch, m->v[m->n - 1].row.at_ms);
+	rig_seen(scratch, m->v[0].row.at_ms, m->v[m->n - 1].row.at_ms);
 	rig_must(scratch, db_commit(scratch->hand, &scratch->err));
 	rig_must(scratch, keep_rebuild(scratch->store, 0, 0, &buckets, &scratch->err));
 	assert_true(buckets > 0);
