@@ -11,6 +11,7 @@ static bool is_transition(const struct store_line *line)
 	struct jtext object = {line->text, line->len};
 
 	return jtext_is(jtext_get(object, "transition"), "true") ||
+	       jtext_is(jtext_get(object, "removed"), "true") ||
 	       jtext_is(jtext_get(jtext_get(object, "overall"), "transition"), "true");
 }
 

@@ -188,6 +188,21 @@ static int tell_transition(struct rows_reading *g, const struct row_component *c
 	return g->sink->transition(g->ctx, &row);
 }
 
+/* It has no status any more; without this its last one would count for ever. */
+static int tell_removed(struct rows_reading *g, const struct row_component *component,
+			const json_t *state)
+{
+	const struct row_transition row = {
+		.component = *component,
+		.at_ms = g->at_ms,
+		.from_status = status_of(state, "status"),
+		.to_status = STATUS_UNKNOWN,
+		.message = row_text_of("Removed from the configuration"),
+	};
+
+	return row.from_status == STATUS_UNKNOWN ? 0 : g->sink->transition(g->ctx, &row);
+}
+
 static int read_health(struct rows_reading *g)
 {
 	const json_t *state = json_object_get(g->object, "state");
@@ -204,6 +219,8 @@ static int read_health(struct rows_reading *g)
 		rc = tell_result(g, &component, state);
 	if (rc == 0 && json_is_true(json_object_get(g->object, "transition")))
 		rc = tell_transition(g, &component, state);
+	if (rc == 0 && is_removed)
+		rc = tell_removed(g, &component, state);
 	if (rc == 0)
 		rc = tell_overall(g, component.name, text_of(state, "status"));
 	if (rc == 0)

@@ -167,7 +167,7 @@ static void silence_is_a_transition_without_a_result(void **state)
 	expect(f, "SELECT to_status||' '||reason FROM v_transitions", "unknown no_data;");
 }
 
-static void a_removed_component_leaves_no_result(void **state)
+static void a_removed_component_leaves_no_result_and_is_unknown(void **state)
 {
 	struct fixture *f = *state;
 
@@ -177,7 +177,13 @@ static void a_removed_component_leaves_no_result(void **state)
 			     "\"state\":{\"status\":\"healthy\",\"outcome\":\"pass\"}}"),
 			 0);
 	assert_int_equal(count(f, "results"), 0);
-	assert_int_equal(count(f, "transitions"), 0);
+	expect(f, "SELECT from_status||' '||to_status||' '||message FROM v_transitions",
+	       "healthy unknown Removed from the configuration;");
+	assert_int_equal(put(f, "health", 2,
+			     "{\"component\":\"db\",\"transition\":false,\"removed\":true,"
+			     "\"state\":{\"status\":\"unknown\",\"outcome\":null}}"),
+			 0);
+	assert_int_equal(count(f, "transitions"), 1);
 }
 
 static void the_first_change_has_no_known_before(void **state)
@@ -449,7 +455,7 @@ int main(void)
 		TEST(a_routine_line_as_text_is_the_same_row),
 		TEST(a_change_is_a_result_a_transition_and_the_overalls),
 		TEST(silence_is_a_transition_without_a_result),
-		TEST(a_removed_component_leaves_no_result),
+		TEST(a_removed_component_leaves_no_result_and_is_unknown),
 		TEST(the_first_change_has_no_known_before),
 		TEST(a_healthy_message_is_stored_when_it_changes),
 		TEST(long_details_are_replaced_by_their_size),
