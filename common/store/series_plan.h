@@ -17,7 +17,7 @@
 #define SERIES_ROWS_MAX     60000
 #define SERIES_RAW_ROWS_MAX 500000
 /* Of longer ranges raw rows are too many for what they tell. */
-#define SERIES_RAW_RANGE_MS 3600000
+#define SERIES_RAW_RANGE_MS 21600000
 
 enum series_source { SERIES_RAW, SERIES_5M, SERIES_1H, SERIES_1D, SERIES_SOURCE_MAX };
 

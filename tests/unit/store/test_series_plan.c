@@ -85,11 +85,18 @@ static void raw_rows_only_where_that_is_quick(void **state)
 	c.raw_rows_per_ms = 20; /* 72 million in an hour */
 	assert_int_equal(plan(&c).source, SERIES_5M);
 	assert_int_equal(plan(&c).step_ms, 5 * MINUTE);
+	c = scope(4 * HOUR); /* 1.4 million */
+	assert_int_equal(plan(&c).source, SERIES_5M);
+	c.raw_rows_per_ms = 0.01;
+	assert_int_equal(plan(&c).source, SERIES_RAW);
+	assert_int_equal(plan(&c).step_ms, MINUTE);
 	c = scope(HOUR);
 	c.oldest_ms[SERIES_RAW] = INT64_MAX; /* beyond their retention */
 	assert_int_equal(plan(&c).source, SERIES_5M);
 	/* A store too young for rollups has raw rows only. */
-	c = scope(3 * HOUR);
+	c = scope(8 * HOUR);
+	c.step_ms = MINUTE;
+	c.points_max = 1000;
 	c.oldest_ms[SERIES_5M] = c.oldest_ms[SERIES_1H] = c.oldest_ms[SERIES_1D] = INT64_MAX;
 	c.raw_rows_per_ms = 0.001;
 	assert_int_equal(plan(&c).source, SERIES_RAW);
