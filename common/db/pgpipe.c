@@ -230,9 +230,9 @@ static void take_rows(struct pg_pipe *p, const struct pg_step *step, const PGres
 			p->names[i] = pq.PQfname(result, (int)i);
 			p->values[i] = pg_value(result, row, (int)i, false);
 		}
-		step->on_row(p->ctx, &(struct db_row){.columns = columns,
-						      .names = p->names,
-						      .values = p->values});
+		step->on_row(step->ctx != NULL ? step->ctx : p->ctx,
+			     &(struct db_row){
+				     .columns = columns, .names = p->names, .values = p->values});
 	}
 }
 
@@ -535,6 +535,11 @@ struct pg_pipe *pg_pipe_new(uv_loop_t *loop, const struct pg_pipe_options *o)
 	p->timer.data = p;
 	p->handles = 1;
 	return p;
+}
+
+void pg_pipe_set_timeout(struct pg_pipe *p, int64_t timeout_ms)
+{
+	p->o.statement_timeout_ms = timeout_ms;
 }
 
 bool pg_pipe_is_open(const struct pg_pipe *p)

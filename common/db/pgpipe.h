@@ -49,8 +49,9 @@ struct pg_step {
 	const char *sql; /* a literal */
 	const struct pg_param *params;
 	size_t n;
-	/* Each row, as it comes; NULL: none are expected. Values as in db.h. */
+	/* Each row, as it comes; NULL: they are passed over. Values as in db.h. */
 	void (*on_row)(void *ctx, const struct db_row *row);
+	void *ctx; /* for on_row; NULL: that of the call */
 };
 
 struct pg_pipe_done {
@@ -67,9 +68,11 @@ void pg_pipe_open(struct pg_pipe *p, pg_pipe_fn on_done, void *ctx);
 /* False also once the server closed an idle connection. */
 bool pg_pipe_is_open(const struct pg_pipe *p);
 int pg_pipe_backend(const struct pg_pipe *p); /* its process id at the server; 0: not open */
-/* All or nothing. At most PG_PIPE_STEPS_MAX. on_row gets ctx too. */
+/* All or nothing. At most PG_PIPE_STEPS_MAX. */
 void pg_pipe_run(struct pg_pipe *p, const struct pg_step *steps, size_t n, pg_pipe_fn on_done,
 		 void *ctx);
+/* From the next call on, how long silence is borne. */
+void pg_pipe_set_timeout(struct pg_pipe *p, int64_t timeout_ms);
 /* The call in hand ends soon, with -EINTR; its connection is closed, its statement cancelled. */
 void pg_pipe_interrupt(struct pg_pipe *p);
 /* Interrupts, closes, frees; on_done of a call in hand comes before on_closed (may be NULL). */

@@ -66,11 +66,7 @@ static int query_int(struct db *db, const char *sql, int64_t *value_r, struct er
 
 static int64_t newest_known(const struct db *db)
 {
-	int64_t version = 0;
-
-	for (const struct store_migration *m = dialect_of(db)->migrations; m->version != 0; m++)
-		version = m->version;
-	return version;
+	return store_newest_version(db_engine_of(db));
 }
 
 /* 0: nothing there. -1: a database that is not ours. */
@@ -165,6 +161,15 @@ int store_migrate(struct db *db, const char *path, struct err *err)
 		if (m->version > version && (rc = apply(db, m, err)) != 0)
 			return rc;
 	return 0;
+}
+
+int64_t store_newest_version(enum db_engine engine)
+{
+	int64_t version = 0;
+
+	for (const struct store_migration *m = dialects[engine].migrations; m->version != 0; m++)
+		version = m->version;
+	return version;
 }
 
 int store_check_version(struct db *db, const char *path, struct err *err)

@@ -43,6 +43,8 @@ int store_migrate(struct db *db, const char *path, struct err *err);
 /* For readers: -ENOENT if there is nothing yet, -EINVAL if the store is older or newer than this
  * binary. */
 int store_check_version(struct db *db, const char *path, struct err *err);
+/* That this binary knows. */
+int64_t store_newest_version(enum db_engine engine);
 
 /* Row readers for db_query: the first column of the first row. */
 bool store_read_int(void *int64_r, const struct db_row *row);

@@ -8,7 +8,7 @@
 
 struct writer *writer_new(uv_loop_t *loop, const struct store_options *o, const char *node)
 {
-	struct writer *w = writer_sqlite_new();
+	struct writer *w = o->postgres.dsn != NULL ? writer_postgres_new() : writer_sqlite_new();
 
 	w->loop = loop;
 	w->options = o;

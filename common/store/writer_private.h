@@ -50,6 +50,7 @@ struct writer {
 
 /* Zeroed but for ops and what the backend keeps of its own; writer_new() fills in the rest. */
 struct writer *writer_sqlite_new(void);
+struct writer *writer_postgres_new(void);
 
 /* rc < 0: w->err says why. May free w. */
 void writer_call_done(struct writer *w, int rc);
