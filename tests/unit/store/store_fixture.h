@@ -15,12 +15,16 @@
 #include "db/db.h"
 #include "store/read.h"
 #include "store/writer.h"
+#include "../db/pg_server.h"
 
 #define T0 INT64_C(1800000000000) /* 2027-01-15 */
+
+extern struct pg_server store_server;
 
 struct fixture {
 	char dir[64];
 	char path[96];
+	bool is_postgres;
 	struct store_options options;
 	struct store *h;
 	struct err err;
@@ -36,7 +40,11 @@ struct fixture {
 };
 
 int store_setup(void **state);
+/* The same with the schema `hale` of a server that runs for the whole group. */
+int store_setup_postgres(void **state);
 int store_teardown(void **state);
+int store_start_server(void **state);
+int store_stop_server(void **state);
 void remove_files(const struct fixture *f);
 void must(struct fixture *f, int rc);
 /* Opens the store as its keeper, and the writer, both anew. */
