@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keep_private.h"
 
+#include <errno.h>
+
 #include "base/str.h"
+#include "keep_partitions.h"
 #include "model/component.h"
 #include "statement.h"
 
@@ -15,6 +18,7 @@ struct purge {
 	int64_t before_ms; /* rows older than this go */
 	struct keep_purged *purged;
 	size_t deleted;
+	bool has_dropped; /* a partition, perhaps an empty one */
 	struct err *err;
 };
 
@@ -234,11 +238,67 @@ static int delete_unit(struct purge *p, const struct source *source, const struc
 	return delete_part(p, source, start, oldest->at_ms, &gone);
 }
 
+/* A partition of PostgreSQL goes as a bucket does: not while a part of it is pending. */
+static int drop_in_transaction(struct purge *p, const struct source *source,
+			       const struct partition *part)
+{
+	struct keep_gone gone = {0};
+	bool is_waiting = false;
+	int rc = is_pending(p, source->level, part->from_ms, part->to_ms, &is_waiting);
+
+	if (rc != 0 || (is_waiting && p->before_ms - part->to_ms < PENDING_LATE_MS))
+		return rc;
+	rc = keep_gone_read(p->s->db, source->level, &gone, p->err);
+	if (rc == 0 && part->to_ms > gone.before_ms) {
+		gone = (struct keep_gone){.before_ms = part->to_ms};
+		rc = keep_gone_write(p->s->db, source->level, &gone, p->err);
+	}
+	if (rc == 0)
+		rc = partitions_drop(p->s->db, part, p->err);
+	if (rc != 0)
+		return rc;
+	p->purged->not_rolled_up += is_waiting;
+	p->deleted += (size_t)part->rows;
+	p->has_dropped = true;
+	return 0;
+}
+
+/* *is_over_r: there is one to be dropped, now or later, so nothing is deleted row by row. */
+static int drop_partition(struct purge *p, const struct source *source, bool *is_over_r)
+{
+	struct partition part;
+	int rc = partitions_oldest(p->s->db, source->table, p->before_ms, &part, is_over_r, p->err);
+
+	if (rc != 0 || !*is_over_r)
+		return rc;
+	rc = db_begin(p->s->db, p->err);
+	if (rc == 0)
+		rc = drop_in_transaction(p, source, &part);
+	if (rc == 0)
+		rc = db_commit(p->s->db, p->err);
+	if (rc != 0) {
+		db_rollback(p->s->db);
+		p->deleted = 0;
+		p->has_dropped = false;
+	}
+	/* Somebody reads it: the next time. */
+	return rc == -EBUSY ? 0 : rc;
+}
+
 static int purge_source(struct purge *p, const struct source *source)
 {
+	int64_t part_ms = partitions_unit_ms(p->s->db, source->table);
 	struct oldest oldest = {.source = source};
+	bool is_over = false;
 	int rc;
 
+	if (part_ms > 0) {
+		rc = drop_partition(p, source, &is_over);
+		if (rc != 0 || is_over)
+			return rc;
+		/* What is left stands in the default partition, or will be dropped. */
+		p->before_ms = keep_floor(p->before_ms, part_ms);
+	}
 	p->before_ms = keep_floor(p->before_ms, source->unit_ms);
 	rc = find_oldest(p, &oldest);
 	if (rc != 0 || !oldest.is_found || oldest.at_ms >= p->before_ms)
@@ -325,6 +385,7 @@ static int run_job(struct purge *p, const struct job *job)
 	int rc;
 
 	p->deleted = 0;
+	p->has_dropped = false;
 	rc = job->source != NULL ? purge_source(p, job->source) : purge_rows(p, job->sql);
 	*count += p->deleted;
 	return rc;
@@ -347,7 +408,7 @@ int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
 			return rc;
 		if (p.deleted >= KEEP_PURGE_ROWS)
 			keep_yield(s->db);
-		*more_r = p.deleted > 0;
+		*more_r = p.deleted > 0 || p.has_dropped;
 		if (*more_r)
 			return 0;
 		*at = (*at + 1) % ARRAY_LEN(jobs);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "keep_partitions.h"
 
 /* Free room up to this share is wanted again soon; moving pages about for it gains nothing. */
 #define FREE_SHARE_MAX 4 /* one in … */
@@ -93,7 +94,8 @@ static int tidy_sqlite(struct store *s, int64_t now_ms, struct err *err)
 
 int keep_tidy(struct store *s, int64_t now_ms, struct err *err)
 {
-	return db_engine_of(s->db) == DB_SQLITE ? tidy_sqlite(s, now_ms, err) : 0;
+	return db_engine_of(s->db) == DB_SQLITE ? tidy_sqlite(s, now_ms, err)
+						: partitions_make(s->db, now_ms, err);
 }
 
 int keep_compact(struct store *s, struct err *err)

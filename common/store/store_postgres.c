@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "keep_partitions.h"
 #include "store_private.h"
 
 #define SCHEMA_DEFAULT               "hale"
@@ -191,6 +193,8 @@ int store_postgres_open(const struct store_options *o, struct store *h, struct e
 		rc = find_schema(o, h, err);
 	if (rc != 0)
 		return rc;
-	return h->is_writer ? store_migrate(h->db, h->path, err)
-			    : store_check_version(h->db, h->path, err);
+	if (!h->is_writer)
+		return store_check_version(h->db, h->path, err);
+	rc = store_migrate(h->db, h->path, err);
+	return rc == 0 ? partitions_make(h->db, clock_wall_ms(), err) : rc;
 }
