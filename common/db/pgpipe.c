@@ -415,6 +415,8 @@ static void on_dialed(void *ctx, const struct pg_dialed *d)
 		return;
 	}
 	p->poll->data = p;
+	/* While something is under way the timer keeps the loop; an idle connection need not. */
+	uv_unref((uv_handle_t *)p->poll);
 	p->handles++;
 	setup(p);
 }

@@ -12,7 +12,8 @@
  *         committed. Times are held by timers of our own, so that a server that hangs holds nobody.
  * Ownership: heap object; what pg_step points to must stay until on_done. SQL texts are literals: a
  *            connection knows them by their address.
- * Loop:      the loop's thread; one call at a time. on_done never comes from within the call.
+ * Loop:      the loop's thread; one call at a time. on_done never comes from within the call. An
+ *            idle connection does not keep the loop running.
  */
 #ifndef HALE_DB_PGPIPE_H
 #define HALE_DB_PGPIPE_H
