@@ -94,8 +94,11 @@ static int is_there(struct db *db, const char *name, bool *is_r, struct err *err
 {
 	struct db_value arg = db_v_text(name);
 	int64_t n = 0;
-	int rc = db_query(db, "SELECT (to_regclass($1::text) IS NOT NULL)::int", &arg, 1,
-			  store_read_int, &n, err);
+	/* to_regclass() would answer from a cache what was so before we had the lock. */
+	int rc = db_query(db,
+			  "SELECT count(*) FROM pg_class WHERE relname = $1::text"
+			  " AND relnamespace = current_schema()::regnamespace",
+			  &arg, 1, store_read_int, &n, err);
 
 	*is_r = n != 0;
 	return rc;

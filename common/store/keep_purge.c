@@ -238,15 +238,15 @@ static int delete_unit(struct purge *p, const struct source *source, const struc
 	return delete_part(p, source, start, oldest->at_ms, &gone);
 }
 
-/* A partition of PostgreSQL goes as a bucket does: not while a part of it is pending. */
+/* A partition of PostgreSQL goes as a bucket does: not while something needs a part of it. */
 static int drop_in_transaction(struct purge *p, const struct source *source,
 			       const struct partition *part)
 {
 	struct keep_gone gone = {0};
-	bool is_waiting = false;
-	int rc = is_pending(p, source->level, part->from_ms, part->to_ms, &is_waiting);
+	bool is_kept = false;
+	int rc = is_needed(p, source, part->from_ms, part->to_ms, &is_kept);
 
-	if (rc != 0 || (is_waiting && p->before_ms - part->to_ms < PENDING_LATE_MS))
+	if (rc != 0 || is_kept)
 		return rc;
 	rc = keep_gone_read(p->s->db, source->level, &gone, p->err);
 	if (rc == 0 && part->to_ms > gone.before_ms) {
@@ -257,7 +257,6 @@ static int drop_in_transaction(struct purge *p, const struct source *source,
 		rc = partitions_drop(p->s->db, part, p->err);
 	if (rc != 0)
 		return rc;
-	p->purged->not_rolled_up += is_waiting;
 	p->deleted += (size_t)part->rows;
 	p->has_dropped = true;
 	return 0;

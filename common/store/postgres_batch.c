@@ -119,11 +119,12 @@ static bool is_asking(const struct postgres_batch *b)
 }
 
 bool postgres_batch_read(struct postgres_batch *b, const struct store_line *lines, size_t n,
-			 size_t *skipped_r, size_t *repeated_r)
+			 int64_t now_ms, size_t *skipped_r, size_t *repeated_r)
 {
 	size_t skipped = 0, repeated = 0;
 
 	begin(b);
+	b->known.now_ms = now_ms;
 	for (size_t i = 0; i < n; i++) {
 		int rc = read_line(b, &lines[i]);
 

@@ -82,9 +82,10 @@ void postgres_batch_free(struct postgres_batch *b);
 /* Of a new connection nothing is known. */
 void postgres_batch_forget(struct postgres_batch *b);
 
-/* Reads lines. True: all rows are there. False: names must be asked for first. */
+/* Reads lines, at a monotonic time. True: all rows are there. False: names must be asked for first.
+ */
 bool postgres_batch_read(struct postgres_batch *b, const struct store_line *lines, size_t n,
-			 size_t *skipped_r, size_t *repeated_r);
+			 int64_t now_ms, size_t *skipped_r, size_t *repeated_r);
 /* The states that wait for their time, and nothing else. False: there are none. */
 bool postgres_batch_read_states(struct postgres_batch *b);
 /* The statements of either, into steps; how many. */

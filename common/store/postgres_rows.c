@@ -151,8 +151,7 @@ void postgres_put_state(struct postgres_batch *b, const struct row_state *row,
 	postgres_put_text(t, TABLE_STATES, row->last_error);
 	postgres_put_text(t, TABLE_STATES, row->metrics);
 	postgres_put_text(t, TABLE_STATES, row->details);
-	known_stored(&b->known, e, row->is_removed ? -1 : row->status,
-		     row->is_removed ? 0 : row->at_ms);
+	known_stored(&b->known, e, row->is_removed ? -1 : row->status);
 }
 
 static int on_state(void *ctx, const struct row_state *row)

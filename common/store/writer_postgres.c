@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "db/pgpipe.h"
@@ -270,7 +271,8 @@ static void write_chunk(struct postgres_writer *p)
 		fail(p, -EIO, &err);
 		return;
 	}
-	if (!postgres_batch_read(p->batch, p->w.lines + p->at, p->chunk, &p->skipped, &p->repeated))
+	if (!postgres_batch_read(p->batch, p->w.lines + p->at, p->chunk, clock_mono_ms(),
+				 &p->skipped, &p->repeated))
 		pg_pipe_run(p->pipe, p->steps, postgres_batch_asking(p->batch, p->steps), on_asked,
 			    p);
 	else
