@@ -31,34 +31,6 @@ int store_setup(void **state)
 	return 0;
 }
 
-struct pg_server store_server;
-
-int store_start_server(void **state)
-{
-	(void)state;
-	pg_server_start(&store_server);
-	return 0;
-}
-
-int store_stop_server(void **state)
-{
-	(void)state;
-	pg_server_stop(&store_server);
-	return 0;
-}
-
-int store_setup_postgres(void **state)
-{
-	struct fixture *f;
-
-	assert_int_equal(store_setup(state), 0);
-	f = *state;
-	f->is_postgres = true;
-	f->options.sqlite.path = NULL;
-	f->options.postgres.dsn = store_server.conninfo;
-	return 0;
-}
-
 void remove_files(const struct fixture *f)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -157,7 +129,7 @@ int write_lines(struct fixture *f, const struct store_line *lines, size_t n)
 struct db *raw_open(struct fixture *f)
 {
 	struct db_target target = {.engine = f->is_postgres ? DB_POSTGRES : DB_SQLITE,
-				   .where = f->is_postgres ? store_server.conninfo : f->path};
+				   .where = f->is_postgres ? f->options.postgres.dsn : f->path};
 	struct db *db = NULL;
 
 	must(f, db_open(&target, &db, &f->err));

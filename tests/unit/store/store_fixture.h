@@ -15,11 +15,8 @@
 #include "db/db.h"
 #include "store/read.h"
 #include "store/writer.h"
-#include "../db/pg_server.h"
 
 #define T0 INT64_C(1800000000000) /* 2027-01-15 */
-
-extern struct pg_server store_server;
 
 struct fixture {
 	char dir[64];
@@ -40,7 +37,8 @@ struct fixture {
 };
 
 int store_setup(void **state);
-/* The same with the schema `hale` of a server that runs for the whole group. */
+/* The same with the schema `hale` of a server that runs for the whole group
+ * (store_fixture_postgres.c, ../db/pg_server.c). */
 int store_setup_postgres(void **state);
 int store_teardown(void **state);
 int store_start_server(void **state);
