@@ -65,6 +65,7 @@ struct keeper {
 	int rc;
 	struct err err;
 	bool has_more;
+	bool has_opened; /* the store, anew */
 	int64_t now_ms;
 	struct keep_purged purged;
 	struct keep_facts facts_now;
@@ -87,8 +88,10 @@ static int look(struct keeper *k)
 	/* A file that was deleted or broke is opened anew, and made anew if need be. */
 	if (k->job_store != NULL && store_is_broken(k->job_store))
 		store_close(TAKE_PTR(k->job_store));
-	return k->job_store != NULL ? 0
-				    : store_open(k->options, STORE_KEEPER, &k->job_store, &k->err);
+	if (k->job_store != NULL)
+		return 0;
+	k->has_opened = true;
+	return store_open(k->options, STORE_KEEPER, &k->job_store, &k->err);
 }
 
 static int work_step(struct keeper *k)
@@ -153,9 +156,26 @@ static void wait_longer(struct keeper *k)
 	k->wait_until_ms = clock_mono_ms() + backoff_next(&k->backoff, &retry_policy, rnd_u32());
 }
 
+/* A damaged file was set aside: somebody should know, and may want what can be read of it. */
+static void tell_notice(struct keeper *k)
+{
+	const char *notice = store_notice(k->job_store);
+
+	k->has_opened = false;
+	if (notice == NULL)
+		return;
+	log_error("store was damaged", KV_S("what", notice));
+	service_publish(k->service, TOPIC_EVENT,
+			json_pack("{s:s, s:s, s:s, s:s, s:{}}", "kind", "store_damaged", "severity",
+				  "critical", "subject", "recorder", "message", notice, "details"));
+}
+
 static void prepared(struct keeper *k)
 {
 	keeper_done_fn on_prepared = TAKE_PTR(k->on_prepared);
+
+	if (k->rc == 0 && k->has_opened)
+		tell_notice(k);
 
 	k->is_doubtful = k->rc < 0;
 	if (k->rc < 0) {

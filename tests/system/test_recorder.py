@@ -202,6 +202,30 @@ def test_a_deleted_database_is_made_anew(hale):
     assert h.component("c1")["status"] == "healthy"
 
 
+def test_a_damaged_database_is_set_aside_and_told(hale):
+    h = started(hale, 2)
+    h.allow(r"store was damaged", r"lines were lost")
+    settle(h)
+    h.cli("stop", "recorder", check=True)
+    path = f"{h.state_dir}/history.db"
+    with open(path, "r+b") as f:
+        f.seek(4096 * 4)
+        f.write(b"\xa5" * 4096 * 8)
+    for suffix in ("-wal", "-shm"):  # its last end was clean: all is in the file
+        if os.path.exists(path + suffix):
+            os.unlink(path + suffix)
+    h.cli("start", "recorder", check=True)
+
+    def told():
+        found = is_stored(h, "SELECT message FROM v_events WHERE kind = 'store_damaged'")
+        return found and found[0][0]
+    message = wait_for(told, "the new store says what became of the old one")
+    aside = [f for f in os.listdir(h.state_dir) if f.startswith("history.db.broken-")]
+    assert [f for f in aside if f.endswith("Z") and f in message], (aside, message)
+    assert "hale export --store" in message
+    assert h.component("c1")["status"] == "healthy"
+
+
 def test_a_relative_path_stands_in_the_state_directory(hale):
     h = started(hale, 1, "store: {sqlite: {path: past/own.db}}\n")
     wait_for(lambda: os.path.exists(f"{h.state_dir}/past/own.db"), "the store is made")
