@@ -47,7 +47,8 @@ const past = (() => {
 
 	function overall(onNews) {
 		const s = statistics(onNews);
-		return s ? inWords(s.uptime_percent) : "";
+		const words = s ? inWords(s.uptime_percent) : "";
+		return words && `up ${words}`;
 	}
 
 	function uptime(id, onNews) {
