@@ -9,6 +9,9 @@
 #include "store/metric_text.h"
 #include "store/rows.h"
 
+/* Sets read at once at the beginning. */
+#define SETS_FIRST 1000
+
 static int64_t add_name(struct keep_names *k, const char *name, int64_t id)
 {
 	if (k->n == k->cap) {
@@ -66,23 +69,6 @@ int64_t keep_names_place(struct keep_names *k, const char *name)
 	if (k->n >= KEEP_METRICS_MAX || name[0] == '\0' || strlen(name) > ROW_NAME_MAX)
 		return KEEP_PLACE_NONE;
 	return add_name(k, name, 0);
-}
-
-int keep_names_begin(struct keep_names *k, struct db *db, struct err *err)
-{
-	int rc;
-
-	if (k->sets_n > KEEP_SETS_MAX)
-		clear_sets(k);
-	if (k->is_loaded)
-		return 0;
-	keep_names_clear(k);
-	(void)add_name(k, "took_ms", 0);
-	(void)add_name(k, NULL, 0);
-	rc = db_query(db, "SELECT id, name FROM metrics ORDER BY id", NULL, 0, on_metric, k, err);
-	k->resolved = k->ids[KEEP_PLACE_TOOK] > 0 ? k->n : 0;
-	k->is_loaded = rc == 0;
-	return rc;
 }
 
 static bool on_id(void *ctx, const struct db_row *row)
@@ -233,4 +219,39 @@ int keep_names_load(struct keep_names *k, struct db *db, struct err *err)
 			add_set(k, reader.id, &took, 1);
 	}
 	return 0;
+}
+
+static bool on_set_id(void *ctx, const struct db_row *row)
+{
+	want(ctx, row->values[0].integer);
+	return true;
+}
+
+/* The newest sets are those in use, as a rule; others are read when they are met. */
+static int read_all(struct keep_names *k, struct db *db, struct err *err)
+{
+	struct db_value limit = DB_V_INT(SETS_FIRST);
+	int rc = db_query(db, "SELECT id, name FROM metrics ORDER BY id", NULL, 0, on_metric, k,
+			  err);
+
+	if (rc == 0)
+		rc = db_query(db, "SELECT id FROM metric_sets ORDER BY id DESC LIMIT $1", &limit, 1,
+			      on_set_id, k, err);
+	return rc == 0 ? keep_names_load(k, db, err) : rc;
+}
+
+int keep_names_begin(struct keep_names *k, struct db *db, struct err *err)
+{
+	int rc;
+
+	if (k->sets_n > KEEP_SETS_MAX)
+		clear_sets(k);
+	if (k->is_loaded)
+		return 0;
+	keep_names_clear(k);
+	(void)add_name(k, "took_ms", 0);
+	(void)add_name(k, NULL, 0);
+	rc = read_all(k, db, err);
+	k->is_loaded = rc == 0;
+	return rc;
 }

@@ -15,6 +15,8 @@
 #define VACUUM_STEPS   32
 /* A log beyond this had a reader that kept it from being used again. */
 #define WAL_BYTES_MAX  INT64_C(67108864)
+/* Somebody asked for it and waits; a file of many gigabytes takes minutes. */
+#define COMPACT_MS     HOUR_MS
 /* How often planner statistics are looked at; they hardly change. */
 #define OPTIMIZE_MS    DAY_MS
 
@@ -100,7 +102,17 @@ int keep_tidy(struct store *s, int64_t now_ms, struct err *err)
 
 int keep_compact(struct store *s, struct err *err)
 {
+	struct checkpoint c = {0};
+	int rc;
+
 	if (db_engine_of(s->db) != DB_SQLITE)
 		return 0;
-	return db_script(s->db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM", err);
+	db_set_timeout(s->db, COMPACT_MS);
+	rc = db_script(s->db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM", err);
+	/* All of the new file is in the log now. */
+	if (rc == 0)
+		rc = db_query(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0, on_checkpoint, &c,
+			      err);
+	db_set_timeout(s->db, STORE_TIMEOUT_MS);
+	return rc;
 }
