@@ -16,7 +16,7 @@
 #include "store/transfer.h"
 
 /* As the recorder takes (store/import.h), and few enough that one piece is stored in a moment. */
-#define PIECE_ROWS    500
+#define PIECE_ROWS    1000
 #define PIECE_BYTES   (1 << 20)
 /* A recorder that restarts, or whose store is locked, is waited for. */
 #define PATIENCE_MS   30000

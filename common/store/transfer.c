@@ -71,11 +71,41 @@ static int add_part(const char *data, size_t len, void *out)
 	return 0;
 }
 
+/* Whether it stands in JSON as it is. */
+static bool is_plain(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == '"' || text[i] == '\\')
+			return false;
+	}
+	return true;
+}
+
+/* What most values are, written without much ado. */
+static bool add_simple(struct str *out, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (json_is_null(value)) {
+		str_addn(out, "null", 4);
+	} else if (json_is_integer(value)) {
+		str_addf(out, "%lld", (long long)json_integer_value(value));
+	} else if (text != NULL && is_plain(text, json_string_length(value))) {
+		str_addc(out, '"');
+		str_addn(out, text, json_string_length(value));
+		str_addc(out, '"');
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* As the rest of hale writes JSON, but members sorted: jsonb keeps them in an order of its own. */
 static void add_json(struct str *out, const json_t *value)
 {
-	(void)json_dump_callback(value, add_part, out,
-				 JSON_WIRE_FLAGS | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+	if (!add_simple(out, value))
+		(void)json_dump_callback(value, add_part, out,
+					 JSON_WIRE_FLAGS | JSON_ENCODE_ANY | JSON_SORT_KEYS);
 }
 
 /* The row's own members keep their order. */
@@ -88,8 +118,7 @@ static void add_members(struct str *out, const json_t *object, bool is_first)
 		if (!is_first)
 			str_addc(out, ',');
 		is_first = false;
-		str_add_quoted(out, key);
-		str_addc(out, ':');
+		str_addf(out, "\"%s\":", key);
 		add_json(out, value);
 	}
 }
@@ -173,10 +202,15 @@ static const char *const columns[TRANSFER_WHAT_MAX][16] = {
 static void add_quoted_cell(struct str *out, const char *before, const char *text, size_t len)
 {
 	str_addf(out, "\"%s", before);
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '"')
+	while (len > 0) {
+		const char *quote = memchr(text, '"', len);
+		size_t n = quote == NULL ? len : (size_t)(quote - text) + 1;
+
+		str_addn(out, text, n);
+		if (quote != NULL)
 			str_addc(out, '"');
-		str_addc(out, text[i]);
+		text += n;
+		len -= n;
 	}
 	str_addc(out, '"');
 }
@@ -185,11 +219,7 @@ static bool needs_quotes(const char *text, size_t len)
 {
 	if (len == 0 || text[0] == ' ' || text[len - 1] == ' ')
 		return true;
-	for (size_t i = 0; i < len; i++) {
-		if (memchr("\",\r\n", text[i], 4) != NULL)
-			return true;
-	}
-	return false;
+	return strcspn(text, "\",\r\n") < len;
 }
 
 static void add_text_cell(struct str *out, const char *text, size_t len)

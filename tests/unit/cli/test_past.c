@@ -451,19 +451,19 @@ static char *write_export(struct fake *f, size_t n, const char *extra)
 static void an_import_goes_in_pieces(void **state)
 {
 	struct fake *f = *state;
-	HALE_CLEANUP(cleanup_free) char *path = write_export(f, 501, "");
+	HALE_CLEANUP(cleanup_free) char *path = write_export(f, 1001, "");
 	HALE_CLEANUP(cleanup_free) char *words = mem_printf("import %s", path);
 
 	fake_answer(
 		f, "recorder", "store.import",
-		"{\"imported\": {\"results\": 490}, \"present\": 10, \"ahead\": 0, \"bad\": []}");
+		"{\"imported\": {\"results\": 990}, \"present\": 10, \"ahead\": 0, \"bad\": []}");
 	fake_answer(f, "recorder", "store.import",
 		    "{\"imported\": {\"results\": 0}, \"present\": 0, \"ahead\": 1, \"bad\": []}");
 	assert_run(f, words, 0,
-		   "imported 490 results\n10 were there already\n"
+		   "imported 990 results\n10 were there already\n"
 		   "1 are left to the bus, which will bring them\n");
 	assert_string_equal(fake_asked(f, "recorder", "store.import"),
-			    "{\"rows\":[{\"seq\":501,\"what\":\"results\"}]}");
+			    "{\"rows\":[{\"seq\":1001,\"what\":\"results\"}]}");
 }
 
 static void wrong_lines_have_their_numbers(void **state)
