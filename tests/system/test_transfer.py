@@ -105,20 +105,26 @@ def test_a_reader_that_goes_is_no_error(exported):
     assert "Sanitizer" not in r.stderr and "cannot" not in r.stderr, r.stderr
 
 
-def test_what_was_exported_comes_back_to_the_byte(exported, hale):
-    """The same bytes, however often, beside what the other hale stores itself."""
-    h, _ = exported
+def test_what_was_exported_comes_back_to_the_byte(exported, hale, postgres):
+    """SQLite to PostgreSQL to SQLite: the same bytes each time, however often."""
+    h, text = exported
+    postgres.sql("CREATE DATABASE transfer")
+    dsn = postgres.dsn.replace("dbname=postgres", "dbname=transfer")
     text = export(h, "--store", f"{h.state_dir}/history.db", "--node", "first")
-    other = told(hale(config("second")))
-    r = other.cli("import", "-", input=text, check=True)
-    assert "results" in r.stdout and "already" not in r.stdout, r.stdout
-    again = json.loads(other.cli("-o", "json", "import", "-", input=text, check=True).stdout)
-    assert again["imported"] == {} and again["present"] == len(text.splitlines()) - 2
-    assert export(other, "--node", "first") == text
-    # Its own rows go on beside them.
-    settle(other)
-    assert '"node":"first"' not in export(other, "--node", "second")
-    assert "critical" in other.cli("history", "c1", "--since", "1h", check=True).stdout
+    second = told(hale(config("second", f"{{postgres: {{dsn: '{dsn}'}}}}")))
+    third = told(hale(config("third")))
+    for other in (second, third):
+        r = other.cli("import", "-", input=text, check=True)
+        assert "results" in r.stdout and "already" not in r.stdout, r.stdout
+        again = json.loads(other.cli("-o", "json", "import", "-", input=text, check=True).stdout)
+        assert again["imported"] == {} and again["present"] == len(text.splitlines()) - 2
+        came_back = export(other, "--node", "first")
+        assert came_back == text
+        text = came_back
+        # Its own rows go on beside them.
+        settle(other)
+        assert '"node":"first"' not in export(other, "--node", other.status()["node"])
+    assert "critical" in second.cli("history", "c1", "--since", "1h", check=True).stdout
 
 
 def test_wrong_lines_are_named_and_all_others_stored(exported, hale):

@@ -258,9 +258,9 @@ static void history_of_a_metric_is_a_table(void **state)
 {
 	struct fake *f = *state;
 
-	assert_run(f, "history api -m took_ms", 0,
+	assert_run(f, "history api -m took_ms --step 1h", 0,
 		   "took_ms of api, every 1h, from single results\n"
-		   "2 values: min 41.2, avg 41.2, max 41.2, p95 41.2\n"
+		   "2 values: min 41.2, avg 41.2, max 41.2, p95 41.2, last 41.2\n"
 		   "AT                   COUNT   MIN   AVG   MAX   P95\n"
 		   "2026-11-22 01:00:00      2  41.2  41.2  41.2  41.2\n");
 	assert_int_equal(fake_run(f, "history api -m took_ms --step 5m -o json"), 0);
