@@ -95,14 +95,8 @@ int segment_append(struct segment *s, int fd, const char *records, size_t len, s
 {
 	int rc = fd_write(fd, records, len);
 
-	if (rc < 0) {
-		/* Where even that fails, the next lines are written over what was cut short. */
-		int cut = ftruncate(fd, (off_t)s->size);
-
-		(void)cut;
-		(void)lseek(fd, (off_t)s->size, SEEK_SET);
+	if (rc < 0)
 		return fail(s, rc, err);
-	}
 	s->size += len;
 	return 0;
 }

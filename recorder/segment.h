@@ -34,7 +34,8 @@ bool segment_from_name(const char *name, struct segment *s_r);
 
 /* Makes the file, with its head. *fd_r is for writing. */
 int segment_create(int dir, struct segment *s, int *fd_r, struct err *err);
-/* Appends whole records; what a full disk lets in of them is taken back. */
+/* Appends whole records. What a full disk lets in of them stays behind the good bytes, for the
+ * caller to cut off. */
 int segment_append(struct segment *s, int fd, const char *records, size_t len, struct err *err);
 
 struct segment_found {
