@@ -7,6 +7,7 @@
 #include "catalog.h"
 #include "field.h"
 #include "process_names.h"
+#include "store/transfer.h"
 #include "topic.h"
 
 /* Longer than this and a person at the keyboard takes it for hung. */
@@ -186,6 +187,14 @@ static void add_topics(struct cli *cli, const struct complete *c, struct str *ou
 		complete_add(out, c, topic_names[i], NULL);
 }
 
+static void add_rows(struct cli *cli, const struct complete *c, struct str *out)
+{
+	(void)cli;
+	for (int what = 0; what < TRANSFER_EPOCHS; what++)
+		complete_add(out, c, transfer_what_name(what), NULL);
+	complete_add(out, c, "all", NULL);
+}
+
 static void ask_files(struct cli *cli, const struct complete *c, struct str *out)
 {
 	(void)cli;
@@ -222,6 +231,7 @@ static const struct source sources[] = {
 	{"FILE", ask_files},
 	{"DIR", ask_directories},
 	{"TOPIC", add_topics},
+	{"ROWS", add_rows},
 	{"N", add_nothing},
 	{"TEXT", add_nothing},
 	{"TIME", add_nothing},

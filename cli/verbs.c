@@ -87,9 +87,7 @@ static const struct flag uptime_flags[] = {
 	{0},
 };
 static const struct flag export_flags[] = {
-	{"what", 'w', FLAG_TEXT,
-	 "all|results|transitions|events|processes|alerts|deliveries|runs|recoveries|metrics",
-	 "which rows, several with commas; default all, of csv and json results"},
+	{"what", 'w', FLAG_TEXT, "ROWS", "which rows, several with commas; default all, of csv and json results"},
 	{"format", 'f', FLAG_TEXT, "ndjson|csv|json", "default ndjson, which hale import reads"},
 	{"since", 's', FLAG_TEXT, "TIME", "from when on: 7d, 2026-11-22, '2026-11-22 01:30'; default all"},
 	FROM,
@@ -233,7 +231,9 @@ const struct verb verbs[] = {
 	{
 		.name = "export", .words = "", .flags = export_flags, .run = verb_export,
 		.help = "Rows of the store as NDJSON, CSV or JSON, oldest first",
-		.details = "In constant memory, whatever the size; how many there were is said on stderr. CSV holds one\n"
+		.details = "ROWS are results, transitions, events, processes, alerts, deliveries, runs, recoveries,\n"
+			   "metrics (rollups), or all.\n"
+			   "In constant memory, whatever the size; how many there were is said on stderr. CSV holds one\n"
 			   "kind of rows. With --store from any store, also one that was set aside.\n",
 	},
 	{

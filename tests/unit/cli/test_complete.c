@@ -67,7 +67,7 @@ static void lines_complete(void **state)
 		{"store ", "status purge rebuild compact", ""},
 		{"import ", "-", "FILE"},
 		{"export --format c", "csv", ""},
-		{"export --what t", "transitions", ""},
+		{"export --what t", "", "ROWS"},
 		{"export -O ", "", "FILE"},
 		{"uptime --range ", "", "TIME"},
 		{"help config s", "show schema", ""},
