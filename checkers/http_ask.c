@@ -243,6 +243,12 @@ static void take_answer(struct ask *a, const struct http_response *r)
 		a->cert_expires_seconds = (double)(r->cert_expires_ms - clock_wall_ms()) / MS_PER_S;
 }
 
+/* To the microsecond: a difference of doubles has digits beyond it that nobody measured. */
+static double between(double from_ms, double to_ms)
+{
+	return round((to_ms - from_ms) * 1000.0) / 1000.0;
+}
+
 /* Of the only one there is; of several each would overwrite the other. */
 static void tell_phases(struct check *c, const struct http_response *r)
 {
@@ -252,12 +258,12 @@ static void tell_phases(struct check *c, const struct http_response *r)
 	if (!r->is_reused && r->dns_ms > 0)
 		check_metric(c, "dns_ms", r->dns_ms);
 	if (!r->is_reused && r->connect_ms > 0)
-		check_metric(c, "connect_ms", r->connect_ms - r->dns_ms);
+		check_metric(c, "connect_ms", between(r->dns_ms, r->connect_ms));
 	if (!r->is_reused && r->tls_ms > 0)
-		check_metric(c, "tls_ms", r->tls_ms - r->connect_ms);
+		check_metric(c, "tls_ms", between(r->connect_ms, r->tls_ms));
 	if (r->first_byte_ms > 0) {
 		check_metric(c, "first_byte_ms", r->first_byte_ms);
-		check_metric(c, "transfer_ms", r->total_ms - r->first_byte_ms);
+		check_metric(c, "transfer_ms", between(r->first_byte_ms, r->total_ms));
 	}
 	if (r->status != 0)
 		check_metric(c, "body_bytes", (double)r->body_len);
