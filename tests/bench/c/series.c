@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/db.h"
+#include "store/read.h"
 #include "store/series.h"
 #include "store/series_plan.h"
 #include "store/sketch.h"
@@ -148,6 +149,22 @@ static void fill_transitions(struct db *db)
 		(struct db_value[]){DB_V_INT(NOW - 30 * DAY_MS)}, 1, NULL, &err));
 }
 
+/* The last two hours, each component every ten seconds. */
+static void fill_results(struct db *db, int64_t components)
+{
+	must(statement_run(db,
+			   "INSERT INTO metric_sets (id, names) VALUES (1, '[\"metric_1\",\"x\"]')",
+			   NULL, 0, NULL, &err));
+	for (int64_t at = NOW - 2 * 3600000; at < NOW; at += 10000)
+		must(statement_run(
+			db,
+			"INSERT INTO results (at, epoch_id, seq, component_id, status, outcome,"
+			" took_us, metric_set, metrics)"
+			" SELECT @at{CAST($1 AS BIGINT) + c.id * 10000 / $2}, 1, $1 / 10 + c.id,"
+			" c.id, 0, 0, 1000 + c.id, 1, c.id || ',200' FROM components c",
+			(struct db_value[]){DB_V_INT(at), DB_V_INT(components)}, 2, NULL, &err));
+}
+
 static int fill(const char *where, char **argv)
 {
 	HALE_CLEANUP(str_done) struct str sketch = {0};
@@ -162,6 +179,7 @@ static int fill(const char *where, char **argv)
 	fill_level(db, SERIES_1H, atoll(argv[2]), str_text(&sketch));
 	fill_level(db, SERIES_5M, atoll(argv[3]), str_text(&sketch));
 	fill_transitions(db);
+	fill_results(db, atoll(argv[0]));
 	if (is_postgres(where))
 		must(db_script(db, "ANALYZE", &err));
 	db_close(db);
@@ -175,7 +193,7 @@ static const struct question {
 	const char *name;
 	const char *component;
 	int64_t days;
-	enum { SERIES, SUMMARY, UPTIME } what;
+	enum { SERIES, SUMMARY, UPTIME, ROWS, EACH } what;
 } questions[] = {
 	{"one_1d", "component-77", 1, SERIES},
 	{"one_7d", "component-77", 7, SERIES},
@@ -188,7 +206,36 @@ static const struct question {
 	{"summary_all_30d", NULL, 30, SUMMARY},
 	{"uptime_one_30d", "component-77", 30, UPTIME},
 	{"uptime_all_30d", NULL, 30, UPTIME},
+	{"rows_1000", NULL, 1, ROWS},
+	{"rows_one_1000", "component-77", 1, ROWS},
+	{"each_1d", NULL, 1, EACH},
 };
+
+static bool count_row(void *ctx, json_t *row)
+{
+	(void)row;
+	++*(size_t *)ctx;
+	return true;
+}
+
+static size_t ask_rows(struct store *s, const struct question *q)
+{
+	const struct read_query rows = {.what = READ_RESULTS,
+					.name = q->component,
+					.from_ms = NOW - q->days * DAY_MS,
+					.is_oldest_first = q->what == EACH};
+	json_t *out = NULL;
+	size_t n = 0;
+
+	if (q->what == EACH) {
+		must(read_each(s, &rows, count_row, &n, &err));
+		return n;
+	}
+	must(read_rows(s, &rows, &out, &err));
+	n = json_array_size(json_object_get(out, "rows"));
+	json_decref(out);
+	return n;
+}
 
 static size_t ask_once(struct store *s, const struct question *q)
 {
@@ -205,6 +252,8 @@ static size_t ask_once(struct store *s, const struct question *q)
 	json_t *out = NULL;
 	size_t n;
 
+	if (q->what == ROWS || q->what == EACH)
+		return ask_rows(s, q);
 	if (q->what == SERIES) {
 		must(series_write(s, &series, &text, &err));
 		return text.len;
