@@ -57,7 +57,7 @@ CREATE TABLE results (
 	metrics      text,  -- with a set the values, 612,200; without one a JSON object
 	details      jsonb  -- as message
 ) PARTITION BY RANGE (at);
-CREATE INDEX results_at ON results USING brin (at) WITH (pages_per_range = 32);
+CREATE INDEX results_at ON results USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
 CREATE TABLE results_default PARTITION OF results DEFAULT;
 
 -- One row per change of status, of components and of 'overall'.
