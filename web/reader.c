@@ -59,28 +59,43 @@ static bool is_askers_fault(int rc)
 	return rc == -EINVAL || rc == -ENOENT;
 }
 
+static int open_store(struct seat *seat, struct err *err)
+{
+	struct store *s = NULL;
+	int rc = store_open(seat->reader->store, STORE_READER, &s, err);
+	if (rc) /* there is no store yet: that is no answer to the question */
+		return rc == -ENOENT ? -ENODATA : rc;
+	set_store(seat, s);
+	return 0;
+}
+
+static int attempt(struct seat *seat, struct job *job, struct str *out)
+{
+	int rc = seat->store ? 0 : open_store(seat, &job->err);
+	if (rc)
+		return rc;
+	rc = job->q.ask(job->q.arg, seat->store, out, &job->err);
+	if (rc && !is_askers_fault(rc))
+		set_store(seat, NULL);
+	return rc;
+}
+
 static void run(void *arg)
 {
 	struct seat *seat = arg;
 	struct job *job = seat->job;
+	HALE_CLEANUP(str_done) struct str out = {0};
 	if (seat->store && store_is_broken(seat->store))
 		set_store(seat, NULL);
-	if (!seat->store) {
-		struct store *s = NULL;
-		job->rc = store_open(seat->reader->store, STORE_READER, &s, &job->err);
-		if (job->rc) {
-			/* There is no store yet: that is no answer to the question. */
-			job->rc = job->rc == -ENOENT ? -ENODATA : job->rc;
-			return;
-		}
-		set_store(seat, s);
+	bool was_open = seat->store != NULL;
+	job->rc = attempt(seat, job, &out);
+	/* A database that was restarted breaks its connections, which shows when they are used. */
+	if (job->rc == -EIO && was_open) {
+		str_clear(&out);
+		job->rc = attempt(seat, job, &out);
 	}
-	HALE_CLEANUP(str_done) struct str out = {0};
-	job->rc = job->q.ask(job->q.arg, seat->store, &out, &job->err);
 	if (!job->rc)
 		job->text = str_take(&out);
-	else if (!is_askers_fault(job->rc))
-		set_store(seat, NULL);
 }
 
 /* ---- on the loop ---- */

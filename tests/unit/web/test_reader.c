@@ -32,6 +32,7 @@ struct bench {
 	struct err err; /* of the last that failed */
 	/* Threads that are in hold_on(), and may go on. */
 	uv_sem_t go;
+	size_t failures; /* of fail_once() */
 	size_t held;
 };
 
@@ -168,6 +169,17 @@ static int fail_badly(void *arg, struct store *s, struct str *out, struct err *e
 	return err_set(err, -EIO, "it broke");
 }
 
+/* As of a connection whose database was restarted. */
+static int fail_once(void *arg, struct store *s, struct str *out, struct err *err)
+{
+	struct bench *t = arg;
+	if (t->failures++ == 0) {
+		str_add(out, "[1,");
+		return err_set(err, -EIO, "the connection broke");
+	}
+	return say_hello(arg, s, out, err);
+}
+
 static int find_nothing(void *arg, struct store *s, struct str *out, struct err *err)
 {
 	(void)arg;
@@ -258,6 +270,17 @@ static void errors_are_told_and_the_next_question_is_answered(void **state)
 	assert_int_equal(t->rc[2], 0);
 }
 
+static void a_connection_that_broke_meanwhile_is_made_anew(void **state)
+{
+	struct bench *t = *state;
+	ask(t, say_hello);
+	wait_done(t, 1);
+	ask(t, fail_once);
+	wait_done(t, 2);
+	assert_int_equal(t->failures, 2);
+	assert_string_equal(t->text[1], "{\"says\":\"hello\"}");
+}
+
 static void a_store_that_is_not_there_yet_is_found_once_it_is(void **state)
 {
 	struct bench *t = *state;
@@ -294,6 +317,7 @@ int main(void)
 		BENCH(one_that_is_slow_lets_the_others_pass),
 		BENCH(one_that_never_ends_is_ended),
 		BENCH(more_than_may_wait_are_told_at_once),
+		BENCH(a_connection_that_broke_meanwhile_is_made_anew),
 		BENCH(errors_are_told_and_the_next_question_is_answered),
 		cmocka_unit_test_setup_teardown(a_store_that_is_not_there_yet_is_found_once_it_is,
 						open_empty, close_bench),
