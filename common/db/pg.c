@@ -256,6 +256,7 @@ static const struct {
 	{"08P01", -EINVAL}, /* protocol_violation: wrong number of values */
 	{"08", -EIO},       /* connection exceptions */
 	{"28", -EACCES},    /* login refused */
+	{"42501", -EACCES}, /* insufficient_privilege */
 	{"53", -ENOSPC},    /* insufficient resources: disk, memory, connections */
 };
 
