@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/str.h"
+#include "store_postgres.h"
 
 /* Series of one bucket that are added up at once; 5,000 are some 3 MB. What does not fit is added
  * up in a further pass over the bucket. */
@@ -56,6 +58,28 @@ int64_t keep_floor(int64_t ms, int64_t unit_ms)
 	int64_t rest = ms % unit_ms;
 
 	return ms - (rest < 0 ? rest + unit_ms : rest);
+}
+
+/* --- one keeper at a time --- */
+
+/* Several nodes may share a database in PostgreSQL. Two keepers at the same bucket could each take
+ * the other's rows for its own; so the first one keeps for all, until its connection ends. */
+int keep_claim(struct store *s, bool *is_ours_r, struct err *err)
+{
+	struct keep *k = keep_of(s);
+	struct db_value lock = DB_V_INT(POSTGRES_LOCK);
+	int64_t is_ours = 0;
+	int rc;
+
+	*is_ours_r = k->is_claimed || db_engine_of(s->db) == DB_SQLITE;
+	if (*is_ours_r)
+		return 0;
+	rc = db_query(s->db,
+		      "SELECT CASE WHEN pg_try_advisory_lock($1::int,"
+		      " hashtext('keep ' || current_schema())) THEN 1 ELSE 0 END",
+		      &lock, 1, store_read_int, &is_ours, err);
+	*is_ours_r = k->is_claimed = rc == 0 && is_ours == 1;
+	return rc;
 }
 
 /* --- letting others in --- */

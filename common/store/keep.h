@@ -5,6 +5,8 @@
  * the writer, which has a connection of its own, never waits long. Nothing here is needed for
  * storing: a keeper that was away catches up.
  *
+ * Of several keepers of one PostgreSQL database the first does the work; the others find none.
+ *
  * A bucket's rollup is a function of what is stored in it and of nothing else: whether it is made
  * when it closes, again because rows came late, or by a rebuild, the row is the same.
  */

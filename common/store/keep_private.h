@@ -37,6 +37,7 @@ extern const struct keep_level keep_levels[KEEP_LEVELS];
 
 /* Kept with the store. */
 struct keep {
+	bool is_claimed; /* PostgreSQL: no other keeper is at work */
 	struct keep_names names;
 	struct rollups *rollups;
 	struct rollup part;   /* memory for a row that is read */
@@ -47,6 +48,8 @@ struct keep {
 };
 struct keep *keep_of(struct store *s);
 
+/* False: another keeper does it. */
+int keep_claim(struct store *s, bool *is_ours_r, struct err *err);
 /* Between two transactions of many rows. */
 void keep_yield(const struct db *db);
 

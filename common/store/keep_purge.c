@@ -396,8 +396,12 @@ int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
 {
 	struct purge p = {.s = s, .now_ms = now_ms, .purged = purged, .err = err};
 	size_t *at = &keep_of(s)->purge_at;
+	bool is_ours = false;
+	int claimed = keep_claim(s, &is_ours, err);
 
 	*more_r = false;
+	if (claimed != 0 || !is_ours)
+		return claimed;
 	for (size_t tried = 0; tried < ARRAY_LEN(jobs); tried++) {
 		int rc;
 

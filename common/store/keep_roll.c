@@ -480,9 +480,11 @@ static int roll_up(struct store *s, int64_t now_ms, bool *is_found, struct err *
 int keep_roll_up(struct store *s, int64_t now_ms, bool *more_r, struct err *err)
 {
 	struct keep *k = keep_of(s);
-	bool is_found = false;
-	int rc = roll_up(s, now_ms, &is_found, err);
+	bool is_found = false, is_ours = false;
+	int rc = keep_claim(s, &is_ours, err);
 
+	if (rc == 0 && is_ours)
+		rc = roll_up(s, now_ms, &is_found, err);
 	rollups_reset(k->rollups);
 	if (rc == 0)
 		k->failing_ms = 0;
