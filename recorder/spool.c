@@ -156,6 +156,21 @@ static int list_files(struct spool *s, struct err *err)
 	return 0;
 }
 
+/* Files that an append had begun which did not end: none of their lines was noted. */
+static void drop_unnoted(struct spool *s, struct lane *lane, struct segment_found *found)
+{
+	struct stat st;
+
+	while (lane->n > 0 && lane->v[lane->n - 1].first > found->until) {
+		char name[SEGMENT_NAME_MAX];
+
+		segment_name(&lane->v[--lane->n], name);
+		if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			found->cut_bytes += (uint64_t)st.st_size;
+		(void)unlinkat(s->dir, name, 0);
+	}
+}
+
 /* Keeps what is to be read of the files of a class. */
 static int scan_lane(struct spool *s, struct lane *lane, struct segment_found *found,
 		     struct err *err)
@@ -163,6 +178,7 @@ static int scan_lane(struct spool *s, struct lane *lane, struct segment_found *f
 	size_t kept = 0;
 	int rc = 0;
 
+	drop_unnoted(s, lane, found);
 	for (size_t i = 0; i < lane->n; i++) {
 		struct segment segment = lane->v[i];
 		char name[SEGMENT_NAME_MAX];

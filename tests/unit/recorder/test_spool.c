@@ -340,15 +340,22 @@ static void an_append_that_did_not_end_comes_from_the_bus_again(void **state)
 	(void)snprintf(note, sizeof(note), "%s/cursor", f->dir);
 	fd = open(note, O_RDWR);
 	assert_int_equal(pread(fd, old, sizeof(old), 0), sizeof(old));
+	/* Over several files of a class. */
 	push(f, LINE_RESULT, 3, 50);
 	push(f, LINE_TRANSITION, 4, 50);
+	push(f, LINE_RESULT, 5, 1200000);
+	push(f, LINE_RESULT, 6, 1200000);
 	append(f);
+	assert_int_equal(each_file(f, NULL, ".lines"), 4);
 	assert_int_equal(pwrite(fd, old, sizeof(old), 0), sizeof(old));
 	(void)close(fd);
 	reopen(f, ROOM);
 	assert_int_equal(waiting(f), 2);
 	assert_int_equal(f->facts.cut_lines, 2);
+	assert_true(f->facts.cut_bytes > 2400000);
 	assert_int_equal(f->facts.end.seq, 2);
+	assert_int_equal(f->facts.files_set_aside, 0);
+	assert_int_equal(each_file(f, NULL, ".lines"), 2);
 }
 
 static void scribble(const char *path)
