@@ -441,7 +441,7 @@ static void sqlite_garbage_is_not_a_database(void **state)
 	for (int i = 0; i < 200; i++)
 		(void)fputs("this is no database\n", file);
 	(void)fclose(file);
-	expect_open_error(&target, -EIO, "not a database");
+	expect_open_error(&target, -EMEDIUMTYPE, "not a database");
 	(void)unlink(path);
 }
 
