@@ -265,11 +265,20 @@ int partitions_oldest(struct db *db, const char *table, int64_t before_ms, struc
 	return rc == 0 && o.is_found ? count_rows(db, part_r, err) : rc;
 }
 
-int partitions_drop(struct db *db, const struct partition *part, struct err *err)
+int partitions_lock(struct db *db, const struct partition *part, struct err *err)
 {
 	HALE_CLEANUP(str_done) struct str sql = {0};
 
 	/* By itself, it would wait for readers as long as a statement may take. */
+	str_addf(&sql, "SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE",
+		 PARTITION_LOCK_MS, part->name);
+	return db_script(db, str_text(&sql), err);
+}
+
+int partitions_drop(struct db *db, const struct partition *part, struct err *err)
+{
+	HALE_CLEANUP(str_done) struct str sql = {0};
+
 	str_addf(&sql, "SET LOCAL lock_timeout = %d; DROP TABLE %s", PARTITION_LOCK_MS, part->name);
 	return db_script(db, str_text(&sql), err);
 }

@@ -33,7 +33,9 @@ int64_t partitions_unit_ms(const struct db *db, const char *table);
 /* The oldest that ends at before_ms or earlier; *found_r false if there is none. */
 int partitions_oldest(struct db *db, const char *table, int64_t before_ms, struct partition *part_r,
 		      bool *found_r, struct err *err);
-/* Within a transaction, which waits for locks PARTITION_LOCK_MS at most: -EBUSY then. */
+/* Within a transaction, which waits for locks PARTITION_LOCK_MS at most: -EBUSY then. Once it is
+ * locked, no row comes any more, and what is said of it holds. */
+int partitions_lock(struct db *db, const struct partition *part, struct err *err);
 int partitions_drop(struct db *db, const struct partition *part, struct err *err);
 
 #endif

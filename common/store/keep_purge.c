@@ -244,8 +244,10 @@ static int drop_in_transaction(struct purge *p, const struct source *source,
 {
 	struct keep_gone gone = {0};
 	bool is_kept = false;
-	int rc = is_needed(p, source, part->from_ms, part->to_ms, &is_kept);
+	int rc = partitions_lock(p->s->db, part, p->err);
 
+	if (rc == 0)
+		rc = is_needed(p, source, part->from_ms, part->to_ms, &is_kept);
 	if (rc != 0 || is_kept)
 		return rc;
 	rc = keep_gone_read(p->s->db, source->level, &gone, p->err);
