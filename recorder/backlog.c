@@ -328,7 +328,7 @@ struct feed_cursor backlog_cursor(const struct backlog *b, bool *is_waiting_r)
 
 size_t backlog_memory(const struct backlog *b)
 {
-	return b->inbox.bytes;
+	return b->inbox.bytes + b->moved_bytes;
 }
 
 size_t backlog_lines(const struct backlog *b)

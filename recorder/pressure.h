@@ -2,7 +2,7 @@
 /* pressure - where lines wait that cannot be stored yet
  *
  * Pure. In order of what it costs: in memory; in haled's ring, by pausing the feed, for as long as
- * the store works and will soon have caught up; on disk.
+ * the store, or the disk, will soon have caught up; on disk.
  */
 #ifndef HALE_RECORDER_PRESSURE_H
 #define HALE_RECORDER_PRESSURE_H
@@ -31,7 +31,7 @@ struct pressure_view {
 	bool is_paused;      /* the feed */
 	int64_t paused_ms;   /* for how long */
 	int64_t call_ms;     /* age of the call that the store has in hand; 0: none */
-	size_t memory_bytes; /* of the lines that wait there */
+	size_t memory_bytes; /* of the lines that wait there, or are being written to disk */
 };
 
 struct pressure {

@@ -498,8 +498,11 @@ static void on_change(void *ctx)
 {
 	struct recorder *r = ctx;
 
-	if (!r->is_closing)
-		advance(r);
+	if (r->is_closing)
+		return;
+	if (r->is_paused)
+		regulate(r);
+	advance(r);
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -423,13 +423,8 @@ static int append_all(struct spool *s, struct spool_ranges parts[LINE_CLASS_MAX]
 	int rc = 0;
 
 	for (size_t c = 0; c < LINE_CLASS_MAX; c++) {
-		struct lane *lane = &s->lanes[c];
-
 		for (size_t i = 0; i < parts[c].n && rc == 0; i++)
 			rc = append_range(s, (enum line_class)c, &parts[c].v[i], taken, err);
-		/* A power cut shall not turn what is noted into what never was. */
-		if (rc == 0 && parts[c].n > 0 && lane->fd >= 0 && fdatasync(lane->fd) != 0)
-			rc = err_errno(err, -errno, "%s", s->path);
 	}
 	return rc;
 }
@@ -481,8 +476,6 @@ int spool_append(struct spool *s, struct spool_ranges parts[LINE_CLASS_MAX], uin
 	rc = append_all(s, parts, s->taken, err);
 	if (rc == 0)
 		rc = note_write(s->note_fd, &note, err);
-	if (rc == 0 && fdatasync(s->note_fd) != 0)
-		rc = err_errno(err, -errno, "%s", NOTE_NAME);
 	if (rc == 0)
 		s->note = note;
 	for (size_t c = 0; c < LINE_CLASS_MAX; c++) {

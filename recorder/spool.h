@@ -10,6 +10,9 @@
  * again. It also keeps up to where the store had the lines when that was last told, for a start at
  * which the store cannot be asked.
  *
+ * Nothing is synced: what is written survives a kill, and after a power cut most of it does. To
+ * wait for a busy disk would let more lines go by than it could save.
+ *
  * Blocking: one call at a time, in worker threads; spool_facts() and spool_close() too.
  * Errors:   negative errno, text says which file. A failed append has stored nothing.
  */

@@ -53,7 +53,8 @@ static void a_store_that_fails_or_does_not_answer_sends_all_to_disk(void **state
 	(void)state;
 	expect(VIEW(.memory_bytes = 1, .has_error = true), false, true, false);
 	expect(VIEW(.memory_bytes = 1, .call_ms = PRESSURE_SLOW_MS), true, true, false);
-	expect(VIEW(.memory_bytes = PRESSURE_PAUSE_BYTES, .has_error = true), false, true, false);
+	expect(VIEW(.memory_bytes = PRESSURE_PAUSE_BYTES - 1, .has_error = true), false, true,
+	       false);
 	expect(VIEW(.memory_bytes = 0, .has_error = true), false, false, false);
 }
 
@@ -63,7 +64,19 @@ static void behind_lines_on_disk_memory_stays_small(void **state)
 	expect(VIEW(.memory_bytes = PRESSURE_SPILL_BYTES - 1, .is_spooling = true), false, false,
 	       false);
 	expect(VIEW(.memory_bytes = PRESSURE_SPILL_BYTES, .is_spooling = true), false, true, false);
-	expect(VIEW(.memory_bytes = PRESSURE_PAUSE_BYTES, .is_spooling = true), false, true, false);
+}
+
+/* A replay brings lines faster than any disk takes them. */
+static void what_the_disk_will_have_taken_in_a_moment_waits_in_the_ring(void **state)
+{
+	(void)state;
+	expect(VIEW(.memory_bytes = PRESSURE_PAUSE_BYTES, .is_spooling = true), false, true, true);
+	expect(VIEW(.memory_bytes = PRESSURE_PAUSE_BYTES, .has_error = true), false, true, true);
+	expect(VIEW(.memory_bytes = PRESSURE_GO_BYTES, .has_error = true, .is_spooling = true,
+		    .is_paused = true, .paused_ms = PRESSURE_PAUSE_MS),
+	       false, true, true);
+	expect(VIEW(.memory_bytes = PRESSURE_GO_BYTES - 1, .has_error = true, .is_paused = true),
+	       false, true, false);
 }
 
 static void without_a_disk_the_ring_is_the_last_place(void **state)
@@ -86,6 +99,7 @@ int main(void)
 		cmocka_unit_test(a_pause_does_not_last_longer_than_the_ring),
 		cmocka_unit_test(a_store_that_fails_or_does_not_answer_sends_all_to_disk),
 		cmocka_unit_test(behind_lines_on_disk_memory_stays_small),
+		cmocka_unit_test(what_the_disk_will_have_taken_in_a_moment_waits_in_the_ring),
 		cmocka_unit_test(without_a_disk_the_ring_is_the_last_place),
 	};
 

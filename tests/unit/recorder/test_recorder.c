@@ -458,7 +458,7 @@ static void a_store_that_cannot_be_opened_is_tried_again(void **state)
 	(void)fclose(file);
 	start(f);
 	until(f, has_error);
-	assert_non_null(strstr(f->service.status, "not a database"));
+	assert_non_null(strstr(f->service.status, "no SQLite database"));
 	/* The bus is followed all the same: lines wait here, haled does not keep them for long. */
 	assert_true(f->service.is_feed_open);
 	line(f, 1, false);
@@ -677,7 +677,7 @@ static void purge_of_an_unreachable_store_is_answered_with_the_error(void **stat
 	until(f, has_error);
 	assert_true(recorder_purge(f->recorder, on_purged, &purged));
 	until(f, is_purged);
-	assert_non_null(strstr(purged.error, "not a database"));
+	assert_non_null(strstr(purged.error, "no SQLite database"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
