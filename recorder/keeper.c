@@ -20,6 +20,7 @@
 #define PURGE_EVERY_DEFAULT_MS 3600000
 #define TIDY_EVERY_MS          3600000
 #define FACTS_EVERY_MS         60000
+#define BUSY_PATIENCE_MS       60000
 /* The next piece of an import may follow. */
 #define AFTER_ERRAND_MS        1000
 
@@ -73,6 +74,7 @@ struct keeper {
 	struct store *store; /* NULL: not open. What a job has made of it is known after it */
 	char where[512];
 	char error[sizeof(((struct err *)0)->text)];
+	int64_t busy_since_ms; /* monotonic; 0: it is not */
 	uint64_t rows_purged;
 	bool has_facts;
 	struct keep_facts facts;
@@ -187,17 +189,32 @@ static void prepared(struct keeper *k)
 		on_prepared(k->prepare_ctx, k->rc, k->rc < 0 ? k->err.text : NULL);
 }
 
+/* A writer that is in a burst keeps the file to itself for a while, and should: nothing here is
+ * urgent. It is trouble if it never ends. */
+static bool is_patient(struct keeper *k)
+{
+	int64_t now = clock_mono_ms();
+
+	if (k->rc != -EBUSY || k->error[0] != '\0')
+		return false;
+	if (k->busy_since_ms == 0)
+		k->busy_since_ms = now;
+	return now - k->busy_since_ms < BUSY_PATIENCE_MS;
+}
+
 static void step_failed(struct keeper *k, enum step step)
 {
+	wait_longer(k);
+	if (step == STEP_PURGE)
+		answer_purge(k, k->err.text);
+	if (is_patient(k))
+		return;
 	/* Once per trouble, not once per try. */
 	if (k->error[0] == '\0')
 		log_warn("store could not be kept in order, it is tried again",
 			 KV_S("error", k->err.text));
 	(void)snprintf(k->error, sizeof(k->error), "%s", k->err.text);
 	k->is_doubtful = true;
-	wait_longer(k);
-	if (step == STEP_PURGE)
-		answer_purge(k, k->error);
 }
 
 static int64_t purge_every(const struct keeper *k)
@@ -212,6 +229,7 @@ static void step_done(struct keeper *k, enum step step)
 
 	backoff_ok(&k->backoff);
 	k->error[0] = '\0';
+	k->busy_since_ms = 0;
 	k->rows_purged += p->results + p->rollups + p->transitions + p->alerts + p->events;
 	if (p->not_rolled_up > 0)
 		log_warn(

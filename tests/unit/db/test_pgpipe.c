@@ -318,7 +318,9 @@ static void a_deadlock_is_busy_and_may_be_tried_again(void **state)
 		       "BEGIN; SET LOCAL deadlock_timeout = '60s'; UPDATE t SET x = 1 WHERE n "
 		       "= 2"));
 	start(f,
-	      (const struct pg_step[]){SQL("SET LOCAL deadlock_timeout = '20ms'"),
+	      /* The server looks once, so long after ours began to wait: the other must wait by
+		 then. */
+	      (const struct pg_step[]){SQL("SET LOCAL deadlock_timeout = '1s'"),
 				       SQL("UPDATE t SET x = 2 WHERE n = 1"),
 				       SQL("UPDATE t SET x = 2 WHERE n = 2")},
 	      3);
