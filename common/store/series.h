@@ -33,8 +33,9 @@ struct series_query {
  * Points ascend, one for every step between the first and the last that has data; in a gap count
  * is 0 and the others are null. p95 is right to 1.6 % (sketch.h). step_ms: 10 s, 30 s, 1, 5, 15,
  * 30 minutes, 1, 3, 6, 12 hours, a day, a week, in UTC: the least that is not below the one asked
- * for and gives not too many points. from is no earlier than what is stored. truncated: there are
- * more series. -EINVAL: a bad range or step, -ENOENT: no such metric or component. */
+ * for and gives not too many points. from is no earlier than what is stored, to no later than that
+ * or now. truncated: there are more series. -EINVAL: a bad range or step, -ENOENT: no such metric
+ * or component. */
 int series_read(struct store *s, const struct series_query *q, json_t **out_r, struct err *err);
 /* The same as JSON text, appended: of all components it is quicker than a tree. */
 int series_write(struct store *s, const struct series_query *q, struct str *out, struct err *err);

@@ -132,11 +132,16 @@ static int load_oldest(struct series_load *l, struct err *err)
 	return rc;
 }
 
+static int newest_line(struct series_load *l, int64_t *at_ms_r, struct err *err)
+{
+	return query_int(l, "SELECT @ms{max(last_at)} FROM epochs", NULL, 0, 0, at_ms_r, err);
+}
+
 static int load_rate(struct series_load *l, struct err *err)
 {
 	struct db_value from;
 	int64_t newest = 0, n = 0;
-	int rc = query_int(l, "SELECT @ms{max(last_at)} FROM epochs", NULL, 0, 0, &newest, err);
+	int rc = newest_line(l, &newest, err);
 
 	if (rc != 0 || newest < RATE_SAMPLE_MS)
 		return rc;
@@ -169,15 +174,19 @@ static int load_series_count(struct series_load *l, struct err *err)
 	return rc;
 }
 
-/* Charts of "everything" begin where the store does. */
+/* Charts of "everything" begin where the store does, and end with its newest line or now. */
 static int bound_range(struct series_load *l, struct err *err)
 {
-	int64_t oldest = 0;
+	int64_t oldest = 0, newest = 0;
 	int rc = query_int(l, "SELECT @ms{min(first_at)} FROM epochs", NULL, 0, l->from_ms, &oldest,
 			   err);
 
+	if (rc == 0)
+		rc = newest_line(l, &newest, err);
 	for (int s = SERIES_5M; s < SERIES_SOURCE_MAX; s++)
 		oldest = HALE_MIN(oldest, l->scope.oldest_ms[s]);
+	newest = HALE_MAX(newest + 1, l->q->now_ms);
+	l->to_ms = HALE_MAX(HALE_MIN(l->to_ms, newest), l->from_ms + 1);
 	l->from_ms = HALE_MAX(l->from_ms, HALE_MIN(oldest, l->to_ms - 1));
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "series_set.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,14 +57,14 @@ struct series_line *series_line_get(struct series_set *s, int64_t component_id, 
 
 	if (c == NULL)
 		return NULL;
-	if (c->lines == NULL)
-		c->lines = mem_array(s->metrics_n, sizeof(struct series_line *));
-	if (c->lines[metric] != NULL)
+	if (c->lines != NULL && c->lines[metric] != NULL)
 		return c->lines[metric];
 	if (s->lines_n == s->lines_max) {
 		s->is_truncated = true;
 		return NULL;
 	}
+	if (c->lines == NULL)
+		c->lines = mem_array(s->metrics_n, sizeof(struct series_line *));
 	s->lines_n++;
 	c->lines[metric] = mem_alloc(sizeof(struct series_line));
 	c->lines[metric]->v = mem_array(s->steps, sizeof(struct series_point));
@@ -103,8 +104,13 @@ static void add(struct series_point *p, const struct series_point *row)
 {
 	p->min = p->count > 0 ? fmin(p->min, row->min) : row->min;
 	p->max = p->count > 0 ? fmax(p->max, row->max) : row->max;
-	p->sum += row->sum;
+	p->sum = fmin(fmax(p->sum + row->sum, -DBL_MAX), DBL_MAX);
 	p->count += row->count;
+}
+
+double series_point_avg(const struct series_point *p)
+{
+	return fmin(fmax(p->sum / (double)p->count, p->min), p->max);
 }
 
 void series_line_put(struct series_line *l, size_t step, const struct series_point *row)

@@ -17,9 +17,11 @@
 #include <stdint.h>
 
 struct series_point {
-	uint64_t count; /* 0: nothing was stored */
-	double sum, min, max, p95;
+	uint64_t count;            /* 0: nothing was stored */
+	double sum, min, max, p95; /* finite; a sum beyond all numbers stays at the greatest */
 };
+/* Never outside min … max, however the sum was rounded or cut. */
+double series_point_avg(const struct series_point *p);
 
 struct series_line {
 	struct series_point *v; /* by step */

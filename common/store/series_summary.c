@@ -59,8 +59,8 @@ static json_t *encode(const struct series_component *c, const char *metric,
 {
 	return json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:o}", "component", c->name,
 			 "node", c->node, "metric", metric, "count", (json_int_t)p->count, "min",
-			 p->min, "avg", p->sum / (double)p->count, "max", p->max, "p95", p->p95,
-			 "last", last);
+			 p->min, "avg", series_point_avg(p), "max", p->max, "p95", p->p95, "last",
+			 last);
 }
 
 static json_t *encode_all(const struct newest *n)

@@ -83,7 +83,7 @@ static void write_point(struct str *out, const struct at_text *at, const struct 
 	str_add(out, ",\"min\":");
 	series_text_number(out, p->min);
 	str_add(out, ",\"avg\":");
-	series_text_number(out, p->sum / (double)p->count);
+	series_text_number(out, series_point_avg(p));
 	str_add(out, ",\"max\":");
 	series_text_number(out, p->max);
 	str_add(out, ",\"p95\":");

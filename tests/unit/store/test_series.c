@@ -236,6 +236,29 @@ static void what_is_not_rolled_up_yet_comes_from_raw_rows(void **state)
 	json_decref(out);
 }
 
+/* A check may tell numbers whose sum no double holds; JSON has no word for infinite. */
+static void sums_beyond_all_numbers_stay_numbers(void **state)
+{
+	const struct series_query last_hour = {
+		.metric = "bytes", .component = "api", .from_ms = T0 - HOUR, .now_ms = T0};
+	struct past *p = *state;
+	json_t *out = NULL;
+
+	fill_names(p);
+	past_run(p, "INSERT INTO metric_sets (id, names) VALUES (1, '[\"bytes\"]')", NULL, 0);
+	past_result(p, 1, T0 - 50 * MINUTE, 1500, 1, "1.5e308");
+	past_result(p, 1, T0 - 50 * MINUTE + 1, 1500, 1, "1.7e308");
+	past_result(p, 1, T0 - 40 * MINUTE, 1500, 1, "-1.7e308");
+	past_result(p, 1, T0 - 40 * MINUTE + 1, 1500, 1, "-1.7e308");
+	past_must(p, series_read(p->s, &last_hour, &out, &p->err));
+	assert_true(number(json_array_get(points(out, 0), 0), "avg") >= 1.5e308);
+	assert_true(number(json_array_get(points(out, 0), 20), "avg") == -1.7e308);
+	json_decref(out);
+	past_must(p, series_summary(p->s, &last_hour, &out, &p->err));
+	assert_int_equal(json_array_size(json_object_get(out, "metrics")), 1);
+	json_decref(out);
+}
+
 /* --- questions --- */
 
 static void bad_questions_are_refused(void **state)
@@ -284,6 +307,34 @@ static void an_open_range_begins_with_the_store(void **state)
 	out = ask(p, (struct series_query){.metric = "took_ms"});
 	assert_int_equal(number(out, "step_ms"), HOUR);
 	expect_text(out, "from", "2027-01-05T00:00:00.000Z");
+	json_decref(out);
+}
+
+/* Steps to come would be nothing but memory, and a statement that names each day of them. */
+static void a_range_ends_with_what_can_be_known(void **state)
+{
+	struct past *p = *state;
+	const struct series_query ever = {
+		.metric = "took_ms", .to_ms = INT64_C(253402300799999), .now_ms = T0};
+	struct series_query to_come = {
+		.metric = "took_ms", .from_ms = T0 + DAY, .to_ms = T0 + 2 * DAY, .now_ms = T0};
+	json_t *out = NULL;
+
+	fill_names(p);
+	past_rollup(p, "1d", TOOK, 1, T0 - 100 * DAY, (double[]){5}, 1);
+	past_must(p, series_read(p->s, &ever, &out, &p->err));
+	/* Just behind the newest line. */
+	expect_text(out, "to", "2027-01-15T08:00:00.001Z");
+	assert_int_equal(json_array_size(points(out, 0)), 1);
+	json_decref(out);
+	past_must(p, series_read(p->s, &to_come, &out, &p->err));
+	assert_int_equal(json_array_size(json_object_get(out, "series")), 0);
+	json_decref(out);
+	/* A clock that was set back hides nothing. */
+	past_rollup(p, "5m", TOOK, 1, T0 + DAY, (double[]){7}, 1);
+	past_epoch(p, 2, "web2", T0, T0 + DAY + HOUR);
+	past_must(p, series_read(p->s, &to_come, &out, &p->err));
+	expect_point(json_array_get(points(out, 0), 0), T0 + DAY, 1, 7, 7, 7);
 	json_decref(out);
 }
 
@@ -376,9 +427,11 @@ int main(void)
 		PAST_TESTS(all_components_are_series_by_name_and_node),
 		PAST_TESTS(the_last_hour_comes_from_raw_rows),
 		PAST_TESTS(what_is_not_rolled_up_yet_comes_from_raw_rows),
+		PAST_TESTS(sums_beyond_all_numbers_stay_numbers),
 		PAST_TESTS(bad_questions_are_refused),
 		PAST_TESTS(an_empty_store_has_an_empty_series),
 		PAST_TESTS(an_open_range_begins_with_the_store),
+		PAST_TESTS(a_range_ends_with_what_can_be_known),
 		PAST_TESTS(a_summary_tells_each_metric_once),
 		cmocka_unit_test(numbers_are_short_and_right),
 	};
