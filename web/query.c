@@ -253,8 +253,10 @@ int query_uptime(const struct query_text *text, int64_t now_ms, struct uptime_qu
 	if (text->sla && (!parse_decimal(text->sla, &q.sla_percent) || q.sla_percent <= 0 ||
 			  q.sla_percent > 100))
 		return err_set(err, -EINVAL, "sla: a percentage above 0, as 99.9");
+	if (r.from_ms >= now_ms)
+		return err_set(err, -EINVAL, "from: must be before now");
 	q.from_ms = r.from_ms;
-	q.to_ms = r.to_ms;
+	q.to_ms = HALE_MIN(r.to_ms, now_ms);
 	*q_r = q;
 	return 0;
 }

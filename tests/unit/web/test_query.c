@@ -234,6 +234,21 @@ static void a_series_has_its_step_or_points(void **state)
 	}
 }
 
+/* Nobody watched what is to come. */
+static void uptime_ends_now(void **state)
+{
+	(void)state;
+	struct uptime_query q;
+	struct err err = {0};
+	struct query_text text = {.from = "2027-01-15", .to = "2027-01-30"};
+	assert_int_equal(query_uptime(&text, NOW, &q, &err), 0);
+	assert_int_equal(q.to_ms, NOW);
+	text.from = "2027-01-29";
+	assert_int_equal(query_uptime(&text, NOW, &q, &err), -EINVAL);
+	if (strncmp(err.text, "from", 4) != 0)
+		fail_msg("'%s' does not name from", err.text);
+}
+
 static void an_sla_is_a_percentage(void **state)
 {
 	(void)state;
@@ -269,6 +284,7 @@ int main(void)
 		cmocka_unit_test(rows_of_a_time_that_ends_now_have_no_end),
 		cmocka_unit_test(names_of_events_may_be_anything_printable),
 		cmocka_unit_test(a_series_has_its_step_or_points),
+		cmocka_unit_test(uptime_ends_now),
 		cmocka_unit_test(an_sla_is_a_percentage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
