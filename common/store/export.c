@@ -10,8 +10,9 @@
 #include "store_private.h"
 
 #define DAY_MS  INT64_C(86400000)
-/* One statement of a rollup's walk: milliseconds. */
-#define PAGE    2000
+/* Rows of one statement: milliseconds, and what is gathered of them a few pieces at most. They are
+ * handed on when it is over, for whoever takes them may be slow. */
+#define PAGE    500
 #define NO_DATA INT64_MIN
 
 struct run {
@@ -41,13 +42,12 @@ static bool on_row(void *ctx, json_t *row)
 	return flush(r, EXPORT_PIECE_BYTES);
 }
 
-/* The row that is made for one call is given away in it. */
+/* Within a statement. */
 static bool put_row(struct run *r, json_t *row /* taken */)
 {
-	bool goes_on = on_row(r, row);
-
+	transfer_row(&r->transfer, row, &r->out);
 	json_decref(row);
-	return goes_on;
+	return true;
 }
 
 static json_t *time_json(const struct db_value *v)
@@ -64,26 +64,42 @@ static json_t *real_json(const struct db_value *v)
 
 /* ---- starts of haled ---- */
 
+struct epochs {
+	struct run *run;
+	int64_t id; /* behind which the next page begins */
+	size_t n;   /* rows of this page */
+};
+
 static bool on_epoch(void *ctx, const struct db_row *row)
 {
+	struct epochs *e = ctx;
 	const struct db_value *v = row->values;
 
-	return put_row(ctx, json_pack("{s:s, s:s, s:o, s:o}", "node", v[0].text, "epoch", v[1].text,
-				      "first_at", time_json(&v[2]), "last_at", time_json(&v[3])));
+	e->id = v[0].integer;
+	e->n++;
+	return put_row(e->run,
+		       json_pack("{s:s, s:s, s:o, s:o}", "node", v[1].text, "epoch", v[2].text,
+				 "first_at", time_json(&v[3]), "last_at", time_json(&v[4])));
 }
 
 static int write_epochs(struct run *r, struct err *err)
 {
-	struct db_value args[] = {db_v_text(r->plan->node)};
+	struct epochs e = {.run = r};
+	int rc;
 
 	transfer_open(&r->transfer, TRANSFER_EPOCHS, &r->out);
-	return statement_query(r->store->db,
-			       r->plan->node == NULL
-				       ? "SELECT node, epoch, @ms{first_at}, @ms{last_at}"
-					 " FROM epochs ORDER BY id"
-				       : "SELECT node, epoch, @ms{first_at}, @ms{last_at}"
-					 " FROM epochs WHERE node = $1 ORDER BY id",
-			       args, r->plan->node != NULL, on_epoch, r, err);
+	do {
+		struct db_value args[] = {DB_V_INT(e.id), DB_V_INT(PAGE),
+					  db_v_text(r->plan->node == NULL ? "" : r->plan->node)};
+
+		e.n = 0;
+		rc = statement_query(r->store->db,
+				     "SELECT id, node, epoch, @ms{first_at}, @ms{last_at}"
+				     " FROM epochs WHERE id > $1 AND (node = $3 OR $3 = '')"
+				     " ORDER BY id LIMIT $2",
+				     args, ARRAY_LEN(args), on_epoch, &e, err);
+	} while (rc == 0 && flush(r, EXPORT_PIECE_BYTES) && e.n == PAGE);
+	return rc;
 }
 
 /* ---- rollups ---- */
@@ -169,7 +185,7 @@ static int write_day(struct walk *w, struct err *err)
 		w->n = 0;
 		rc = statement_query(w->run->store->db, w->level->page, args, ARRAY_LEN(args),
 				     on_rollup, w, err);
-	} while (rc == 0 && w->n == PAGE && !w->run->is_gone);
+	} while (rc == 0 && flush(w->run, EXPORT_PIECE_BYTES) && w->n == PAGE);
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 #include "store/export.h"
 #include "store/import.h"
 #include "store/statement.h"
+#include "store/store_private.h"
 
 static const struct import_live nothing_live = {.node = "", .epoch = ""};
 
@@ -401,6 +402,55 @@ static void a_reader_that_has_enough_ends_it(void **state)
 	assert_in_range(r.bytes, EXPORT_PIECE_BYTES, EXPORT_PIECE_BYTES + 4096);
 }
 
+struct slow_reader {
+	struct past *p;
+	size_t calls;
+};
+
+/* What a statement that is open keeps others from: in SQLite the log from being begun anew, in
+ * PostgreSQL the connection from anything else; and its time runs out there. */
+static bool look_for_statements(void *ctx, const char *data, size_t len)
+{
+	struct slow_reader *r = ctx;
+	int64_t is_busy = 0;
+
+	(void)data;
+	(void)len;
+	r->calls++;
+	if (db_engine_of(r->p->db) == DB_SQLITE)
+		past_must(r->p, db_query(r->p->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0,
+					 store_read_int, &is_busy, &r->p->err));
+	else
+		past_must(r->p, db_script(r->p->s->db, "SELECT 1", &r->p->err));
+	assert_int_equal(is_busy, 0);
+	return true;
+}
+
+static void no_statement_waits_for_a_slow_reader(void **state)
+{
+	struct past *p = *state;
+	const struct export_plan plan = {.format = TRANSFER_NDJSON, .what = 1u << TRANSFER_METRICS};
+	struct slow_reader r = {.p = p};
+	uint64_t counts[TRANSFER_WHAT_MAX];
+	bool is_whole = false;
+	char node[2048];
+
+	memset(node, 'n', sizeof(node) - 1);
+	node[sizeof(node) - 1] = '\0';
+	for (int i = 2; i < 40; i++) {
+		past_epoch(p, i, node, PAST_T0, PAST_T0);
+		past_component(p, i, node, "api");
+		node[i] = 'm';
+	}
+	past_metric(p, 1, "took_ms");
+	for (int i = 2; i < 40; i++)
+		past_rollup(p, "1d", 1, i, PAST_T0, (double[]){1}, 1);
+	past_must(p, export_run(p->s, &plan, look_for_statements, &r, counts, &is_whole, &p->err));
+	assert_true(is_whole);
+	assert_int_equal(counts[TRANSFER_METRICS], 38);
+	assert_in_range(r.calls, 2, 10);
+}
+
 static void times_and_names_choose(void **state)
 {
 	HALE_CLEANUP(str_done) struct str out = {0};
@@ -440,6 +490,7 @@ int main(void)
 		PAST_TESTS(an_epoch_that_is_known_was_watched_longer),
 		PAST_TESTS(a_piece_is_bounded),
 		PAST_TESTS(a_reader_that_has_enough_ends_it),
+		PAST_TESTS(no_statement_waits_for_a_slow_reader),
 		PAST_TESTS(times_and_names_choose),
 	};
 
