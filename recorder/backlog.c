@@ -62,7 +62,7 @@ struct backlog {
 	struct spool *spool; /* NULL: it cannot be used */
 	int rc;
 	struct err err;
-	bool commits, is_note_written;
+	bool is_appended, commits, is_note_written;
 	struct feed_cursor job_committed;
 	uint64_t job_committed_last;
 	struct spool_ranges parts[LINE_CLASS_MAX];
@@ -88,11 +88,19 @@ static int ensure_spool(struct backlog *b)
 	return b->spool != NULL ? 0 : spool_open(b->dir, b->spool_bytes_max, &b->spool, &b->err);
 }
 
+/* Beside what the job itself does, and neither decides how the other ended. */
 static void commit(struct backlog *b)
 {
+	struct err err;
+	int rc = 0;
+
 	if (b->commits && b->spool != NULL)
-		b->rc = spool_commit(b->spool, b->job_committed_last, &b->job_committed,
-				     b->is_note_written, &b->err);
+		rc = spool_commit(b->spool, b->job_committed_last, &b->job_committed,
+				  b->is_note_written, &err);
+	if (b->rc == 0 && rc < 0) {
+		b->rc = rc;
+		b->err = err;
+	}
 }
 
 static void work(void *ctx)
@@ -103,6 +111,7 @@ static void work(void *ctx)
 	b->read_n = 0;
 	if (b->rc == 0 && b->job == JOB_APPEND)
 		b->rc = spool_append(b->spool, b->parts, b->job_taken, &b->err);
+	b->is_appended = b->rc == 0;
 	commit(b);
 	if (b->spool != NULL && b->job == JOB_READ)
 		b->read_n = spool_take(b->spool, WRITER_BATCH_MAX, BATCH_BYTES, &b->batch.read);
@@ -152,7 +161,7 @@ static void opened(struct backlog *b)
 
 static void appended(struct backlog *b)
 {
-	if (b->rc < 0)
+	if (!b->is_appended)
 		inbox_put_back(&b->inbox, b->moved);
 	else if (b->batch.n > 0 && b->batch.last == b->job_taken)
 		b->batch.is_spooled = true;

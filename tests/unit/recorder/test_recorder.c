@@ -9,9 +9,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -497,6 +499,11 @@ static bool is_well(struct fixture *f)
 	return f->service.health == OUTCOME_PASS;
 }
 
+static bool is_spool_empty(struct fixture *f)
+{
+	return recorder_status_get(f->recorder).backlog.spool_bytes == 0;
+}
+
 static void what_waits_for_a_store_in_trouble_goes_to_disk_and_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -519,7 +526,7 @@ static void what_waits_for_a_store_in_trouble_goes_to_disk_and_is_told(void **st
 	until(f, is_stored);
 	until(f, is_well);
 	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 5000);
-	assert_int_equal(recorder_status_get(f->recorder).backlog.spool_bytes, 0);
+	until(f, is_spool_empty);
 	assert_int_equal(f->service.events, 0);
 }
 
@@ -559,6 +566,46 @@ static void what_does_not_fit_is_dropped_counted_and_told(void **state)
 	/* Not one transition is missing. */
 	assert_int_equal(ask(f, "SELECT count(*) FROM transitions"), (int64_t)(1 + (seq - 1) / 10));
 	(void)unlink(f->spool);
+}
+
+static bool has_spool_error(struct fixture *f)
+{
+	return recorder_status_get(f->recorder).backlog.spool_error != NULL;
+}
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Both at once, after lines were stored: there is something to be noted, and that succeeds. */
+static void a_disk_that_fills_while_the_store_is_in_trouble_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct db *lock;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	start(f);
+	until(f, is_following);
+	line(f, 1, false);
+	until(f, is_stored);
+	lock = lock_store(f);
+	limit_files(2048);
+	for (uint64_t seq = 2; seq <= 50; seq++)
+		line_of(f, seq, false, 4000);
+	until(f, has_error);
+	for (uint64_t seq = 51; seq <= 100; seq++)
+		line_of(f, seq, false, 4000);
+	until(f, has_spool_error);
+	assert_int_equal(recorder_status_get(f->recorder).backlog.unsaved_lines, 99);
+	limit_files(RLIM_INFINITY);
+	db_close(lock);
+	until(f, is_stored);
+	assert_int_equal(ask(f, "SELECT count(*) FROM results"), 100);
 }
 
 static bool has_room_again(struct fixture *f)
@@ -695,6 +742,7 @@ int main(void)
 		TEST(a_store_deleted_under_us_is_made_anew),
 		TEST(what_waits_for_a_store_in_trouble_goes_to_disk_and_is_told),
 		TEST(what_does_not_fit_is_dropped_counted_and_told),
+		TEST(a_disk_that_fills_while_the_store_is_in_trouble_loses_nothing),
 		TEST(a_burst_pauses_the_feed_and_drops_nothing),
 		TEST(a_snapshot_moves_the_cursor_and_tells_the_difference),
 		TEST(purge_deletes_in_steps_and_answers_once),
