@@ -39,7 +39,7 @@ bool metric_text_split(struct jtext object, struct str *names, struct str *value
 {
 	size_t names_len = names->len, values_len = values->len;
 
-	if (split_members(object, names, values))
+	if (split_members(object, names, values) && names->len - names_len <= METRIC_TEXT_NAMES_MAX)
 		return true;
 	str_truncate(names, names_len);
 	str_truncate(values, values_len);

@@ -15,7 +15,10 @@
 #include <stddef.h>
 
 /* Objects with more members, or with anything but numbers, stay as they are. */
-#define METRIC_TEXT_MAX 256
+#define METRIC_TEXT_MAX       256
+/* And those whose names together are longer: they are a key, and PostgreSQL's index takes no entry
+ * of more than 2704 bytes. */
+#define METRIC_TEXT_NAMES_MAX 2600
 
 /* Appends to names and values. False: not to be taken apart; nothing was appended. */
 bool metric_text_split(struct jtext object, struct str *names, struct str *values);

@@ -218,6 +218,21 @@ static void chunk_done(struct postgres_writer *p)
 		writer_call_done(&p->w, 0);
 }
 
+/* Of data, the half is tried, down to the one line that is to blame. */
+static void chunk_failed(struct postgres_writer *p, const struct pg_pipe_done *done)
+{
+	if (!is_about_data(done->state)) {
+		fail(p, done->rc, done->err);
+	} else if (p->chunk > 1) {
+		p->chunk /= 2;
+		p->attempts = 0;
+		write_chunk(p);
+	} else {
+		p->w.skipped++;
+		chunk_done(p);
+	}
+}
+
 static void on_written(void *ctx, const struct pg_pipe_done *done)
 {
 	struct postgres_writer *p = ctx;
@@ -233,15 +248,8 @@ static void on_written(void *ctx, const struct pg_pipe_done *done)
 	if (is_moved(p, done) && p->attempts < ATTEMPTS_MAX) {
 		postgres_batch_forget_epochs(p->batch);
 		write_chunk(p);
-	} else if (is_about_data(done->state) && p->chunk > 1) {
-		p->chunk /= 2;
-		p->attempts = 0;
-		write_chunk(p);
-	} else if (is_about_data(done->state)) {
-		p->w.skipped++;
-		chunk_done(p);
 	} else {
-		fail(p, done->rc, done->err);
+		chunk_failed(p, done);
 	}
 }
 
@@ -256,7 +264,7 @@ static void on_asked(void *ctx, const struct pg_pipe_done *done)
 	if (done->rc == 0)
 		write_chunk(p);
 	else
-		fail(p, done->rc, done->err);
+		chunk_failed(p, done);
 }
 
 static void write_chunk(struct postgres_writer *p)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "base/str.h"
 
 static const char kill_writers[] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
 				   " WHERE application_name = 'hale-writer'";
@@ -152,6 +153,59 @@ static void a_batch_that_waits_for_a_lock_is_given_back(void **state)
 	db_close(other);
 }
 
+/* A result with so many metrics, whose names no compression shortens. */
+static struct store_line many_metrics(uint64_t seq, unsigned n, bool is_transition)
+{
+	HALE_CLEANUP(str_done) struct str json = {0};
+
+	str_addf(&json,
+		 "{\"component\":\"api\",\"transition\":%s,\"previous\":\"healthy\","
+		 "\"no_data\":false,\"state\":{\"status\":\"healthy\",\"outcome\":\"pass\","
+		 "\"reason\":\"ok\",\"took_ms\":1.0,\"metrics\":{",
+		 is_transition ? "true" : "false");
+	for (unsigned i = 0; i < n; i++)
+		str_addf(&json, "%s\"%08x%08x%08x%08x\":%u.0", i > 0 ? "," : "", rnd_u32(),
+			 rnd_u32(), rnd_u32(), rnd_u32(), i);
+	str_add(&json, "}}}");
+	return make_line("health", seq, str_text(&json));
+}
+
+/* An index entry has an end. */
+static void names_of_metrics_too_long_for_an_index_are_stored_with_the_result(void **state)
+{
+	struct fixture *f = *state;
+	struct store_line lines[] = {many_metrics(1, 250, false), many_metrics(2, 250, true),
+				     many_metrics(3, 2, false)};
+
+	open_writer(f);
+	must(f, write_lines(f, lines, ARRAY_LEN(lines)));
+	assert_int_equal(f->skipped, 0);
+	expect(f, "SELECT seq || ',' || (metric_set IS NULL) FROM results ORDER BY seq",
+	       "1,true;2,true;3,false;");
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		free_line(&lines[i]);
+}
+
+/* A database in another encoding has no letter for this one. */
+static void a_name_the_database_refuses_keeps_nothing_else_out(void **state)
+{
+	struct fixture *f = *state;
+	struct store_line lines[3];
+
+	open_writer(f);
+	raw_script(f, "ALTER TABLE components ADD CONSTRAINT refuse CHECK (name <> 'bad')");
+	lines[0] = make_line("health", 1, HEALTHY(""));
+	lines[1] = make_line("health", 2,
+			     "{\"component\":\"bad\",\"transition\":false,\"state\":{\"status\":"
+			     "\"healthy\",\"outcome\":\"pass\",\"message\":\"200\"}}");
+	lines[2] = make_line("health", 3, HEALTHY(""));
+	must(f, write_lines(f, lines, ARRAY_LEN(lines)));
+	assert_int_equal(f->skipped, 1);
+	expect(f, "SELECT seq FROM results ORDER BY seq", "1;3;");
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		free_line(&lines[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup_postgres, store_teardown)
 
 int main(void)
@@ -162,6 +216,8 @@ int main(void)
 		TEST(two_recorders_of_a_node_never_write_together),
 		TEST(who_moved_on_meanwhile_is_not_written_over),
 		TEST(what_the_database_refuses_keeps_nothing_else_out),
+		TEST(names_of_metrics_too_long_for_an_index_are_stored_with_the_result),
+		TEST(a_name_the_database_refuses_keeps_nothing_else_out),
 		TEST(a_batch_that_waits_for_a_lock_is_given_back),
 	};
 
