@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "import_row.h"
@@ -111,20 +112,30 @@ static int epoch_of(struct importer *im, const struct import_row *row, struct ep
 	return 0;
 }
 
+/* How a kind of names is numbered; `use` (may be NULL) notes that it is used. */
+struct naming {
+	const char *use, *insert, *select;
+	size_t keys; /* arguments of select */
+};
+
 /* The number of a name, made if need be. Values of the map: id. */
-static int id_of(struct importer *im, struct map *known, const char *key, const char *select,
-		 const char *insert, const struct db_value *args, size_t n, int64_t *id_r)
+static int id_of(struct importer *im, struct map *known, const char *key,
+		 const struct naming *naming, const struct db_value *args, size_t n, int64_t *id_r)
 {
-	int64_t id = (int64_t)(intptr_t)map_get(known, key);
+	int64_t id = (int64_t)(intptr_t)map_get(known, key), used = 0;
 	int rc = 0;
 
-	if (id == 0)
-		rc = db_query(im->db, select, args, n, store_read_int, &id, im->err);
-	if (rc == 0 && id == 0) {
-		rc = db_run(im->db, insert, args, n, NULL, im->err);
-		if (rc == 0)
-			rc = db_query(im->db, select, args, n, store_read_int, &id, im->err);
+	if (id != 0) {
+		*id_r = id;
+		return 0;
 	}
+	if (naming->use != NULL)
+		rc = statement_run(im->db, naming->use, args, n, &used, im->err);
+	if (rc == 0 && used == 0)
+		rc = statement_run(im->db, naming->insert, args, n, NULL, im->err);
+	if (rc == 0)
+		rc = db_query(im->db, naming->select, args, naming->keys, store_read_int, &id,
+			      im->err);
 	if (rc != 0)
 		return rc;
 	(void)map_put(known, key, (void *)(intptr_t)id);
@@ -134,36 +145,47 @@ static int id_of(struct importer *im, struct map *known, const char *key, const 
 
 static int component_of(struct importer *im, const struct import_row *row, int64_t *id_r)
 {
-	struct db_value args[] = {db_v_text(row->node), db_v_text(row->component)};
+	static const struct naming naming = {
+		.use = "UPDATE components SET used_at = @at{$3} WHERE node = $1 AND name = $2",
+		.insert = "INSERT INTO components (node, name, used_at) VALUES ($1, $2, @at{$3})"
+			  " ON CONFLICT DO NOTHING",
+		.select = "SELECT id FROM components WHERE node = $1 AND name = $2",
+		.keys = 2};
+	struct db_value args[] = {db_v_text(row->node), db_v_text(row->component),
+				  DB_V_INT(clock_wall_ms())};
 	char key[2 * ROW_NAME_MAX + 2];
 
 	(void)snprintf(key, sizeof(key), "%s\n%s", row->node, row->component);
-	return id_of(im, &im->components, key,
-		     "SELECT id FROM components WHERE node = $1 AND name = $2",
-		     "INSERT INTO components (node, name) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-		     args, ARRAY_LEN(args), id_r);
+	return id_of(im, &im->components, key, &naming, args, ARRAY_LEN(args), id_r);
 }
 
 static int metric_of(struct importer *im, const struct import_row *row, int64_t *id_r)
 {
+	static const struct naming naming = {
+		.insert = "INSERT INTO metrics (name) VALUES ($1) ON CONFLICT DO NOTHING",
+		.select = "SELECT id FROM metrics WHERE name = $1",
+		.keys = 1};
 	struct db_value arg = db_v_text(row->metric);
 
-	return id_of(im, &im->metrics, row->metric, "SELECT id FROM metrics WHERE name = $1",
-		     "INSERT INTO metrics (name) VALUES ($1) ON CONFLICT DO NOTHING", &arg, 1,
-		     id_r);
+	return id_of(im, &im->metrics, row->metric, &naming, &arg, 1, id_r);
 }
 
 static int metric_set_of(struct importer *im, const struct import_row *row, struct db_value *v)
 {
-	struct db_value arg = db_v_text(str_text(&row->metric_names));
+	static const struct naming naming = {
+		.use = "UPDATE metric_sets SET used_at = @at{$2} WHERE names = $1",
+		.insert = "INSERT INTO metric_sets (names, used_at) VALUES ($1, @at{$2})"
+			  " ON CONFLICT DO NOTHING",
+		.select = "SELECT id FROM metric_sets WHERE names = $1",
+		.keys = 1};
+	struct db_value args[] = {db_v_text(str_text(&row->metric_names)),
+				  DB_V_INT(clock_wall_ms())};
 	int64_t id = 0;
 	int rc;
 
 	if (row->metric_names.len == 0)
 		return 0;
-	rc = id_of(im, &im->sets, str_text(&row->metric_names),
-		   "SELECT id FROM metric_sets WHERE names = $1",
-		   "INSERT INTO metric_sets (names) VALUES ($1) ON CONFLICT DO NOTHING", &arg, 1,
+	rc = id_of(im, &im->sets, str_text(&row->metric_names), &naming, args, ARRAY_LEN(args),
 		   &id);
 	if (rc == 0)
 		*v = DB_V_INT(id);

@@ -44,6 +44,7 @@ struct keep {
 	int64_t window_ms;    /* of time whose results are read at once */
 	int64_t failing_ms;   /* since when buckets cannot be computed; 0: they can */
 	size_t purge_at;      /* the table that purging goes on with */
+	int64_t swept_ms;     /* when names without rows were looked for; 0: never */
 	int64_t optimized_ms; /* when the database looked after its statistics */
 };
 struct keep *keep_of(struct store *s);
@@ -72,6 +73,14 @@ int keep_gone_write(struct db *db, int level, const struct keep_gone *gone, stru
 int keep_pragma(struct db *db, const char *name, int64_t *value_r, struct err *err);
 /* In ms, or -1; with PostgreSQL to the day. */
 int keep_oldest_result(struct db *db, int64_t *at_ms_r, struct err *err);
+
+/* Once a day: components, metric sets and epochs without rows go. *more_r: there may be more. In
+ * keep_sweep.c. */
+struct keep_retention {
+	int64_t results_ms, longest_ms; /* of all */
+};
+int keep_sweep(struct store *s, int64_t now_ms, const struct keep_retention *r, bool *more_r,
+	       struct err *err);
 
 /* ---- Rows of rollups, in keep_rows.c ---- */
 

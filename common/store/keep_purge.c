@@ -380,6 +380,15 @@ static int64_t retention_of(const struct store_options *o, const struct job *job
 	return ms > 0 ? ms : job->default_ms;
 }
 
+static struct keep_retention retention_for_sweep(const struct store_options *o)
+{
+	struct keep_retention r = {.results_ms = retention_of(o, &jobs[0])};
+
+	for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+		r.longest_ms = HALE_MAX(r.longest_ms, retention_of(o, &jobs[i]));
+	return r;
+}
+
 static int run_job(struct purge *p, const struct job *job)
 {
 	uint64_t *count = (uint64_t *)(void *)((char *)p->purged + job->count);
@@ -398,6 +407,7 @@ int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
 {
 	struct purge p = {.s = s, .now_ms = now_ms, .purged = purged, .err = err};
 	size_t *at = &keep_of(s)->purge_at;
+	struct keep_retention retention;
 	bool is_ours = false;
 	int claimed = keep_claim(s, &is_ours, err);
 
@@ -418,5 +428,6 @@ int keep_purge(struct store *s, const struct store_options *o, int64_t now_ms,
 			return 0;
 		*at = (*at + 1) % ARRAY_LEN(jobs);
 	}
-	return 0;
+	retention = retention_for_sweep(o);
+	return keep_sweep(s, now_ms, &retention, more_r, err);
 }

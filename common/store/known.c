@@ -41,11 +41,23 @@ struct known_entry *known_get(struct known *r, struct row_text node, struct row_
 	return e;
 }
 
+bool known_is_old(struct known *r, int64_t wall_ms)
+{
+	/* A clock that was set back tells nothing of how long it has been. */
+	bool is_old = r->since_ms != 0 &&
+		      (wall_ms < r->since_ms || wall_ms - r->since_ms >= KNOWN_AGE_MS);
+
+	if (r->since_ms == 0)
+		r->since_ms = wall_ms;
+	return is_old;
+}
+
 void known_touch(struct known *r, struct known_entry *e)
 {
 	if (e->is_touched)
 		return;
 	e->is_touched = true;
+	e->sets_before = e->sets;
 	push(&r->touched, e);
 }
 
@@ -189,6 +201,7 @@ void known_rollback(struct known *r)
 
 		if (e->is_new)
 			e->id = 0;
+		e->sets = e->sets_before;
 		e->about = e->shape = e->message = e->details = 0;
 		e->stored_status = -1;
 		e->latest = NULL;

@@ -22,6 +22,12 @@
 #define KNOWN_NEWS_MS        ((int64_t)86400000)
 /* More components than any node has: beyond it all are forgotten, and found again in the tables. */
 #define KNOWN_MAX            100000
+/* After it all are forgotten, and looked up again: a name that nobody looks up for days and that
+ * has no rows may go (keep_sweep.c). */
+#define KNOWN_AGE_MS         ((int64_t)86400000)
+/* Metric sets that one component may ask for in that time. What has more makes up names, and would
+ * use up those of all others. */
+#define KNOWN_SETS_MAX       64
 
 struct known_entry {
 	int64_t id;     /* 0: not known */
@@ -29,6 +35,7 @@ struct known_entry {
 	/* Of the last result stored; 0: not known. */
 	uint64_t shape, message, details;
 	int64_t news_day;
+	int sets, sets_before; /* asked for since it is known; before this batch */
 
 	int stored_status;  /* component_states has it; -1: nothing is known to be there */
 	int64_t stored_ms;  /* of that state */
@@ -49,11 +56,14 @@ struct known {
 		size_t n, cap;
 	} touched, open;     /* in this batch; with a state to be stored */
 	int64_t now_ms;      /* monotonic, of this batch; the caller sets it */
+	int64_t since_ms;    /* wall: when all were forgotten last; 0: never */
 	uint64_t generation; /* entries that were got in another one are gone */
 };
 
 /* Never NULL; makes it. */
 struct known_entry *known_get(struct known *r, struct row_text node, struct row_text name);
+/* Whether it is time to forget all, with known_done() and whatever else the writer has in mind. */
+bool known_is_old(struct known *r, int64_t wall_ms);
 /* Before anything of the entry changes in a batch. */
 void known_touch(struct known *r, struct known_entry *e);
 

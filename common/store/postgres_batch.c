@@ -41,6 +41,12 @@ void postgres_batch_forget(struct postgres_batch *b)
 	postgres_batch_forget_epochs(b);
 }
 
+void postgres_batch_age(struct postgres_batch *b, int64_t wall_ms)
+{
+	if (known_is_old(&b->known, wall_ms))
+		postgres_batch_forget(b);
+}
+
 /* --- reading --- */
 
 static void begin(struct postgres_batch *b)

@@ -51,7 +51,8 @@ struct postgres_asked {
 	struct known_entry **components;
 	size_t components_n, components_cap;
 	char **sets;
-	size_t sets_n, sets_cap;
+	struct known_entry **askers; /* of sets */
+	size_t sets_n, sets_cap, askers_cap;
 	struct map sets_seen; /* in this batch */
 };
 
@@ -82,6 +83,8 @@ void postgres_batch_free(struct postgres_batch *b);
 /* Of a new connection nothing is known. */
 void postgres_batch_forget(struct postgres_batch *b);
 
+/* Before lines are read: forgets what was known for long. */
+void postgres_batch_age(struct postgres_batch *b, int64_t wall_ms);
 /* Reads lines, at a monotonic time. True: all rows are there. False: names must be asked for first.
  */
 bool postgres_batch_read(struct postgres_batch *b, const struct store_line *lines, size_t n,
@@ -109,7 +112,9 @@ extern const struct row_sink postgres_rows;
  * time than the line's. */
 int postgres_epoch_of(struct postgres_batch *b, struct row_text node, int64_t at_ms);
 struct known_entry *postgres_component_of(struct postgres_batch *b, const struct row_component *c);
-int64_t postgres_metric_set_of(struct postgres_batch *b, struct row_text names);
+/* 0: too many of them, or not known yet. `e`: whose they are. */
+int64_t postgres_metric_set_of(struct postgres_batch *b, struct known_entry *e,
+			       struct row_text names);
 void postgres_put_state(struct postgres_batch *b, const struct row_state *row,
 			struct known_entry *e);
 void postgres_names_done(struct postgres_batch *b);

@@ -158,24 +158,28 @@ void postgres_batch_know_set(struct postgres_batch *b, const char *names, int64_
 	(void)map_put(&b->metric_sets, names, (void *)(intptr_t)id);
 }
 
-static void ask_set(struct postgres_batch *b, struct row_text names)
+static void ask_set(struct postgres_batch *b, struct known_entry *e, struct row_text names)
 {
-	if (map_get(&b->asked.sets_seen, names.text) != NULL)
+	if (map_get(&b->asked.sets_seen, names.text) != NULL || e->sets >= KNOWN_SETS_MAX)
 		return;
+	e->sets++;
 	(void)map_put(&b->asked.sets_seen, names.text, b);
 	postgres_put_text(&b->tables, TABLE_NEW_SETS, names);
 	postgres_put_int(&b->tables, TABLE_NEW_SETS, METRIC_SETS_MAX);
 	postgres_put_text(&b->tables, TABLE_SETS_FOUND, names);
 	GROW(b->asked.sets, b->asked.sets_n, b->asked.sets_cap);
+	GROW(b->asked.askers, b->asked.sets_n, b->asked.askers_cap);
+	b->asked.askers[b->asked.sets_n] = e;
 	b->asked.sets[b->asked.sets_n++] = mem_dup(names.text);
 }
 
-int64_t postgres_metric_set_of(struct postgres_batch *b, struct row_text names)
+int64_t postgres_metric_set_of(struct postgres_batch *b, struct known_entry *e,
+			       struct row_text names)
 {
 	int64_t id = (int64_t)(intptr_t)map_get(&b->metric_sets, names.text);
 
 	if (id == 0 && !b->is_sets_full)
-		ask_set(b, names);
+		ask_set(b, e, names);
 	return id;
 }
 
@@ -211,9 +215,11 @@ size_t postgres_batch_asking(struct postgres_batch *b, struct pg_step *steps)
 
 void postgres_batch_asked(struct postgres_batch *b)
 {
-	for (size_t i = 0; i < b->asked.sets_n; i++)
+	for (size_t i = 0; i < b->asked.sets_n; i++) {
 		if (map_get(&b->metric_sets, b->asked.sets[i]) == NULL)
 			b->is_sets_full = true;
+		b->asked.askers[i]->sets_before = b->asked.askers[i]->sets;
+	}
 	/* The numbers are committed: a batch that fails does not take them along. */
 	for (size_t i = 0; i < b->asked.components_n; i++)
 		b->asked.components[i]->is_new = false;
@@ -247,5 +253,6 @@ void postgres_names_done(struct postgres_batch *b)
 	free(b->asked.epochs);
 	free(b->asked.components);
 	free(b->asked.sets);
+	free(b->asked.askers);
 	map_done(&b->metric_sets);
 }

@@ -38,7 +38,7 @@ static void find_memo(struct postgres_batch *b, const struct row_result *row, st
 	*m = (struct memo){.shape = row->shape, .generation = b->known.generation};
 	m->entry = postgres_component_of(b, &row->component);
 	if (row->metric_names.text != NULL)
-		m->metric_set = postgres_metric_set_of(b, row->metric_names);
+		m->metric_set = postgres_metric_set_of(b, m->entry, row->metric_names);
 	*kept = *m;
 }
 

@@ -40,26 +40,29 @@ static const struct {
 		 " JOIN epochs e ON e.node = u.node AND e.epoch = u.epoch",
 		 "xx"},
 	[TABLE_NEW_COMPONENTS] =
-		{"INSERT INTO components (node, name)"
-		 " SELECT u.node, u.name FROM unnest($1::text[], $2::text[]) u(node, name)"
+		{"INSERT INTO components (node, name, used_at)"
+		 " SELECT u.node, u.name, now() FROM unnest($1::text[], $2::text[]) u(node, name)"
 		 " WHERE NOT EXISTS (SELECT FROM components c"
 		 " WHERE c.node = u.node AND c.name = u.name) ON CONFLICT DO NOTHING",
 		 "xx"},
 	[TABLE_COMPONENTS_FOUND] =
-		{"SELECT u.i - 1, c.id"
+		{"UPDATE components c SET used_at = now()"
 		 " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY u(node, name, i)"
-		 " JOIN components c ON c.node = u.node AND c.name = u.name",
+		 " WHERE c.node = u.node AND c.name = u.name RETURNING u.i - 1, c.id",
 		 "xx"},
 	[TABLE_NEW_SETS] =
-		{"INSERT INTO metric_sets (names) SELECT u.names"
+		{"INSERT INTO metric_sets (names, used_at) SELECT u.names, now()"
 		 " FROM unnest($1::text[], $2::int[]) WITH ORDINALITY u(names, most, i)"
 		 " WHERE NOT EXISTS (SELECT FROM metric_sets m WHERE m.names = u.names)"
 		 " AND (SELECT count(*) FROM metric_sets) + u.i <= u.most ON CONFLICT DO NOTHING",
 		 "xi"},
 	[TABLE_SETS_FOUND] =
-		{"SELECT u.i - 1, m.id FROM unnest($1::text[]) WITH ORDINALITY u(names, i)"
-		 " JOIN metric_sets m ON m.names = u.names",
-		 "x"},
+		/* In one order, or two nodes could wait for each other. */
+	{"WITH found AS (SELECT u.i, m.id FROM unnest($1::text[]) WITH ORDINALITY u(names, i)"
+	 " JOIN metric_sets m ON m.names = u.names ORDER BY m.id FOR UPDATE OF m)"
+	 " UPDATE metric_sets m SET used_at = now() FROM found f WHERE m.id = f.id"
+	 " RETURNING f.i - 1, m.id",
+	 "x"},
 	/* Where the store stands must be where we think it stands; if it is not, 1 / 0 ends the
 	 * transaction. */
 	[TABLE_EPOCHS] = {"WITH moved AS (UPDATE epochs e SET last_seq = u.last_seq,"

@@ -227,8 +227,20 @@ static int write_cursor(struct sqlite_batch *b, const struct store_line *last)
 	return sqlite_run(b, SQL_CURSOR, args, ARRAY_LEN(args));
 }
 
+static void forget_names(struct sqlite_batch *b)
+{
+	map_done(&b->metric_sets);
+	b->metric_sets = (struct map){0};
+	memset(b->memos, 0, sizeof(b->memos));
+}
+
 static void begin(struct sqlite_batch *b, struct err *err)
 {
+	b->wall_ms = clock_wall_ms();
+	if (known_is_old(&b->known, b->wall_ms)) {
+		known_done(&b->known);
+		forget_names(b);
+	}
 	b->err = err;
 	b->epochs_n = 0;
 	b->buckets_n = 0;
@@ -248,9 +260,7 @@ static int end(struct sqlite_batch *b, int rc)
 	db_rollback(b->db);
 	/* Numbers given out in the transaction are gone with it. */
 	known_rollback(&b->known);
-	map_done(&b->metric_sets);
-	b->metric_sets = (struct map){0};
-	memset(b->memos, 0, sizeof(b->memos));
+	forget_names(b);
 	return rc;
 }
 
@@ -286,9 +296,9 @@ int sqlite_batch_flush(struct sqlite_batch *b, struct err *err)
 {
 	int rc;
 
+	begin(b, err);
 	if (b->known.open.n == 0)
 		return 0;
-	begin(b, err);
 	rc = db_begin(b->db, err);
 	if (rc == 0)
 		rc = write_states(b, true);

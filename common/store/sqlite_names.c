@@ -15,24 +15,6 @@ int sqlite_number(struct sqlite_batch *b, const char *sql, const struct db_value
 	return db_query(b->db, sql, args, n, store_read_int, number_r, b->err);
 }
 
-/* Finds the number or makes one. */
-static int number_of_name(struct sqlite_batch *b, const char *select, const char *insert,
-			  const struct db_value *args, size_t n, int64_t *id_r, bool *is_new_r)
-{
-	int64_t id = 0;
-	int rc = sqlite_number(b, select, args, n, &id);
-
-	*is_new_r = rc == 0 && id == 0;
-	if (*is_new_r) {
-		rc = db_run(b->db, insert, args, n, NULL, b->err);
-		if (rc == 0)
-			rc = sqlite_number(b, select, args, n, &id);
-	}
-	if (rc == 0)
-		*id_r = id;
-	return rc;
-}
-
 /* --- epochs --- */
 
 static bool is_ref(const struct epoch_ref *e, const struct sqlite_batch *b, struct row_text node)
@@ -136,18 +118,37 @@ static int tell_about(struct sqlite_batch *b, const struct row_component *c, str
 	return sqlite_run(b, SQL_ABOUT, args, ARRAY_LEN(args));
 }
 
+/* If the transaction is rolled back, so is that it was looked up. */
+static int find_component(struct sqlite_batch *b, const struct db_value *args, size_t n,
+			  struct known_entry *e)
+{
+	int64_t id = 0;
+	int rc = db_run(b->db,
+			"INSERT INTO components (node, name, used_at) VALUES ($1, $2, $3)"
+			" ON CONFLICT (node, name) DO UPDATE SET used_at = excluded.used_at",
+			args, n, NULL, b->err);
+
+	if (rc == 0)
+		rc = sqlite_number(b, "SELECT id FROM components WHERE node = $1 AND name = $2",
+				   args, 2, &id);
+	if (rc == 0) {
+		e->id = id;
+		e->is_new = true;
+	}
+	return rc;
+}
+
 int sqlite_component_of(struct sqlite_batch *b, const struct row_component *c,
 			struct known_entry **e_r)
 {
 	struct known_entry *e = known_get(&b->known, c->node, c->name);
-	const struct db_value args[] = {sqlite_text(c->node), sqlite_text(c->name)};
+	const struct db_value args[] = {sqlite_text(c->node), sqlite_text(c->name),
+					DB_V_INT(b->wall_ms)};
 	int rc = 0;
 
 	known_touch(&b->known, e);
 	if (e->id == 0)
-		rc = number_of_name(b, "SELECT id FROM components WHERE node = $1 AND name = $2",
-				    "INSERT INTO components (node, name) VALUES ($1, $2)", args,
-				    ARRAY_LEN(args), &e->id, &e->is_new);
+		rc = find_component(b, args, ARRAY_LEN(args), e);
 	if (rc == 0)
 		rc = tell_about(b, c, e);
 	if (rc == 0)
@@ -157,22 +158,35 @@ int sqlite_component_of(struct sqlite_batch *b, const struct row_component *c,
 
 /* --- metric sets --- */
 
-int sqlite_metric_set_of(struct sqlite_batch *b, struct row_text names, int64_t *id_r)
+/* Unchanged: there is none, and too many to make one. */
+static int find_set(struct sqlite_batch *b, struct row_text names, int64_t *id_r)
 {
-	const struct db_value arg = sqlite_text(names);
+	const struct db_value args[] = {sqlite_text(names), DB_V_INT(b->wall_ms),
+					DB_V_INT(METRIC_SETS_MAX)};
+	int64_t changed = 0;
+	int rc = db_run(b->db, "UPDATE metric_sets SET used_at = $2 WHERE names = $1", args, 2,
+			&changed, b->err);
+
+	if (rc == 0 && changed == 0)
+		rc = db_run(b->db,
+			    "INSERT INTO metric_sets (names, used_at) SELECT $1, $2"
+			    " WHERE (SELECT count(*) FROM metric_sets) < $3",
+			    args, ARRAY_LEN(args), NULL, b->err);
+	if (rc == 0)
+		rc = sqlite_number(b, "SELECT id FROM metric_sets WHERE names = $1", args, 1, id_r);
+	return rc;
+}
+
+int sqlite_metric_set_of(struct sqlite_batch *b, struct known_entry *e, struct row_text names,
+			 int64_t *id_r)
+{
 	int64_t id = (int64_t)(intptr_t)map_get(&b->metric_sets, names.text);
-	int64_t sets = 0;
-	bool is_new;
 	int rc = 0;
 
-	if (id == 0)
-		rc = sqlite_number(b, "SELECT id FROM metric_sets WHERE names = $1", &arg, 1, &id);
-	if (rc == 0 && id == 0)
-		rc = sqlite_number(b, "SELECT count(*) FROM metric_sets", NULL, 0, &sets);
-	if (rc == 0 && id == 0 && sets < METRIC_SETS_MAX)
-		rc = number_of_name(b, "SELECT id FROM metric_sets WHERE names = $1",
-				    "INSERT INTO metric_sets (names) VALUES ($1)", &arg, 1, &id,
-				    &is_new);
+	if (id == 0 && e->sets < KNOWN_SETS_MAX) {
+		e->sets++;
+		rc = find_set(b, names, &id);
+	}
 	if (rc == 0 && id != 0)
 		(void)map_put(&b->metric_sets, names.text, (void *)(intptr_t)id);
 	if (rc == 0)

@@ -71,7 +71,7 @@ struct sqlite_batch {
 	/* In this batch. */
 	const struct store_line *line;
 	struct epoch_ref *ref; /* of the line; NULL until its first row */
-	int64_t line_ms;
+	int64_t line_ms, wall_ms;
 	struct epoch_ref *epochs;
 	size_t epochs_n, epochs_cap;
 	int64_t *buckets; /* that results were put into */
@@ -99,8 +99,9 @@ int sqlite_epoch_of(struct sqlite_batch *b, struct row_text node, int64_t at_ms)
 /* Finds or makes the component's number, and touches its entry. */
 int sqlite_component_of(struct sqlite_batch *b, const struct row_component *c,
 			struct known_entry **e_r);
-/* 0: too many of them. */
-int sqlite_metric_set_of(struct sqlite_batch *b, struct row_text names, int64_t *id_r);
+/* 0: too many of them. `e`: whose they are. */
+int sqlite_metric_set_of(struct sqlite_batch *b, struct known_entry *e, struct row_text names,
+			 int64_t *id_r);
 /* The first column of the first row; unchanged if there is none. */
 int sqlite_number(struct sqlite_batch *b, const char *sql, const struct db_value *args, size_t n,
 		  int64_t *number_r);

@@ -51,7 +51,7 @@ static int find_memo(struct sqlite_batch *b, const struct row_result *row, struc
 	*m = (struct memo){.shape = row->shape, .generation = b->known.generation};
 	rc = sqlite_component_of(b, &row->component, &m->entry);
 	if (rc == 0 && row->metric_names.text != NULL)
-		rc = sqlite_metric_set_of(b, row->metric_names, &m->metric_set);
+		rc = sqlite_metric_set_of(b, m->entry, row->metric_names, &m->metric_set);
 	if (rc == 0)
 		*kept = *m;
 	return rc;

@@ -145,7 +145,10 @@ static void set_up(struct postgres_writer *p)
 				  .params = &p->node_param,
 				  .n = 1,
 				  .on_row = on_cursor};
-	s[n++] = (struct pg_step){.sql = "SELECT id, names FROM metric_sets", .on_row = on_set};
+	/* Those in use. To know them is not to look them up (keep_sweep.c). */
+	s[n++] = (struct pg_step){.sql = "SELECT id, names FROM metric_sets"
+					 " WHERE used_at > now() - interval '1 day'",
+				  .on_row = on_set};
 	pg_pipe_run(p->pipe, s, n, on_set_up, p);
 }
 
@@ -294,6 +297,8 @@ static void postgres_write(struct writer *w)
 
 	p->at = p->attempts = 0;
 	p->chunk = w->n;
+	if (p->batch != NULL)
+		postgres_batch_age(p->batch, clock_wall_ms());
 	if (p->pipe == NULL || !pg_pipe_is_open(p->pipe))
 		postgres_open(w);
 	else

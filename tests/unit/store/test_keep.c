@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/mem.h"
+#include "base/rnd.h"
 #include "store/keep_private.h"
 
 static int setup(void **state, enum db_engine engine)
@@ -366,6 +368,112 @@ static void an_old_file_is_compacted_by_hand(void **state)
 	assert_int_equal(st.st_size, after.bytes);
 }
 
+/* --- names --- */
+
+static void use(struct rig *r, const char *table, int64_t id, int64_t at_ms)
+{
+	char sql[96];
+	struct db_value args[] = {DB_V_INT(at_ms), DB_V_INT(id)};
+
+	(void)snprintf(sql, sizeof(sql), "UPDATE %s SET used_at = @at{$1} WHERE id = $2", table);
+	rig_args(r, sql, args, 2);
+}
+
+static void names_without_rows_go(void **state)
+{
+	struct rig *r = *state;
+
+	rig_set(r, 2, "[\"a\"]");
+	rig_set(r, 3, "[\"b\"]");
+	for (int64_t i = 1; i <= 3; i++) {
+		use(r, "components", i, T0);
+		use(r, "metric_sets", i, T0);
+	}
+	rig_seen(r, T0, T0);
+	rig_run(r, "INSERT INTO transitions (at, epoch_id, seq, component_id, to_status)"
+		   " VALUES (@at{0}, 2, 1, 2, 0)");
+	rig_run(r, "INSERT INTO component_states (component_id, at, status) VALUES (2, @at{0}, 0)");
+	rig_run(r, "INSERT INTO cursors (node, epoch, seq) VALUES ('web1', 'c3', 1)");
+	put_at(r, T0, 1);
+	(void)rig_roll_up(r, T0 + DAY);
+	(void)rig_purge(r, T0 + 9 * DAY, NULL);
+	assert_int_equal(rows(r, "metric_sets"), 3);
+	(void)rig_purge(r, T0 + 14 * DAY, NULL);
+	assert_int_equal(rows(r, "metric_sets"), 1); /* the newest stays */
+	assert_int_equal(rows(r, "components"), 3);
+	assert_int_equal(rows(r, "epochs"), 3);
+	(void)rig_purge(r, T0 + 420 * DAY, NULL);
+	assert_int_equal(rig_int(r, "SELECT count(*) FROM components WHERE id = 1"), 0);
+	assert_int_equal(rows(r, "components"), 2); /* one has a state, one is the newest */
+	assert_int_equal(rig_int(r, "SELECT count(*) FROM epochs WHERE id = 1"), 0);
+	assert_int_equal(rows(r, "epochs"), 2);
+}
+
+static void names_stay_while_the_rows_that_lag_do(void **state)
+{
+	struct rig *r = *state;
+
+	use(r, "components", 1, T0);
+	use(r, "metric_sets", 1, T0);
+	rig_set(r, 2, "[\"a\"]");
+	put_at(r, T0, 1); /* not rolled up, so it stays */
+	(void)rig_purge(r, T0 + 800 * DAY, NULL);
+	assert_int_equal(rows(r, "results"), 1);
+	assert_int_equal(rows(r, "metric_sets"), 2);
+	assert_int_equal(rows(r, "components"), 3);
+}
+
+/* Who stores rows looks names up daily; whatever is used when, no row loses its name. */
+static void no_row_ever_loses_its_name(void **state)
+{
+	struct rig *r = *state;
+	int64_t used[3] = {0};
+
+	r->options.retention.results_ms = r->options.retention.rollups_5m_ms = 2 * DAY;
+	r->options.retention.rollups_1h_ms = r->options.retention.rollups_1d_ms = 3 * DAY;
+	r->options.retention.transitions_ms = r->options.retention.alerts_ms = 3 * DAY;
+	r->options.retention.events_ms = 3 * DAY;
+	for (int64_t i = 1; i <= 2; i++)
+		use(r, "components", i, T0);
+	use(r, "metric_sets", 1, T0);
+	rig_set(r, 2, "[\"newest\"]");
+	for (int64_t hour = 0, seq = 1; hour < 60 * 24; hour += 6) {
+		int64_t now = T0 + hour * HOUR;
+		int64_t id = 1 + (int64_t)(rnd_u32() % 2);
+
+		/* In use for a while, then not for a while. */
+		if (hour / 480 % 2 == id - 1 &&
+		    rig_int(r, id == 1 ? "SELECT count(*) FROM components WHERE id = 1"
+				       : "SELECT count(*) FROM components WHERE id = 2") == 1) {
+			if (now - used[id] >= DAY) {
+				use(r, "components", id, now);
+				use(r, "metric_sets", 1, now);
+				used[id] = now;
+			}
+			rig_put(r, &(struct rig_result){.at_ms = now,
+							.epoch = 3,
+							.seq = seq++,
+							.component = id,
+							.took_us = 1,
+							.set = 1,
+							.metrics = "1"});
+			rig_touch(r, now);
+		}
+		(void)rig_roll_up(r, now);
+		(void)rig_purge(r, now, NULL);
+		assert_int_equal(rig_int(r,
+					 "SELECT count(*) FROM results r"
+					 " WHERE r.component_id NOT IN (SELECT id FROM components)"
+					 " OR r.metric_set NOT IN (SELECT id FROM metric_sets)"),
+				 0);
+		assert_int_equal(rig_int(r, "SELECT count(*) FROM metric_rollups_1d r WHERE"
+					    " r.component_id NOT IN (SELECT id FROM components)"),
+				 0);
+	}
+	/* And both went while nobody used them. */
+	assert_int_equal(rows(r, "components"), 1);
+}
+
 #define ON_BOTH(test)                                                                              \
 	{#test " (sqlite)", test, setup_sqlite, teardown, NULL},                                   \
 	{                                                                                          \
@@ -389,6 +497,9 @@ int main(void)
 		ON_BOTH(alerts_stay_until_they_are_resolved),
 		ON_BOTH(a_rebuild_mends_what_is_wrong),
 		ON_BOTH(facts_are_told),
+		ON_BOTH(names_without_rows_go),
+		ON_BOTH(names_stay_while_the_rows_that_lag_do),
+		ON_BOTH(no_row_ever_loses_its_name),
 		cmocka_unit_test_setup_teardown(of_two_keepers_one_works_until_it_ends,
 						setup_postgres, teardown),
 		ON_SQLITE(room_is_given_back_in_steps),

@@ -204,6 +204,20 @@ static void a_message_is_told_again_each_day(void **state)
 	known_done(&k);
 }
 
+static void what_is_known_gets_old_in_a_day(void **state)
+{
+	struct known k = {0};
+
+	(void)state;
+	assert_false(known_is_old(&k, 5000));
+	assert_false(known_is_old(&k, 5000 + KNOWN_AGE_MS - 1));
+	assert_true(known_is_old(&k, 5000 + KNOWN_AGE_MS));
+	assert_true(known_is_old(&k, 4999));
+	known_done(&k);
+	assert_false(known_is_old(&k, 4999));
+	known_done(&k);
+}
+
 static void nodes_and_names_do_not_run_together(void **state)
 {
 	struct known k = {0};
@@ -222,6 +236,7 @@ int main(void)
 		cmocka_unit_test(measures_in_a_message_are_no_news),
 		cmocka_unit_test(a_state_is_due_at_once_if_it_differs_and_else_every_five_seconds),
 		cmocka_unit_test(a_message_is_told_again_each_day),
+		cmocka_unit_test(what_is_known_gets_old_in_a_day),
 		cmocka_unit_test(nodes_and_names_do_not_run_together),
 	};
 

@@ -379,6 +379,42 @@ static void kill_9_in_the_middle_loses_and_repeats_nothing(void **state)
 	}
 }
 
+/* --- names --- */
+
+static void a_check_that_makes_up_names_does_not_fill_the_store(void **state)
+{
+	struct fixture *f = *state;
+	struct store_line lines[200];
+
+	open_writer(f);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		HALE_CLEANUP(cleanup_free)
+		char *json = mem_printf(
+			"{\"component\":\"api\",\"transition\":false,\"previous\":\"healthy\","
+			"\"no_data\":false,\"state\":{\"status\":\"healthy\",\"outcome\":\"pass\","
+			"\"reason\":\"ok\",\"message\":\"fine\",\"metrics\":{\"run_%zu\":%zu}}}",
+			i, i);
+
+		lines[i] = make_line("health", i + 1, json);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(lines); i += 50)
+		must(f, write_lines(f, lines + i, 50));
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		free_line(&lines[i]);
+	assert_int_equal(count(f, "results"), ARRAY_LEN(lines));
+	assert_int_equal(count(f, "metric_sets"), 64);
+	/* Those of another component are not kept out. */
+	assert_int_equal(
+		put(f, "health", 201,
+		    "{\"component\":\"db\",\"transition\":false,\"previous\":\"healthy\","
+		    "\"no_data\":false,\"state\":{\"status\":\"healthy\",\"outcome\":\"pass\","
+		    "\"reason\":\"ok\",\"message\":\"fine\",\"metrics\":{\"rows\":1}}}"),
+		0);
+	assert_int_equal(count(f, "metric_sets"), 65);
+	expect(f, "SELECT metrics FROM v_results WHERE seq IN (1, 64, 65, 200) ORDER BY seq",
+	       "{\"run_0\":0};{\"run_63\":63};{\"run_64\":64};{\"run_199\":199};");
+}
+
 #define TEST(name)                                                                                 \
 	{#name "_sqlite", name, store_setup, store_teardown, NULL},                                \
 	{                                                                                          \
@@ -401,6 +437,7 @@ int main(void)
 		TEST(a_snapshot_tells_only_what_differs),
 		TEST(a_failed_batch_leaves_nothing_and_can_be_written_again),
 		TEST(lines_handed_in_again_are_stored_once),
+		TEST(a_check_that_makes_up_names_does_not_fill_the_store),
 		TEST(kill_9_in_the_middle_loses_and_repeats_nothing),
 	};
 
