@@ -7,12 +7,17 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/strlist.h"
 #include "store_postgres.h"
 #include "store_private.h"
 
-#define DAY_MS    INT64_C(86400000)
+#define DAY_MS            INT64_C(86400000)
 /* Of what stands in the default partition, so many days or weeks are tidied up at once. */
-#define STRAY_MAX 8
+#define STRAY_MAX         8
+/* Partitions without statistics that are looked at in one call; each takes well below a second. */
+#define ANALYZE_MAX       4
+/* What is smaller is read as quickly as an index. */
+#define ANALYZE_BYTES_MIN 262144
 
 static const struct partitioned {
 	const char *table;
@@ -214,6 +219,44 @@ int partitions_make(struct db *db, int64_t now_ms, struct err *err)
 			rc = make_for_strays(db, t, today, err);
 	}
 	return rc;
+}
+
+/* --- looking at --- */
+
+static bool add_name(void *ctx, const struct db_row *row)
+{
+	strlist_add(ctx, row->values[0].text);
+	return true;
+}
+
+static int analyze(struct db *db, const char *name, struct err *err)
+{
+	HALE_CLEANUP(str_done) struct str sql = {0};
+	int rc = begin(db, err);
+
+	str_addf(&sql, "ANALYZE %s", name);
+	if (rc == 0)
+		rc = db_script(db, str_text(&sql), err);
+	return end(db, rc, err);
+}
+
+int partitions_analyze(struct db *db, struct err *err)
+{
+	HALE_CLEANUP(strlist_done) struct strlist names = {0};
+	struct db_value args[] = {DB_V_INT(ANALYZE_BYTES_MIN), DB_V_INT(ANALYZE_MAX)};
+	int rc = db_query(db,
+			  "SELECT c.oid::regclass::text FROM pg_inherits i"
+			  " JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent IN"
+			  " ('results'::regclass, 'metric_rollups_5m'::regclass)"
+			  " AND pg_relation_size(c.oid) >= $1::bigint AND NOT EXISTS"
+			  " (SELECT FROM pg_stats s WHERE s.schemaname = current_schema()"
+			  " AND s.tablename = c.relname) ORDER BY c.relname DESC LIMIT $2::int",
+			  args, ARRAY_LEN(args), add_name, &names, err);
+
+	for (size_t i = 0; i < names.n && rc == 0; i++)
+		rc = analyze(db, names.v[i], err);
+	/* PostgreSQL is at it itself. */
+	return rc == -EBUSY ? 0 : rc;
 }
 
 /* --- dropping --- */

@@ -28,6 +28,9 @@ struct partition {
 
 /* Those that are wanted at now_ms, and some of those whose rows stand in the default one. */
 int partitions_make(struct db *db, int64_t now_ms, struct err *err);
+/* Those with rows of which the planner knows nothing yet: it would read all of them rather than use
+ * an index by blocks, until PostgreSQL itself comes to look. */
+int partitions_analyze(struct db *db, struct err *err);
 /* 0: `table` has none. */
 int64_t partitions_unit_ms(const struct db *db, const char *table);
 /* The oldest that ends at before_ms or earlier; *found_r false if there is none. */

@@ -94,10 +94,17 @@ static int tidy_sqlite(struct store *s, int64_t now_ms, struct err *err)
 	return rc;
 }
 
+static int tidy_postgres(struct store *s, int64_t now_ms, struct err *err)
+{
+	int rc = partitions_make(s->db, now_ms, err);
+
+	return rc == 0 ? partitions_analyze(s->db, err) : rc;
+}
+
 int keep_tidy(struct store *s, int64_t now_ms, struct err *err)
 {
 	return db_engine_of(s->db) == DB_SQLITE ? tidy_sqlite(s, now_ms, err)
-						: partitions_make(s->db, now_ms, err);
+						: tidy_postgres(s, now_ms, err);
 }
 
 int keep_compact(struct store *s, struct err *err)

@@ -165,6 +165,25 @@ static void who_holds_a_lock_is_left_alone_and_nobody_else_waits(void **state)
 	db_close(reader);
 }
 
+/* Without statistics an index by blocks looks of no use: all of the day would be read. */
+static void those_with_rows_have_statistics(void **state)
+{
+	struct fixture *f = *state;
+
+	open_writer(f);
+	tidy(f, T0);
+	raw_script(f, "INSERT INTO results (at, epoch_id, seq, component_id, status, outcome)"
+		      " SELECT to_timestamp(1800000000 + n), 1, n, 1, 0, 0"
+		      " FROM generate_series(1, 6000) n");
+	expect(f, "SELECT count(*) FROM pg_stats WHERE tablename = 'results_20270115'", "0;");
+	tidy(f, T0);
+	expect(f,
+	       "SELECT correlation > 0.9 FROM pg_stats"
+	       " WHERE tablename = 'results_20270115' AND attname = 'at'",
+	       "t;");
+	expect(f, "SELECT count(*) FROM pg_stats WHERE tablename = 'results_20270116'", "0;");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup_postgres, store_teardown)
 
 int main(void)
@@ -175,6 +194,7 @@ int main(void)
 		TEST(days_gone_by_get_theirs_too),
 		TEST(they_are_dropped_when_all_in_them_is_too_old),
 		TEST(what_is_not_rolled_up_stays),
+		TEST(those_with_rows_have_statistics),
 		TEST(who_holds_a_lock_is_left_alone_and_nobody_else_waits),
 	};
 
