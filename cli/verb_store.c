@@ -27,8 +27,10 @@ static void add_size(struct facts *f, const json_t *st)
 	json_int_t bytes = field_int(st, "bytes", -1), free_bytes = field_int(st, "free_bytes", 0);
 
 	if (bytes >= 0 && free_bytes > bytes / FREE_TOLD)
-		facts_addf(f, "size", "%s, %s of it free", text_bytes(bytes, text),
-			   text_bytes(free_bytes, room));
+		facts_addf(f, "size", "%s, %s of it free%s", text_bytes(bytes, text),
+			   text_bytes(free_bytes, room),
+			   field_true(st, "keeps_room") ? " (hale store compact gives it back)"
+							: "");
 	else if (bytes >= 0)
 		facts_add(f, "size", text_bytes(bytes, text));
 }

@@ -141,16 +141,19 @@ static void add_backlog(json_t *out, const struct backlog_status *b)
 
 static void add_keeper(json_t *out, const struct keeper_status *k)
 {
-	const struct keep_facts none = {
-		.bytes = -1, .oldest_result_ms = -1, .rollups_pending = -1, .schema_version = -1};
+	const struct keep_facts none = {.bytes = -1,
+					.free_bytes = -1,
+					.oldest_result_ms = -1,
+					.rollups_pending = -1,
+					.schema_version = -1};
 	const struct keep_facts *facts = k->has_facts ? &k->facts : &none;
-	json_t *add =
-		json_pack("{s:s?, s:I, s:o, s:o, s:o, s:o, s:o, s:s?}", "where", k->where,
-			  "rows_purged", (json_int_t)k->rows_purged, "bytes",
-			  encode_count(facts->bytes), "free_bytes", encode_count(facts->free_bytes),
-			  "oldest_result", encode_time(facts->oldest_result_ms), "rollups_pending",
-			  encode_count(facts->rollups_pending), "schema_version",
-			  encode_count(facts->schema_version), "keeper_error", k->error);
+	json_t *add = json_pack(
+		"{s:s?, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:s?}", "where", k->where, "rows_purged",
+		(json_int_t)k->rows_purged, "bytes", encode_count(facts->bytes), "free_bytes",
+		encode_count(facts->free_bytes), "keeps_room", facts->keeps_room, "oldest_result",
+		encode_time(facts->oldest_result_ms), "rollups_pending",
+		encode_count(facts->rollups_pending), "schema_version",
+		encode_count(facts->schema_version), "keeper_error", k->error);
 
 	(void)json_object_update(out, add);
 	json_decref(add);
@@ -285,9 +288,8 @@ static const struct command_method methods[] = {
 	{"store.status", call_status,
 	 "{} -> {backend, where, rows_written, rows_repeated, lines_skipped, lines_dropped,"
 	 " dropped {results, others, transitions}, backlog, backlog_bytes, backlog_since,"
-	 " spool_lines, spool_bytes, spool_error, last_commit, cursor, error, bytes, free_bytes, "
-	 "oldest_result,"
-	 " rollups_pending, schema_version, rows_purged, keeper_error}"},
+	 " spool_lines, spool_bytes, spool_error, last_commit, cursor, error, bytes, free_bytes,"
+	 " keeps_room, oldest_result, rollups_pending, schema_version, rows_purged, keeper_error}"},
 	{"store.import", call_import, IMPORT_HELP},
 	{"store.purge", call_purge, "{} -> {deleted}; deletes what is beyond its retention, now"},
 	{"store.rebuild", call_rebuild,

@@ -184,6 +184,7 @@ def test_a_locked_database_changes_no_status_and_loses_nothing(hale):
     con.execute("ROLLBACK")
     con.close()
     wait_for(lambda: not Rpc(h, "recorder").call("store.status")["error"], "the store works again")
+    assert Rpc(h, "recorder").call("store.status")["keeps_room"] is False
     assert_complete(h)
     assert rows(h, "SELECT count(*) FROM v_transitions WHERE component = 'c3' AND"
                    " message = 'while locked'") == [(1,)]

@@ -400,6 +400,20 @@ static void the_store_is_told_of(void **state)
 		   "  error          no route\n");
 }
 
+/* A file from before there were rollups: somebody has to ask for the room. */
+static void room_that_is_kept_is_told_of(void **state)
+{
+	struct fake *f = *state;
+
+	fake_answer(f, "recorder", "store.status",
+		    "{\"backend\": \"sqlite\", \"bytes\": 4096, \"free_bytes\": 1024,"
+		    " \"keeps_room\": true}");
+	assert_run(f, "store", 0,
+		   "● stores  sqlite\n"
+		   "  size     4 KB, 1 KB of it free (hale store compact gives it back)\n"
+		   "  backlog  none\n");
+}
+
 static void the_store_is_kept(void **state)
 {
 	struct fake *f = *state;
@@ -522,6 +536,7 @@ int main(void)
 		T(an_output_that_breaks_is_told_and_leaves_no_file),
 		T(uptime_has_three_ranges_the_whole_first),
 		T(the_store_is_told_of),
+		T(room_that_is_kept_is_told_of),
 		T(the_store_is_kept),
 		T(without_a_recorder_the_store_is_not_asked),
 		T(an_import_goes_in_pieces),
