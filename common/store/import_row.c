@@ -20,7 +20,7 @@
 /* clang-format off */
 static const struct import_column results[] = {
 	{"at", "at", IMPORT_TIME, true}, {"epoch", "epoch_id", IMPORT_EPOCH, true},
-	{"seq", "seq", IMPORT_INT, true}, {"component", "component_id", IMPORT_COMPONENT, true},
+	{"seq", "seq", IMPORT_SEQ, true}, {"component", "component_id", IMPORT_COMPONENT, true},
 	{"status", "status", IMPORT_STATUS, true}, {"outcome", "outcome", IMPORT_OUTCOME, true},
 	{"reason", "reason", IMPORT_REASON, false}, {"message", "message", IMPORT_TEXT, false},
 	{"took_ms", "took_us", IMPORT_US, false}, {"metrics", "metric_set", IMPORT_METRIC_SET, false},
@@ -28,20 +28,20 @@ static const struct import_column results[] = {
 };
 static const struct import_column transitions[] = {
 	{"at", "at", IMPORT_TIME, true}, {"epoch", "epoch_id", IMPORT_EPOCH, true},
-	{"seq", "seq", IMPORT_INT, true}, {"component", "component_id", IMPORT_COMPONENT, true},
+	{"seq", "seq", IMPORT_SEQ, true}, {"component", "component_id", IMPORT_COMPONENT, true},
 	{"from", "from_status", IMPORT_STATUS, false}, {"to", "to_status", IMPORT_STATUS, true},
 	{"reason", "reason", IMPORT_TEXT, false}, {"message", "message", IMPORT_TEXT, false},
 };
 static const struct import_column events[] = {
 	{"at", "at", IMPORT_TIME, true}, {"epoch", "epoch_id", IMPORT_EPOCH, true},
-	{"seq", "seq", IMPORT_INT, true}, {"topic", "topic", IMPORT_TEXT, true},
+	{"seq", "seq", IMPORT_SEQ, true}, {"topic", "topic", IMPORT_TEXT, true},
 	{"kind", "kind", IMPORT_TEXT, true}, {"severity", "severity", IMPORT_TEXT, true},
 	{"subject", "subject", IMPORT_TEXT, false}, {"message", "message", IMPORT_TEXT, false},
 	{"details", "details", IMPORT_JSON, false},
 };
 static const struct import_column processes[] = {
 	{"at", "at", IMPORT_TIME, true}, {"epoch", "epoch_id", IMPORT_EPOCH, true},
-	{"seq", "seq", IMPORT_INT, true}, {"process", "process", IMPORT_TEXT, true},
+	{"seq", "seq", IMPORT_SEQ, true}, {"process", "process", IMPORT_TEXT, true},
 	{"event", "event", IMPORT_TEXT, true}, {"state", "state", IMPORT_TEXT, true},
 	{"pid", "pid", IMPORT_INT, false}, {"generation", "generation", IMPORT_INT, false},
 	{"restarts", "restarts", IMPORT_INT, false},
@@ -50,21 +50,21 @@ static const struct import_column processes[] = {
 };
 static const struct import_column alerts[] = {
 	{"at", "opened_at", IMPORT_TIME, true}, {"node", "node", IMPORT_TEXT, true},
-	{"id", "id", IMPORT_TEXT, true}, {"key", "key", IMPORT_TEXT, false},
+	{"id", "id", IMPORT_ID, true}, {"key", "key", IMPORT_TEXT, false},
 	{"rule", "rule", IMPORT_TEXT, false}, {"severity", "severity", IMPORT_TEXT, true},
 	{"state", "state", IMPORT_TEXT, true}, {"component", "component", IMPORT_TEXT, false},
 	{"message", "message", IMPORT_TEXT, false}, {"resolved", "resolved_at", IMPORT_TIME, false},
 	{"count", "count", IMPORT_INT, true}, {"updated", "updated_at", IMPORT_TIME, true},
 };
 static const struct import_column deliveries[] = {
-	{"at", "first_at", IMPORT_TIME, true}, {"id", "id", IMPORT_TEXT, true},
+	{"at", "first_at", IMPORT_TIME, true}, {"id", "id", IMPORT_ID, true},
 	{"alert", "alert_id", IMPORT_TEXT, true}, {"channel", "channel", IMPORT_TEXT, true},
 	{"state", "state", IMPORT_TEXT, true}, {"attempts", "attempts", IMPORT_INT, true},
 	{"error", "error", IMPORT_TEXT, false}, {"last", "last_at", IMPORT_TIME, true},
 };
 static const struct import_column runs[] = {
 	{"at", "ended_at", IMPORT_TIME, true}, {"node", "node", IMPORT_TEXT, true},
-	{"run", "run", IMPORT_TEXT, true}, {"job", "job", IMPORT_TEXT, true},
+	{"run", "run", IMPORT_ID, true}, {"job", "job", IMPORT_TEXT, true},
 	{"started", "started_at", IMPORT_TIME, false}, {"trigger", "trigger", IMPORT_TEXT, false},
 	{"dry_run", "dry_run", IMPORT_BOOL, true}, {"outcome", "outcome", IMPORT_TEXT, true},
 	{"inserted", "inserted", IMPORT_INT, true}, {"updated", "updated", IMPORT_INT, true},
@@ -73,7 +73,7 @@ static const struct import_column runs[] = {
 };
 static const struct import_column recoveries[] = {
 	{"at", "at", IMPORT_TIME, true}, {"epoch", "epoch_id", IMPORT_EPOCH, true},
-	{"seq", "seq", IMPORT_INT, true}, {"component", "component", IMPORT_TEXT, false},
+	{"seq", "seq", IMPORT_SEQ, true}, {"component", "component", IMPORT_TEXT, false},
 	{"action", "action", IMPORT_TEXT, true}, {"trigger", "trigger", IMPORT_TEXT, false},
 	{"outcome", "outcome", IMPORT_TEXT, true}, {"message", "message", IMPORT_TEXT, false},
 	{"took_ms", "took_us", IMPORT_US, false},
@@ -81,7 +81,7 @@ static const struct import_column recoveries[] = {
 static const struct import_column metrics[] = {
 	{"at", "day", IMPORT_DAY, true}, {"metric", "metric_id", IMPORT_METRIC, true},
 	{"component", "component_id", IMPORT_COMPONENT, true}, {"at", "slot", IMPORT_SLOT, true},
-	{"count", "count", IMPORT_INT, true}, {"sum", "sum", IMPORT_REAL, true},
+	{"count", "count", IMPORT_COUNT, true}, {"sum", "sum", IMPORT_REAL, true},
 	{"min", "min", IMPORT_REAL, true}, {"max", "max", IMPORT_REAL, true},
 	{"p95", "p95", IMPORT_REAL, true}, {"sketch", "sketch", IMPORT_TEXT, true},
 };
@@ -150,7 +150,13 @@ static bool take_time(const json_t *value, struct db_value *v)
 	if (!json_is_string(value) || clock_parse(json_string_value(value), &at_ms) != 0)
 		return false;
 	*v = DB_V_INT(at_ms);
-	return true;
+	return at_ms >= 0;
+}
+
+static bool take_integer(const json_t *value, int64_t min, struct db_value *v)
+{
+	*v = DB_V_INT(json_integer_value(value));
+	return json_is_integer(value) && v->integer >= min;
 }
 
 static bool take_word(const json_t *value, enum import_type type, struct db_value *v)
@@ -231,9 +237,15 @@ static bool take(struct import_row *row, size_t i, const json_t *value)
 		    !str_eq(json_string_value(value), reason_code(REASON_OK)))
 			*v = db_v_text(json_string_value(value));
 		return json_is_string(value);
+	case IMPORT_ID:
+		*v = db_v_text(json_string_value(value));
+		return is_name(json_string_value(value));
 	case IMPORT_INT:
-		*v = DB_V_INT(json_integer_value(value));
-		return json_is_integer(value);
+		return take_integer(value, INT64_MIN, v);
+	case IMPORT_SEQ:
+		return take_integer(value, 0, v);
+	case IMPORT_COUNT:
+		return take_integer(value, 1, v);
 	case IMPORT_REAL:
 		*v = DB_V_REAL(json_number_value(value));
 		return json_is_number(value);

@@ -19,7 +19,10 @@
 enum import_type {
 	/* As they are. */
 	IMPORT_TEXT,
+	IMPORT_ID, /* part of a cursor: as long as a name may be */
 	IMPORT_INT,
+	IMPORT_SEQ,   /* not below 0 */
+	IMPORT_COUNT, /* not below 1 */
 	IMPORT_REAL,
 	IMPORT_BOOL,
 	IMPORT_TIME,    /* RFC 3339 -> ms */

@@ -305,7 +305,9 @@ static void wrong_rows_are_named_and_keep_no_other_out(void **state)
 		{"at", "\"yesterday\"", "at: is no time"},
 		{"status", "\"fine\"", "status: is not what results have there"},
 		{"outcome", "null", "outcome: is missing"},
+		{"at", "\"1969-12-31T23:59:59Z\"", "at: is no time"},
 		{"seq", "\"7\"", "seq: is not"},
+		{"seq", "-7", "seq: is not"},
 		{"node", "\"\"", "node: is missing"},
 		{"component", "5", "component: is not"},
 		{"took_ms", "\"x\"", "took_ms: is not"},
@@ -333,6 +335,28 @@ static void wrong_rows_are_named_and_keep_no_other_out(void **state)
 			fail_msg("%s", json_string_value(json_object_get(b, "error")));
 	}
 	assert_int_equal(member(json_object_get(answer, "imported"), "results"), ARRAY_LEN(cases));
+	json_decref(answer);
+	json_decref(rows);
+}
+
+/* A cursor must hold it, or a page would begin where it began before. */
+static void ids_are_no_longer_than_names(void **state)
+{
+	struct past *p = *state;
+	char id[300];
+	json_t *rows, *answer;
+
+	memset(id, 'x', sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
+	rows = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s}]", "what", "alerts", "at",
+			 "2027-01-15T08:00:00Z", "node", "web1", "id", id, "severity", "warning",
+			 "state", "open", "count", 1, "updated", "2027-01-15T08:00:00Z");
+	answer = import(p, &nothing_live, rows);
+	assert_int_equal(json_array_size(json_object_get(answer, "bad")), 1);
+	json_decref(answer);
+	json_object_set_new(json_array_get(rows, 0), "id", json_string(id + 44));
+	answer = import(p, &nothing_live, rows);
+	assert_int_equal(member(json_object_get(answer, "imported"), "alerts"), 1);
 	json_decref(answer);
 	json_decref(rows);
 }
@@ -487,6 +511,7 @@ int main(void)
 		PAST_TESTS(results_have_their_rollups_computed_anew),
 		PAST_TESTS(what_the_bus_will_bring_is_left_to_it),
 		PAST_TESTS(wrong_rows_are_named_and_keep_no_other_out),
+		PAST_TESTS(ids_are_no_longer_than_names),
 		PAST_TESTS(an_epoch_that_is_known_was_watched_longer),
 		PAST_TESTS(a_piece_is_bounded),
 		PAST_TESTS(a_reader_that_has_enough_ends_it),
