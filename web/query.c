@@ -89,6 +89,10 @@ static int from_and_to(const struct query_text *text, int64_t now_ms, struct que
 		r->from_ms = r->to_ms - DAY_MS;
 	if (rc)
 		return rc;
+	/* The store takes 0 for an open end. */
+	if (r->to_ms <= 0)
+		return err_set(err, -EINVAL, "to: must be after 1970-01-01T00:00:00Z");
+	r->from_ms = HALE_MAX(r->from_ms, 0);
 	if (r->from_ms >= r->to_ms)
 		return err_set(err, -EINVAL, "from: must be before %s", text->to ? "to" : "now");
 	if (r->to_ms - r->from_ms > QUERY_DAYS_MAX * DAY_MS)

@@ -173,9 +173,19 @@ static void times_that_make_no_sense_are_refused(void **state)
 	bad(&(struct query_text){.from = "2026-01-02", .to = "2026-01-01"}, "from");
 	bad(&(struct query_text){.from = "2026-01-02", .to = "2026-01-02"}, "from");
 	bad(&(struct query_text){.from = "2001-01-01", .to = "2026-01-02"}, "from");
+	/* Not "open", as 0 is in the store. */
+	bad(&(struct query_text){.to = "0"}, "to");
+	bad(&(struct query_text){.from = "1960-01-01", .to = "1961-01-01"}, "to");
 	bad(&(struct query_text){.hours = "1", .time_range = "1h"}, "hours, timeRange");
 	bad(&(struct query_text){.hours = "1", .from = "2026-01-02"}, "hours, timeRange");
 	bad(&(struct query_text){.time_range = "1h", .to = "2026-01-02"}, "hours, timeRange");
+}
+
+static void nothing_was_before_1970(void **state)
+{
+	(void)state;
+	assert_int_equal(good(&(struct query_text){.to = "3600"}).from_ms, 0);
+	assert_int_equal(good(&(struct query_text){.from = "1969-12-31", .to = "3600"}).from_ms, 0);
 }
 
 static void rows_of_a_time_that_ends_now_have_no_end(void **state)
@@ -281,6 +291,7 @@ int main(void)
 		cmocka_unit_test(times_may_be_written_in_several_ways),
 		cmocka_unit_test(one_end_of_a_time_is_enough),
 		cmocka_unit_test(times_that_make_no_sense_are_refused),
+		cmocka_unit_test(nothing_was_before_1970),
 		cmocka_unit_test(rows_of_a_time_that_ends_now_have_no_end),
 		cmocka_unit_test(names_of_events_may_be_anything_printable),
 		cmocka_unit_test(a_series_has_its_step_or_points),
