@@ -53,12 +53,4 @@ const char *recorder_node(const struct recorder *r);
 bool recorder_purge(struct recorder *r, keeper_purged_fn on_purged, void *ctx);
 void recorder_do(struct recorder *r, keeper_work_fn on_store, keeper_done_fn on_done, void *ctx);
 
-const char *recorder_node(const struct recorder *r);
-/* Runs on_store in a worker thread on the store as its keeper, when it has its turn, and then
- * on_done on the loop: always, once, also if the store cannot be used or the recorder stops. */
-typedef int (*recorder_work_fn)(struct store *s, void *ctx, struct err *err);
-typedef void (*recorder_done_fn)(void *ctx, int rc, const char *error);
-void recorder_do(struct recorder *r, recorder_work_fn on_store, recorder_done_fn on_done,
-		 void *ctx);
-
 #endif

@@ -171,6 +171,14 @@ static void drop_unnoted(struct spool *s, struct lane *lane, struct segment_foun
 	}
 }
 
+/* A file that no segment can be, whatever it is: it must not keep the others from being read.
+ * Others that cannot be read now perhaps can be later. */
+static bool is_foreign(int rc)
+{
+	return rc == -EBADMSG || rc == -EPROTONOSUPPORT || rc == -EFBIG || rc == -EISDIR ||
+	       rc == -ELOOP;
+}
+
 /* Keeps what is to be read of the files of a class. */
 static int scan_lane(struct spool *s, struct lane *lane, struct segment_found *found,
 		     struct err *err)
@@ -185,7 +193,7 @@ static int scan_lane(struct spool *s, struct lane *lane, struct segment_found *f
 
 		segment_name(&segment, name);
 		rc = segment_scan(s->dir, &segment, i + 1 == lane->n, found, err);
-		if (rc == -EBADMSG || rc == -EPROTONOSUPPORT)
+		if (is_foreign(rc))
 			set_aside(s, name);
 		else if (rc < 0)
 			return rc;

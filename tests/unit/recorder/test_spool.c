@@ -413,6 +413,30 @@ static void foreign_files_are_set_aside_or_left_alone(void **state)
 	assert_int_equal(take_all(f, NULL, 0), 1);
 }
 
+static void what_no_file_of_ours_can_be_keeps_none_of_ours_out(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+
+	reopen(f, ROOM);
+	push(f, LINE_RESULT, 1, 10);
+	append(f);
+	(void)snprintf(path, sizeof(path), "%s/r-0000000000000005.lines", f->dir);
+	assert_int_equal(symlink("/dev/zero", path), 0);
+	(void)snprintf(path, sizeof(path), "%s/o-0000000000000006.lines", f->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/t-0000000000000007.lines", f->dir);
+	(void)fclose(fopen(path, "w"));
+	assert_int_equal(truncate(path, 200 << 20), 0);
+	/* A note would have files behind the newest line taken for an append that did not end. */
+	assert_int_equal(each_file(f, remove_file, "cursor"), 1);
+	reopen(f, ROOM);
+	assert_int_equal(f->facts.files_set_aside, 3);
+	assert_int_equal(take_all(f, NULL, 0), 1);
+	(void)snprintf(path, sizeof(path), "%s/o-0000000000000006.lines.damaged", f->dir);
+	assert_int_equal(rmdir(path), 0);
+}
+
 static void a_note_that_is_lost_loses_no_line(void **state)
 {
 	struct fixture *f = *state;
@@ -520,6 +544,7 @@ int main(void)
 		TEST(an_append_that_did_not_end_comes_from_the_bus_again),
 		TEST(a_damaged_file_gives_what_is_good_and_is_set_aside),
 		TEST(foreign_files_are_set_aside_or_left_alone),
+		TEST(what_no_file_of_ours_can_be_keeps_none_of_ours_out),
 		TEST(a_note_that_is_lost_loses_no_line),
 		TEST(a_full_disk_takes_back_the_whole_append),
 		TEST(nothing_is_lost_doubled_or_misplaced_whatever_happens),
