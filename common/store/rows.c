@@ -46,9 +46,12 @@ void rows_reader_free(struct rows_reader *r)
 
 void rows_keep_object(struct str *out, const char *text, size_t len)
 {
+	struct jtext whole;
+
 	if (len <= strlen("{}"))
 		return;
-	if (len <= ROW_DETAILS_MAX)
+	/* Nor one so deep that SQLite would not take it for JSON, which ends whole queries. */
+	if (len <= ROW_DETAILS_MAX && jtext_check(text, len, &whole))
 		str_addn(out, text, len);
 	else
 		str_addf(out, "{\"truncated\":true,\"bytes\":%zu}", len);

@@ -37,7 +37,8 @@ static inline bool row_is_name(struct row_text t)
 	return t.text != NULL && t.len > 0 && t.len <= ROW_NAME_MAX;
 }
 
-/* Appends the JSON object's text if it has members, or a note of its size if it is too long. */
+/* Appends the JSON object's text if it has members, or a note of its size if it is too long or too
+ * deep. */
 void rows_keep_object(struct str *out, const char *text, size_t len);
 /* All topics, from the tree. */
 int rows_read_tree(struct rows_reading *g);

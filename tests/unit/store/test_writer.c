@@ -160,6 +160,26 @@ static void long_details_are_replaced_by_their_size(void **state)
 	free(json);
 }
 
+/* So deep that a database would not read it as JSON any more: one row would spoil every view. */
+static void details_nested_beyond_reason_are_replaced_by_their_size(void **state)
+{
+	enum { DEPTH = 2020 };
+	struct fixture *f = *state;
+	char deep[2 * DEPTH + 1], *json;
+
+	open_writer(f);
+	memset(deep, '[', DEPTH);
+	memset(deep + DEPTH, ']', DEPTH);
+	deep[2 * DEPTH] = '\0';
+	json = mem_printf("{\"component\":\"api\",\"transition\":true,\"state\":{\"status\":"
+			  "\"down\",\"outcome\":\"down\",\"details\":{\"a\":%s}}}",
+			  deep);
+	assert_int_equal(put(f, "health", 1, json), 0);
+	expect(f, "SELECT count(metadata) FROM service_health", "1;");
+	expect(f, "SELECT count(*) FROM results WHERE details IS NOT NULL", "1;");
+	free(json);
+}
+
 static void processes_events_alerts_and_runs_have_their_rows(void **state)
 {
 	struct fixture *f = *state;
@@ -432,6 +452,7 @@ int main(void)
 		TEST(the_first_change_has_no_known_before),
 		TEST(a_healthy_message_is_stored_when_it_changes),
 		TEST(long_details_are_replaced_by_their_size),
+		TEST(details_nested_beyond_reason_are_replaced_by_their_size),
 		TEST(processes_events_alerts_and_runs_have_their_rows),
 		TEST(what_is_not_understood_is_counted_and_passed_over),
 		TEST(a_snapshot_tells_only_what_differs),
