@@ -248,7 +248,7 @@ static void on_written(void *ctx, const struct pg_pipe_done *done)
 		return;
 	}
 	postgres_batch_rollback(p->batch);
-	if (is_moved(p, done) && p->attempts < ATTEMPTS_MAX) {
+	if (is_moved(p, done)) {
 		postgres_batch_forget_epochs(p->batch);
 		write_chunk(p);
 	} else {

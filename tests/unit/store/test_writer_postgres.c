@@ -153,6 +153,25 @@ static void a_batch_that_waits_for_a_lock_is_given_back(void **state)
 	db_close(other);
 }
 
+/* However long that takes: lines are not what is wrong. */
+static void a_writer_that_is_always_too_late_drops_no_line(void **state)
+{
+	struct fixture *f = *state;
+
+	open_writer(f);
+	raw_script(f, "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql"
+		      " AS 'BEGIN RETURN NULL; END';"
+		      "CREATE TRIGGER keep BEFORE UPDATE ON epochs FOR EACH ROW"
+		      " EXECUTE FUNCTION keep()");
+	/* At first the epoch is asked for, then it is known. */
+	assert_int_equal(write_results(f, 1, 1), -EIO);
+	assert_int_equal(write_results(f, 1, 1), -EIO);
+	raw_script(f, "DROP TRIGGER keep ON epochs; DROP FUNCTION keep()");
+	must(f, write_results(f, 1, 1));
+	assert_int_equal(f->skipped, 0);
+	assert_int_equal(count(f, "results"), 1);
+}
+
 /* A result with so many metrics, whose names no compression shortens. */
 static struct store_line many_metrics(uint64_t seq, unsigned n, bool is_transition)
 {
@@ -216,6 +235,7 @@ int main(void)
 		TEST(two_recorders_of_a_node_never_write_together),
 		TEST(who_moved_on_meanwhile_is_not_written_over),
 		TEST(what_the_database_refuses_keeps_nothing_else_out),
+		TEST(a_writer_that_is_always_too_late_drops_no_line),
 		TEST(names_of_metrics_too_long_for_an_index_are_stored_with_the_result),
 		TEST(a_name_the_database_refuses_keeps_nothing_else_out),
 		TEST(a_batch_that_waits_for_a_lock_is_given_back),
