@@ -56,10 +56,14 @@ void postgres_session(const struct store_options *o, struct str *sql)
 	HALE_CLEANUP(cleanup_free) char *schema = db_quote_name(postgres_schema(o));
 
 	/* Compiling a statement that touches many partitions takes longer than running it. Whoever
-	 * stops in a transaction shall not hold its locks for good. */
+	 * stops in a transaction shall not hold its locks for good; nor shall a machine that went
+	 * down keep its node's lock from the recorder that starts when it is up again: by default
+	 * the server would believe in it for two hours. */
 	str_addf(sql,
 		 "SET search_path = %s; SET timezone = 'UTC'; SET jit = off;"
-		 " SET idle_in_transaction_session_timeout = '60s'",
+		 " SET idle_in_transaction_session_timeout = '60s';"
+		 " SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"
+		 " SET tcp_keepalives_count = 3",
 		 schema);
 	if (o->postgres.synchronous_commit != NULL)
 		str_addf(sql, "; SET synchronous_commit = %s", o->postgres.synchronous_commit);
