@@ -12,9 +12,11 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* Lines of one answer, about: far below COMMAND_MAX_BYTES even when every byte is escaped, and
- * little enough that no loop turn becomes long. */
-#define REPLAY_ANSWER_BYTES (1u << 20)
+/* Lines of one answer, about: below COMMAND_MAX_BYTES even when every byte is escaped, and little
+ * enough that no loop turn becomes long (some 15 ms). Who asks gets one answer in a turn of haled's
+ * loop, and under load that is ten turns a second: with less than this a recorder that was killed
+ * never catches up with 20,000 lines a second. */
+#define REPLAY_ANSWER_BYTES (4u << 20)
 
 /* Parameters: {"epoch": text or null, "after": seq, "snapshot": true to be given one in any case,
  * "name": who asks}. epoch and head are haled's own and pub_head(). `snapshot` makes the status
