@@ -140,6 +140,13 @@ void known_stored(struct known *r, struct known_entry *e, int status)
 	e->latest = NULL;
 }
 
+void known_vanished(struct known *r)
+{
+	for (size_t i = 0; i < r->open.n; i++)
+		if (!r->open.v[i]->is_stored)
+			known_stored(r, r->open.v[i], -1);
+}
+
 /* Those with nothing left to be stored leave the list. */
 static void close_entries(struct known *r)
 {

@@ -82,6 +82,9 @@ struct known_entry *known_due(struct known *r, size_t *cursor, bool is_all,
 			      struct store_line *line_r);
 void known_stored(struct known *r, struct known_entry *e, int status);
 
+/* States that wait are of components that there are no more, but for those stored in this batch. */
+void known_vanished(struct known *r);
+
 void known_commit(struct known *r);
 void known_rollback(struct known *r);
 void known_done(struct known *r);

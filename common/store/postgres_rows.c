@@ -164,6 +164,24 @@ static int on_state(void *ctx, const struct row_state *row)
 	return rc;
 }
 
+static int on_vanished(void *ctx, const struct row_transition *row)
+{
+	struct postgres_batch *b = ctx;
+	struct postgres_tables *t = &b->tables;
+	int rc = postgres_epoch_of(b, row->component.node, -1);
+
+	if (rc != 0)
+		return rc;
+	known_vanished(&b->known);
+	postgres_put_text(t, TABLE_VANISHED, row->component.node);
+	postgres_put_time(t, TABLE_VANISHED, row->at_ms);
+	postgres_put_int(t, TABLE_VANISHED, SEQ(b));
+	postgres_put_int(t, TABLE_VANISHED, b->ref->id);
+	postgres_put_int(t, TABLE_VANISHED, row->to_status);
+	postgres_put_text(t, TABLE_VANISHED, row->message);
+	return 0;
+}
+
 /* --- the rest --- */
 
 static int on_process(void *ctx, const struct row_process *row)
@@ -303,4 +321,5 @@ const struct row_sink postgres_rows = {
 	.run = on_run,
 	.recovery = on_recovery,
 	.standing = on_standing,
+	.vanished = on_vanished,
 };

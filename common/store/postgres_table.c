@@ -214,6 +214,17 @@ static const struct {
 		 " last_error = excluded.last_error, metrics = excluded.metrics,"
 		 " details = excluded.details",
 		 "ihthtttqqqqxxxjj"},
+	[TABLE_VANISHED] =
+		{"WITH gone AS (DELETE FROM component_states s USING components c,"
+		 " unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::int[], $5::smallint[],"
+		 " $6::text[]) u(node, at, seq, epoch_id, to_status, message)"
+		 " WHERE c.id = s.component_id AND c.node = u.node AND s.at < u.at"
+		 " RETURNING s.component_id, s.status, u.*)"
+		 " INSERT INTO transitions (at, epoch_id, seq, component_id, from_status, "
+		 "to_status,"
+		 " message) SELECT at, epoch_id, seq, component_id, status, to_status, message"
+		 " FROM gone WHERE status <> to_status ON CONFLICT DO NOTHING",
+		 "xtqihx"},
 	/* In one order, or two nodes could wait for each other. */
 	[TABLE_PENDING] =
 		{"INSERT INTO rollup_pending (level, start)"

@@ -34,6 +34,7 @@ enum postgres_table {
 	TABLE_RECOVERIES,
 	TABLE_ABOUT,
 	TABLE_STATES,
+	TABLE_VANISHED, /* behind the states that the snapshot has */
 	/* Last, because other nodes wait for these. */
 	TABLE_PENDING,
 	TABLE_CURSOR,

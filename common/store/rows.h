@@ -101,6 +101,9 @@ struct row_sink {
 	int (*recovery)(void *ctx, const struct row_recovery *row);
 	/* A component of a snapshot: a transition if it differs from the last one stored. */
 	int (*standing)(void *ctx, const struct row_transition *row);
+	/* Behind a snapshot's states: this of each component of the node (it has no name) that has
+	 * a state from before at_ms. It is none any more. */
+	int (*vanished)(void *ctx, const struct row_transition *row);
 };
 
 /* A line whose shape is not understood: not an error of the store. */

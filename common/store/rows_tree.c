@@ -188,6 +188,8 @@ static int tell_transition(struct rows_reading *g, const struct row_component *c
 	return g->sink->transition(g->ctx, &row);
 }
 
+#define REMOVED "Removed from the configuration"
+
 /* It has no status any more; without this its last one would count for ever. */
 static int tell_removed(struct rows_reading *g, const struct row_component *component,
 			const json_t *state)
@@ -197,7 +199,7 @@ static int tell_removed(struct rows_reading *g, const struct row_component *comp
 		.at_ms = g->at_ms,
 		.from_status = status_of(state, "status"),
 		.to_status = STATUS_UNKNOWN,
-		.message = row_text_of("Removed from the configuration"),
+		.message = row_text_of(REMOVED),
 	};
 
 	return row.from_status == STATUS_UNKNOWN ? 0 : g->sink->transition(g->ctx, &row);
@@ -480,6 +482,20 @@ static int tell_standing(struct rows_reading *g, const struct row_component *com
 	return g->sink->standing(g->ctx, &row);
 }
 
+/* That they were removed was among the lines that were lost. */
+static int tell_vanished(struct rows_reading *g)
+{
+	const struct row_transition row = {
+		.component = {.node = g->node},
+		.at_ms = g->at_ms,
+		.from_status = -1,
+		.to_status = STATUS_UNKNOWN,
+		.message = row_text_of(REMOVED),
+	};
+
+	return g->sink->vanished(g->ctx, &row);
+}
+
 static int read_snapshot(struct rows_reading *g)
 {
 	const json_t *components = json_object_get(g->object, "components"), *state;
@@ -496,7 +512,8 @@ static int read_snapshot(struct rows_reading *g)
 		if (rc != 0)
 			return rc;
 	}
-	return tell_standing(g, &overall, g->object);
+	rc = json_is_array(components) ? tell_vanished(g) : 0;
+	return rc != 0 ? rc : tell_standing(g, &overall, g->object);
 }
 
 static const struct {

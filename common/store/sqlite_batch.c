@@ -70,6 +70,13 @@ static const char *const statements[SQL_MAX] = {
 		" took_us = excluded.took_us, metrics = excluded.metrics,"
 		" details = excluded.details, recovery_attempts = excluded.recovery_attempts",
 	[SQL_STATE_REMOVE] = "DELETE FROM component_states WHERE component_id = $1",
+	[SQL_VANISHED] =
+		"INSERT OR IGNORE INTO transitions (at, epoch_id, seq, component_id, from_status,"
+		" to_status, message) SELECT $2, $3, $4, s.component_id, s.status, $5, $6"
+		" FROM component_states s JOIN components c ON c.id = s.component_id"
+		" WHERE c.node = $1 AND s.at < $2 AND s.status <> $5",
+	[SQL_VANISHED_REMOVE] = "DELETE FROM component_states WHERE at < $2"
+				" AND component_id IN (SELECT id FROM components WHERE node = $1)",
 	[SQL_ABOUT] = "UPDATE components SET kind = $2, label = $3 WHERE id = $1",
 	[SQL_PENDING] = "INSERT INTO rollup_pending (level, start) VALUES (0, $1)"
 			" ON CONFLICT (level, start) DO UPDATE SET"

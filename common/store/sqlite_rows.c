@@ -238,6 +238,27 @@ static int on_state(void *ctx, const struct row_state *row)
 	return row->is_removed ? remove_state(b, e) : put_state(b, row, e);
 }
 
+static int on_vanished(void *ctx, const struct row_transition *row)
+{
+	struct sqlite_batch *b = ctx;
+	int rc = sqlite_epoch_of(b, row->component.node, -1);
+
+	if (rc != 0)
+		return rc;
+	const struct db_value args[] = {
+		sqlite_text(row->component.node),
+		DB_V_INT(row->at_ms),
+		DB_V_INT(b->ref->id),
+		SEQ(b),
+		DB_V_INT(row->to_status),
+		sqlite_text(row->message),
+	};
+
+	known_vanished(&b->known);
+	rc = sqlite_run(b, SQL_VANISHED, args, ARRAY_LEN(args));
+	return rc == 0 ? sqlite_run(b, SQL_VANISHED_REMOVE, args, 2) : rc;
+}
+
 int sqlite_state_of_line(struct sqlite_batch *b, struct known_entry *e,
 			 const struct store_line *line)
 {
@@ -359,4 +380,5 @@ const struct row_sink sqlite_rows = {
 	.run = on_run,
 	.recovery = on_recovery,
 	.standing = on_standing,
+	.vanished = on_vanished,
 };

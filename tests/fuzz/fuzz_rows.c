@@ -102,6 +102,7 @@ static const struct row_sink sink = {
 	.run = on_run,
 	.recovery = on_recovery,
 	.standing = on_transition,
+	.vanished = on_transition,
 };
 
 /* By a reader that has read all lines before, and by a new one. */

@@ -275,6 +275,37 @@ static void a_snapshot_tells_only_what_differs(void **state)
 	       "db - degraded 2027-01-15T09:00:00.000Z;");
 }
 
+/* That they were removed was told in lines that were lost. */
+static void what_a_snapshot_does_not_have_is_removed(void **state)
+{
+	struct fixture *f = *state;
+
+	open_writer(f);
+	(void)put(f, "health", 1, DOWN);
+	(void)put(f, "health", 2,
+		  "{\"component\":\"db\",\"transition\":false,\"previous\":\"healthy\","
+		  "\"no_data\":false,\"state\":{\"status\":\"healthy\",\"outcome\":\"pass\","
+		  "\"reason\":\"ok\",\"message\":\"fine\",\"metrics\":{}}}");
+	/* Another one of that, which waits for its time. */
+	(void)put(f, "health", 3,
+		  "{\"component\":\"db\",\"transition\":false,\"previous\":\"healthy\","
+		  "\"no_data\":false,\"state\":{\"status\":\"healthy\",\"outcome\":\"pass\","
+		  "\"reason\":\"ok\",\"message\":\"fine\",\"metrics\":{}}}");
+	assert_int_equal(count(f, "component_states"), 2);
+	assert_int_equal(put(f, STORE_TOPIC_SNAPSHOT, 90,
+			     "{\"status\":\"healthy\",\"components\":[{\"id\":\"web\",\"status\":"
+			     "\"healthy\",\"since\":\"2027-01-15T07:00:00.000Z\"}]}"),
+			 0);
+	expect(f, "SELECT component FROM v_states", "web;");
+	expect(f,
+	       "SELECT component||' '||from_status||' '||to_status||' '||message FROM v_transitions"
+	       " WHERE seq = 90 AND component IN ('api', 'db') ORDER BY component",
+	       "api down unknown Removed from the configuration;"
+	       "db healthy unknown Removed from the configuration;");
+	close_writer(f); /* which stores the states that wait */
+	expect(f, "SELECT component FROM v_states", "web;");
+}
+
 /* --- exactly once --- */
 
 static void a_failed_batch_leaves_nothing_and_can_be_written_again(void **state)
@@ -456,6 +487,7 @@ int main(void)
 		TEST(processes_events_alerts_and_runs_have_their_rows),
 		TEST(what_is_not_understood_is_counted_and_passed_over),
 		TEST(a_snapshot_tells_only_what_differs),
+		TEST(what_a_snapshot_does_not_have_is_removed),
 		TEST(a_failed_batch_leaves_nothing_and_can_be_written_again),
 		TEST(lines_handed_in_again_are_stored_once),
 		TEST(a_check_that_makes_up_names_does_not_fill_the_store),
