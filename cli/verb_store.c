@@ -80,6 +80,7 @@ static void add_facts(struct facts *f, const json_t *st)
 	add_count(f, "not understood", st, "lines_skipped");
 	add_count(f, "dropped", st, "lines_dropped");
 	facts_member(f, "spool error", st, "spool_error");
+	facts_member(f, "set aside", st, "set_aside");
 	facts_member(f, "upkeep", st, "keeper_error");
 	facts_member(f, "error", st, "error");
 }

@@ -76,6 +76,7 @@ struct keeper {
 	char error[sizeof(((struct err *)0)->text)];
 	int64_t busy_since_ms; /* monotonic; 0: it is not */
 	uint64_t rows_purged;
+	uint64_t not_rolled_up; /* steps, in this round of purging */
 	bool has_facts;
 	struct keep_facts facts;
 };
@@ -166,6 +167,7 @@ static void tell_notice(struct keeper *k)
 	k->has_opened = false;
 	if (notice == NULL)
 		return;
+	k->due_ms[STEP_FACTS] = clock_mono_ms();
 	log_error("store was damaged", KV_S("what", notice));
 	service_publish(k->service, TOPIC_EVENT,
 			json_pack("{s:s, s:s, s:s, s:s, s:{}}", "kind", "store_damaged", "severity",
@@ -222,6 +224,18 @@ static int64_t purge_every(const struct keeper *k)
 	return k->options->purge_every_ms > 0 ? k->options->purge_every_ms : PURGE_EVERY_DEFAULT_MS;
 }
 
+/* Once a round: a month of results goes in thousands of steps. */
+static void tell_not_rolled_up(struct keeper *k)
+{
+	if (k->not_rolled_up > 0)
+		log_warn("rows were deleted before they were rolled up, because that has failed "
+			 "for a day",
+			 KV_I("steps", k->not_rolled_up),
+			 KV_S("advice", "see upkeep in hale store; what is left is rolled up when "
+					"that works again"));
+	k->not_rolled_up = 0;
+}
+
 static void step_done(struct keeper *k, enum step step)
 {
 	const struct keep_purged *p = &k->purged;
@@ -231,16 +245,15 @@ static void step_done(struct keeper *k, enum step step)
 	k->error[0] = '\0';
 	k->busy_since_ms = 0;
 	k->rows_purged += p->results + p->rollups + p->transitions + p->alerts + p->events;
-	if (p->not_rolled_up > 0)
-		log_warn(
-			"results were deleted before they were rolled up",
-			KV_S("advice", "store.retention.results is shorter than what rollups lag"));
+	k->not_rolled_up += p->not_rolled_up;
 	if (step == STEP_FACTS) {
 		k->has_facts = true;
 		k->facts = k->facts_now;
 	}
 	if (k->has_more)
 		return; /* it stays due */
+	if (step == STEP_PURGE)
+		tell_not_rolled_up(k);
 	k->due_ms[step] = now + (step == STEP_ROLL_UP ? TICK_MS
 				 : step == STEP_PURGE ? purge_every(k)
 				 : step == STEP_TIDY  ? TIDY_EVERY_MS

@@ -40,6 +40,14 @@ static void add_dropped(const struct outlook_view *v, struct str *out)
 	outlook_counts(v->dropped, out);
 }
 
+static void add_set_aside(const struct outlook_view *v, struct str *out)
+{
+	str_addf(out,
+		 "The store was damaged and a new one begun. Get back what can be read with 'hale "
+		 "export --store %s | hale import -', then move that file away",
+		 v->set_aside);
+}
+
 struct outlook outlook_of(const struct outlook_view *v, struct str *message)
 {
 	bool is_troubled = v->trouble_ms >= OUTLOOK_GRACE_MS;
@@ -48,6 +56,10 @@ struct outlook outlook_of(const struct outlook_view *v, struct str *message)
 	char at[CLOCK_TEXT_MAX];
 
 	str_clear(message);
+	if (!is_troubled && !has_dropped && v->set_aside != NULL) {
+		add_set_aside(v, message);
+		return (struct outlook){OUTCOME_WARN, REASON_STORE_LOST};
+	}
 	if (!is_troubled && !has_dropped) {
 		str_add(message, "Running");
 		return (struct outlook){OUTCOME_PASS, REASON_OK};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* outlook - what the recorder says of itself: hale.recorder
  *
- * Pure. Degraded while the store cannot be used or does not keep up, and for a while after lines
- * had to be dropped. A single try that failed is not worth a word.
+ * Pure. Degraded while the store cannot be used or does not keep up, for a while after lines had to
+ * be dropped, and for a day after a damaged file was set aside, or until it is moved away. A single
+ * try that failed is not worth a word.
  */
 #ifndef HALE_RECORDER_OUTLOOK_H
 #define HALE_RECORDER_OUTLOOK_H
@@ -29,6 +30,7 @@ struct outlook_view {
 	uint64_t spool_bytes;
 	const char *spool_path;
 	const char *spool_error; /* NULL: the disk can be used */
+	const char *set_aside;   /* a damaged store; NULL: none */
 	uint64_t dropped[LINE_CLASS_MAX];
 	int64_t dropped_ms; /* since lines were dropped last; -1: none were */
 };

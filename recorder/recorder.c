@@ -153,10 +153,14 @@ static struct outlook_view view_of(const struct recorder *r, const struct backlo
 static void tell_health(struct recorder *r, const struct backlog_status *b, int64_t now)
 {
 	HALE_CLEANUP(str_done) struct str message = {0};
+	struct keeper_status k = keeper_status_get(r->keeper);
 	struct outlook_view v = view_of(r, b, now);
-	struct outlook o = outlook_of(&v, &message);
-	int64_t every_ms = o.outcome == OUTCOME_PASS ? TELL_CALM_MS : TELL_TROUBLE_MS;
+	struct outlook o;
+	int64_t every_ms;
 
+	v.set_aside = k.facts.set_aside[0] != '\0' ? k.facts.set_aside : NULL;
+	o = outlook_of(&v, &message);
+	every_ms = o.outcome == OUTCOME_PASS ? TELL_CALM_MS : TELL_TROUBLE_MS;
 	if (r->told_ms != 0 && o.outcome == r->told.outcome && o.reason == r->told.reason &&
 	    (b->spool_error != NULL) == r->told_spool_error && now - r->told_ms < every_ms)
 		return;

@@ -148,9 +148,10 @@ static void add_keeper(json_t *out, const struct keeper_status *k)
 					.schema_version = -1};
 	const struct keep_facts *facts = k->has_facts ? &k->facts : &none;
 	json_t *add = json_pack(
-		"{s:s?, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:s?}", "where", k->where, "rows_purged",
-		(json_int_t)k->rows_purged, "bytes", encode_count(facts->bytes), "free_bytes",
-		encode_count(facts->free_bytes), "keeps_room", facts->keeps_room, "oldest_result",
+		"{s:s?, s:I, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, s:s?}", "where", k->where,
+		"rows_purged", (json_int_t)k->rows_purged, "bytes", encode_count(facts->bytes),
+		"free_bytes", encode_count(facts->free_bytes), "keeps_room", facts->keeps_room,
+		"set_aside", facts->set_aside[0] != '\0' ? facts->set_aside : NULL, "oldest_result",
 		encode_time(facts->oldest_result_ms), "rollups_pending",
 		encode_count(facts->rollups_pending), "schema_version",
 		encode_count(facts->schema_version), "keeper_error", k->error);
@@ -289,7 +290,8 @@ static const struct command_method methods[] = {
 	 "{} -> {backend, where, rows_written, rows_repeated, lines_skipped, lines_dropped,"
 	 " dropped {results, others, transitions}, backlog, backlog_bytes, backlog_since,"
 	 " spool_lines, spool_bytes, spool_error, last_commit, cursor, error, bytes, free_bytes,"
-	 " keeps_room, oldest_result, rollups_pending, schema_version, rows_purged, keeper_error}"},
+	 " keeps_room, set_aside, oldest_result,"
+	 " rollups_pending, schema_version, rows_purged, keeper_error}"},
 	{"store.import", call_import, IMPORT_HELP},
 	{"store.purge", call_purge, "{} -> {deleted}; deletes what is beyond its retention, now"},
 	{"store.rebuild", call_rebuild,

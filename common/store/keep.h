@@ -43,10 +43,16 @@ int keep_compact(struct store *s, struct err *err);
 int keep_rebuild(struct store *s, int64_t from_ms, int64_t to_ms, uint64_t *buckets_r,
 		 struct err *err);
 
-struct keep_facts {               /* for store.status, metrics, `hale store` */
-	int64_t bytes;            /* of the database; -1 not known */
-	int64_t free_bytes;       /* of these; -1 not known */
-	bool keeps_room;          /* free bytes are only given back by keep_compact() */
+/* Of a path that is told. */
+#define KEEP_PATH_MAX 512
+
+struct keep_facts {         /* for store.status, metrics, `hale store` */
+	int64_t bytes;      /* of the database; -1 not known */
+	int64_t free_bytes; /* of these; -1 not known */
+	bool keeps_room;    /* free bytes are only given back by keep_compact() */
+	/* A file that was damaged and set aside within the last day, and is still there; "": none
+	 */
+	char set_aside[KEEP_PATH_MAX];
 	int64_t oldest_result_ms; /* -1 none */
 	int64_t rollups_pending;  /* buckets */
 	int64_t schema_version;

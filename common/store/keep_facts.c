@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keep_private.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/strlist.h"
+#include "sqlite_whole.h"
 #include "statement.h"
 
 static int sizes_sqlite(struct db *db, struct keep_facts *f, struct err *err)
@@ -74,6 +78,15 @@ int keep_oldest_result(struct db *db, int64_t *at_ms_r, struct err *err)
 	return rc == 0 ? oldest_in_parts(db, &parts, at_ms_r, err) : rc;
 }
 
+/* For so long somebody is told of it, unless he moves it away before. */
+static void find_aside(const struct store *s, struct keep_facts *f)
+{
+	HALE_CLEANUP(str_done) struct str path = {0};
+
+	sqlite_whole_find_aside(s->path, clock_wall_ms() - DAY_MS, &path);
+	(void)snprintf(f->set_aside, sizeof(f->set_aside), "%s", str_text(&path));
+}
+
 int keep_facts(struct store *s, struct keep_facts *facts_r, struct err *err)
 {
 	struct keep_facts f = {.bytes = -1, .free_bytes = -1, .oldest_result_ms = -1};
@@ -88,6 +101,8 @@ int keep_facts(struct store *s, struct keep_facts *facts_r, struct err *err)
 	if (rc == 0)
 		rc = db_query(s->db, "SELECT max(version) FROM schema_migrations", NULL, 0,
 			      store_read_int, &f.schema_version, err);
+	if (db_engine_of(s->db) == DB_SQLITE)
+		find_aside(s, &f);
 	if (rc == 0)
 		*facts_r = f;
 	return rc;

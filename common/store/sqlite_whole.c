@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sqlite_whole.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@
 /* A start of the machine has a name of its own here: what was open before it went down with it. */
 #define BOOT_ID          "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX      64
+/* What is behind the name of a file that was set aside, and before the time. */
+#define ASIDE            ".broken-"
 
 /* --- whether it is to be checked --- */
 
@@ -187,7 +190,7 @@ int sqlite_whole_set_aside(const char *path, char **notice_r, const struct err *
 	HALE_CLEANUP(cleanup_free) char *aside = NULL;
 	HALE_CLEANUP(cleanup_free) char *suspect = suspect_path(path);
 
-	aside = mem_printf("%s.broken-%s", path, clock_now_text(at));
+	aside = mem_printf("%s" ASIDE "%s", path, clock_now_text(at));
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
 		HALE_CLEANUP(cleanup_free) char *from = mem_printf("%s%s", path, suffixes[i]);
 		HALE_CLEANUP(cleanup_free) char *to = mem_printf("%s%s", aside, suffixes[i]);
@@ -202,6 +205,40 @@ int sqlite_whole_set_aside(const char *path, char **notice_r, const struct err *
 			       "of it comes back with: hale export --store %s | hale import -",
 			       why->text, aside, aside);
 	return 0;
+}
+
+static bool is_aside(const char *name, const char *prefix)
+{
+	size_t len = strlen(name);
+
+	return strncmp(name, prefix, strlen(prefix)) == 0 &&
+	       strcmp(name + len - strlen("-wal"), "-wal") != 0 &&
+	       strcmp(name + len - strlen("-shm"), "-shm") != 0;
+}
+
+/* Their names sort by time; renaming is what changed them last. */
+void sqlite_whole_find_aside(const char *path, int64_t since_ms, struct str *out)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	HALE_CLEANUP(cleanup_free)
+	char *dir = slash != NULL ? mem_dupn(path, (size_t)(name - path)) : mem_dup(".");
+	HALE_CLEANUP(cleanup_free) char *prefix = mem_printf("%s" ASIDE, name);
+	const struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		HALE_CLEANUP(cleanup_free) char *full = path_join(dir, entry->d_name);
+		struct stat st;
+
+		if (!is_aside(entry->d_name, prefix) || lstat(full, &st) != 0 ||
+		    (int64_t)st.st_ctime * 1000 < since_ms || strcmp(full, str_text(out)) <= 0)
+			continue;
+		str_clear(out);
+		str_add(out, full);
+	}
+	if (d != NULL)
+		(void)closedir(d);
 }
 
 void sqlite_whole_suspect(const char *path)

@@ -8,6 +8,7 @@
 #ifndef HALE_STORE_SQLITE_WHOLE_H
 #define HALE_STORE_SQLITE_WHOLE_H
 
+#include "base/str.h"
 #include "db/db.h"
 
 /* Of a new file also says how it is to be laid out. -EUCLEAN: damaged; the text says how. */
@@ -20,6 +21,8 @@ bool sqlite_whole_is_ours(const char *path);
 /* Nobody may have it open who writes. *notice_r: for people; caller frees. */
 int sqlite_whole_set_aside(const char *path, char **notice_r, const struct err *why,
 			   struct err *err);
+/* Appends the newest file that was set aside after since_ms and is still there; none: nothing. */
+void sqlite_whole_find_aside(const char *path, int64_t since_ms, struct str *out);
 /* Somebody came upon damage: the next opening checks. */
 void sqlite_whole_suspect(const char *path);
 

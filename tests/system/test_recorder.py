@@ -225,6 +225,10 @@ def test_a_damaged_database_is_set_aside_and_told(hale):
     assert [f for f in aside if f.endswith("Z") and f in message], (aside, message)
     assert "hale export --store" in message
     assert h.component("c1")["status"] == "healthy"
+    # An alert goes out, and says what to do, for as long as the file lies there.
+    h.wait_status("hale.recorder", "degraded")
+    assert "then move that file away" in h.component("hale.recorder")["message"]
+    assert Rpc(h, "recorder").call("store.status")["set_aside"] in message
 
 
 def test_a_relative_path_stands_in_the_state_directory(hale):

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/keep.h"
 
 #define PAGE 4096
 
@@ -82,6 +83,7 @@ static void a_damaged_file_is_set_aside_and_a_new_one_begun(void **state)
 {
 	struct fixture *f = *state;
 	HALE_CLEANUP(cleanup_free) char *aside = NULL;
+	struct keep_facts facts;
 	struct stat st;
 
 	fill(f);
@@ -101,7 +103,12 @@ static void a_damaged_file_is_set_aside_and_a_new_one_begun(void **state)
 	close_all(f);
 	open_writer(f);
 	assert_null(store_notice(f->h));
+	/* It is told of until somebody moves it away. */
+	must(f, keep_facts(f->h, &facts, &f->err));
+	assert_string_equal(facts.set_aside, aside);
 	remove_aside(aside);
+	must(f, keep_facts(f->h, &facts, &f->err));
+	assert_string_equal(facts.set_aside, "");
 }
 
 static void damage_in_the_middle_of_work_is_a_broken_store(void **state)
