@@ -20,9 +20,15 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own takes root")
 
 
+# Looked up before there is a child: another thread of ours may hold the loader's lock, or that of
+# the name service, when it is forked, and nobody would ever give it back there.
+LIBC = ctypes.CDLL(None, use_errno=True)
+NOBODY = pwd.getpwnam("nobody")
+
+
 def own_network():
     """In the child: nothing but a loopback interface."""
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+    if LIBC.unshare(CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
@@ -30,10 +36,9 @@ def own_network():
 
 def as_nobody():
     own_network()
-    nobody = pwd.getpwnam("nobody")
     os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
+    os.setgid(NOBODY.pw_gid)
+    os.setuid(NOBODY.pw_uid)
 
 
 def sysctl(h, name, value):
