@@ -9,13 +9,14 @@
 #include "statement.h"
 #include "store_private.h"
 
-/* haled repeats each hour that monitoring is paused, and when it starts meanwhile. */
+/* haled repeats each hour that monitoring is paused, and when it starts meanwhile. Who does not for
+ * so long has lost its state, or the event of its end. */
 #define PAUSE_REMINDER_MS INT64_C(7200000)
 
 struct uptime_node {
 	struct uptime_spans spans;
 	bool is_paused;
-	int64_t paused_ms;
+	int64_t paused_ms, reminded_ms;
 };
 
 static struct uptime_node *node_get(struct uptime_set *set, const char *name)
@@ -53,17 +54,28 @@ static int load_epochs(struct uptime_set *set, struct store *s, struct err *err)
 	return rc;
 }
 
+/* Until at_ms at the latest. */
+static void pause_over(struct uptime_node *node, int64_t at_ms)
+{
+	if (node->is_paused)
+		uptime_spans_cut(&node->spans, node->paused_ms,
+				 HALE_MIN(at_ms, node->reminded_ms + PAUSE_REMINDER_MS));
+	node->is_paused = false;
+}
+
 static bool on_pause(void *ctx, const struct db_row *row)
 {
 	const struct db_value *v = row->values;
 	struct uptime_node *node = node_get(ctx, v[0].text);
+	int64_t at_ms = v[1].integer;
 	bool is_pause = strcmp(v[2].text, "monitoring_paused") == 0;
 
+	if (!is_pause || at_ms - node->reminded_ms > PAUSE_REMINDER_MS)
+		pause_over(node, at_ms);
 	if (is_pause && !node->is_paused)
-		node->paused_ms = v[1].integer;
-	else if (!is_pause && node->is_paused)
-		uptime_spans_cut(&node->spans, node->paused_ms, v[1].integer);
+		node->paused_ms = at_ms;
 	node->is_paused = is_pause;
+	node->reminded_ms = at_ms;
 	return true;
 }
 
@@ -81,12 +93,8 @@ static int load_pauses(struct uptime_set *set, struct store *s, const struct upt
 		" AND v.at >= @at{$1} AND v.at < @at{$2} ORDER BY v.at, v.id",
 		args, ARRAY_LEN(args), on_pause, set, err);
 
-	for (size_t i = 0; map_each(&set->nodes, &i, &name, &value);) {
-		struct uptime_node *node = value;
-
-		if (node->is_paused)
-			uptime_spans_cut(&node->spans, node->paused_ms, INT64_MAX);
-	}
+	for (size_t i = 0; map_each(&set->nodes, &i, &name, &value);)
+		pause_over(value, INT64_MAX);
 	return rc;
 }
 

@@ -109,6 +109,25 @@ static void what_nobody_watched_is_unmonitored(void **state)
 	json_decref(out);
 }
 
+/* Of a node whose state was lost nobody says that it goes on: without a reminder a pause ends. */
+static void a_pause_that_nobody_repeats_is_over(void **state)
+{
+	struct past *p = *state;
+	json_t *out, *c;
+
+	past_epoch(p, 1, "web1", T0, T0 + 2 * HOUR);
+	past_epoch(p, 2, "web1", T0 + 4 * HOUR, T0 + 24 * HOUR);
+	past_component(p, 1, "web1", "api");
+	past_transition(p, 1, T0, STATUS_HEALTHY);
+	past_event(p, 1, T0 + HOUR, "monitoring_paused");
+	past_event(p, 2, T0 + 20 * HOUR, "monitoring_paused"); /* another one */
+	past_event(p, 2, T0 + 21 * HOUR, "monitoring_resumed");
+	out = ask(p, (struct uptime_query){NULL, NULL, T0, T0 + 24 * HOUR, (double)NAN});
+	c = nth(out, 0);
+	assert_int_equal(number(json_object_get(c, "ms"), "healthy"), (1 + 16 + 3) * HOUR);
+	json_decref(out);
+}
+
 static void the_whole_comes_first_and_silence_ends_after_a_while(void **state)
 {
 	struct past *p = *state;
@@ -226,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PAST_TESTS(forty_three_minutes_in_thirty_days_meet_three_nines),
 		PAST_TESTS(what_nobody_watched_is_unmonitored),
+		PAST_TESTS(a_pause_that_nobody_repeats_is_over),
 		PAST_TESTS(the_whole_comes_first_and_silence_ends_after_a_while),
 		PAST_TESTS(bad_questions_are_refused),
 		PAST_TESTS(statistics_tell_of_day_week_and_month),
