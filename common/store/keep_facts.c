@@ -60,22 +60,41 @@ static int oldest_in_parts(struct db *db, const struct strlist *parts, int64_t *
 	return rc;
 }
 
-int keep_oldest_result(struct db *db, int64_t *at_ms_r, struct err *err)
+/* In the default partition, rows of long ago and of a time to come may stand side by side. */
+static int oldest_in_default(struct db *db, int64_t *at_ms_r, struct err *err)
+{
+	return statement_query(db, "SELECT @ms{min(at)} FROM results_default", NULL, 0,
+			       store_read_int, at_ms_r, err);
+}
+
+static int oldest_postgres(struct db *db, int64_t *at_ms_r, struct err *err)
 {
 	HALE_CLEANUP(strlist_done) struct strlist parts = {0};
-	int rc;
+	int64_t stray_ms = -1;
+	int rc = db_query(db,
+			  "SELECT c.oid::regclass::text FROM pg_inherits i"
+			  " JOIN pg_class c ON c.oid = i.inhrelid"
+			  " WHERE i.inhparent = 'results'::regclass"
+			  " AND c.oid <> 'results_default'::regclass"
+			  " ORDER BY pg_get_expr(c.relpartbound, c.oid)",
+			  NULL, 0, on_part, &parts, err);
 
+	if (rc == 0)
+		rc = oldest_in_parts(db, &parts, at_ms_r, err);
+	if (rc == 0)
+		rc = oldest_in_default(db, &stray_ms, err);
+	if (rc == 0 && stray_ms >= 0 && (*at_ms_r < 0 || stray_ms < *at_ms_r))
+		*at_ms_r = stray_ms;
+	return rc;
+}
+
+int keep_oldest_result(struct db *db, int64_t *at_ms_r, struct err *err)
+{
 	*at_ms_r = -1;
 	if (db_engine_of(db) == DB_SQLITE)
 		return db_query(db, "SELECT min(at) FROM results", NULL, 0, store_read_int, at_ms_r,
 				err);
-	rc = db_query(db,
-		      "SELECT c.oid::regclass::text FROM pg_inherits i"
-		      " JOIN pg_class c ON c.oid = i.inhrelid"
-		      " WHERE i.inhparent = 'results'::regclass"
-		      " ORDER BY pg_get_expr(c.relpartbound, c.oid)",
-		      NULL, 0, on_part, &parts, err);
-	return rc == 0 ? oldest_in_parts(db, &parts, at_ms_r, err) : rc;
+	return oldest_postgres(db, at_ms_r, err);
 }
 
 /* For so long somebody is told of it, unless he moves it away before. */

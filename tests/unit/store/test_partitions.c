@@ -165,6 +165,25 @@ static void who_holds_a_lock_is_left_alone_and_nobody_else_waits(void **state)
 	db_close(reader);
 }
 
+/* What waits in the default partition for its day is neither the oldest row nor all there is. */
+static void a_row_to_come_hides_none_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct keep_facts facts;
+	uint64_t buckets = 0;
+
+	open_writer(f);
+	tidy(f, T0);
+	must(f, write_range(f, 1, 10));
+	raw_script(f, "INSERT INTO results (at, epoch_id, seq, component_id, status, outcome)"
+		      " VALUES (to_timestamp(1900000000), 1, 100, 1, 0, 0)");
+	expect(f, default_rows, "1;");
+	must(f, keep_facts(f->h, &facts, &f->err));
+	assert_in_range(facts.oldest_result_ms, T0, T0 + DAY_MS);
+	must(f, keep_rebuild(f->h, 0, 0, &buckets, &f->err));
+	assert_true(buckets > 0);
+}
+
 /* Without statistics an index by blocks looks of no use: all of the day would be read. */
 static void those_with_rows_have_statistics(void **state)
 {
@@ -194,6 +213,7 @@ int main(void)
 		TEST(days_gone_by_get_theirs_too),
 		TEST(they_are_dropped_when_all_in_them_is_too_old),
 		TEST(what_is_not_rolled_up_stays),
+		TEST(a_row_to_come_hides_none_before_it),
 		TEST(those_with_rows_have_statistics),
 		TEST(who_holds_a_lock_is_left_alone_and_nobody_else_waits),
 	};
