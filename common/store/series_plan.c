@@ -115,6 +115,16 @@ static void plan_set(const struct series_scope *c, int64_t step_ms, enum series_
 	};
 }
 
+/* Nothing fits: the coarsest that there is. */
+static enum series_source last_resort(const struct series_scope *c)
+{
+	enum series_source s = SERIES_1D;
+
+	while (s > SERIES_RAW && c->oldest_ms[s] == INT64_MAX)
+		s--;
+	return s == SERIES_RAW && raw_rows(c) > SERIES_RAW_ROWS_MAX ? SERIES_1D : s;
+}
+
 void series_plan_make(const struct series_scope *scope, struct series_plan *plan_r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -130,7 +140,7 @@ void series_plan_make(const struct series_scope *scope, struct series_plan *plan
 		plan_set(scope, steps[i], s, plan_r);
 		return;
 	}
-	plan_set(scope, WEEK, SERIES_1D, plan_r);
+	plan_set(scope, WEEK, last_resort(scope), plan_r);
 }
 
 void series_plan_whole(const struct series_scope *scope, struct series_plan *plan_r)

@@ -165,6 +165,26 @@ static void any_plan_is_within_its_bounds(void **state)
 	}
 }
 
+/* The first hour of a large store: not all fit, but those that do have something to show. */
+static void too_many_series_come_from_what_there_is(void **state)
+{
+	struct series_scope c = scope(HOUR);
+	struct series_plan p;
+
+	(void)state;
+	c.series = 60000;
+	c.oldest_ms[SERIES_5M] = c.oldest_ms[SERIES_1H] = c.oldest_ms[SERIES_1D] = INT64_MAX;
+	p = plan(&c);
+	assert_int_equal(p.source, SERIES_RAW);
+	assert_int_equal(p.step_ms, 7 * DAY);
+	c.oldest_ms[SERIES_5M] = NOW - HOUR;
+	assert_int_equal(plan(&c).source, SERIES_5M);
+	/* More than can be read in a moment. */
+	c.oldest_ms[SERIES_5M] = INT64_MAX;
+	c.raw_rows_per_ms = 20;
+	assert_int_equal(plan(&c).source, SERIES_1D);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +193,7 @@ int main(void)
 		cmocka_unit_test(raw_rows_only_where_that_is_quick),
 		cmocka_unit_test(what_is_kept_no_longer_is_told_in_coarser_steps),
 		cmocka_unit_test(many_series_get_fewer_points),
+		cmocka_unit_test(too_many_series_come_from_what_there_is),
 		cmocka_unit_test(any_plan_is_within_its_bounds),
 	};
 
