@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "import_row.h"
+#include "known.h"
 #include "statement.h"
 #include "store/rows.h"
 #include "store_private.h"
@@ -112,6 +113,9 @@ static int epoch_of(struct importer *im, const struct import_row *row, struct ep
 	return 0;
 }
 
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
+
 /* How a kind of names is numbered; `use` (may be NULL) notes that it is used. */
 struct naming {
 	const char *use, *insert, *select;
@@ -138,7 +142,8 @@ static int id_of(struct importer *im, struct map *known, const char *key,
 			      im->err);
 	if (rc != 0)
 		return rc;
-	(void)map_put(known, key, (void *)(intptr_t)id);
+	if (id != 0)
+		(void)map_put(known, key, (void *)(intptr_t)id);
 	*id_r = id;
 	return 0;
 }
@@ -170,12 +175,14 @@ static int metric_of(struct importer *im, const struct import_row *row, int64_t 
 	return id_of(im, &im->metrics, row->metric, &naming, &arg, 1, id_r);
 }
 
-static int metric_set_of(struct importer *im, const struct import_row *row, struct db_value *v)
+/* If there are too many of them, the row keeps its metrics as an object. */
+static int metric_set_of(struct importer *im, struct import_row *row, struct db_value *v)
 {
 	static const struct naming naming = {
 		.use = "UPDATE metric_sets SET used_at = @at{$2} WHERE names = $1",
-		.insert = "INSERT INTO metric_sets (names, used_at) VALUES ($1, @at{$2})"
-			  " ON CONFLICT DO NOTHING",
+		.insert = "INSERT INTO metric_sets (names, used_at) SELECT $1, @at{$2}"
+			  " WHERE (SELECT count(*) FROM metric_sets) < " TEXT_OF(
+				  METRIC_SETS_MAX) " ON CONFLICT DO NOTHING",
 		.select = "SELECT id FROM metric_sets WHERE names = $1",
 		.keys = 1};
 	struct db_value args[] = {db_v_text(str_text(&row->metric_names)),
@@ -187,8 +194,10 @@ static int metric_set_of(struct importer *im, const struct import_row *row, stru
 		return 0;
 	rc = id_of(im, &im->sets, str_text(&row->metric_names), &naming, args, ARRAY_LEN(args),
 		   &id);
-	if (rc == 0)
+	if (rc == 0 && id != 0)
 		*v = DB_V_INT(id);
+	else if (rc == 0)
+		import_row_join_metrics(row);
 	return rc;
 }
 

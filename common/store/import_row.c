@@ -339,6 +339,19 @@ int import_row_decode(const json_t *object, struct import_row *row, struct err *
 	return decode_columns(object, row, err);
 }
 
+void import_row_join_metrics(struct import_row *row)
+{
+	HALE_CLEANUP(str_done) struct str object = {0};
+
+	(void)metric_text_join(str_text(&row->metric_names), row->metric_names.len,
+			       str_text(&row->metric_values), row->metric_values.len, &object);
+	str_clear(&row->metric_values);
+	str_addn(&row->metric_values, str_text(&object), object.len);
+	for (size_t i = 0; i < row->kind->n; i++)
+		if (row->kind->columns[i].type == IMPORT_VALUES)
+			row->v[i] = db_v_text(str_text(&row->metric_values));
+}
+
 void import_row_done(struct import_row *row)
 {
 	for (size_t i = 0; i < ARRAY_LEN(row->owned); i++)

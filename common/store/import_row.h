@@ -70,6 +70,8 @@ struct import_row {
 
 /* 0, or -EINVAL with what is wrong; import_row_done in any case. */
 int import_row_decode(const json_t *object, struct import_row *row, struct err *err);
+/* The metrics become a JSON object, for which no set of names is needed. */
+void import_row_join_metrics(struct import_row *row);
 void import_row_done(struct import_row *row);
 
 #endif

@@ -25,6 +25,9 @@
 /* After it all are forgotten, and looked up again: a name that nobody looks up for days and that
  * has no rows may go (keep_sweep.c). */
 #define KNOWN_AGE_MS         ((int64_t)86400000)
+/* Components have a few dozen metric sets together. A check that invents names has its metrics kept
+ * as they come, instead. */
+#define METRIC_SETS_MAX      4096
 /* Metric sets that one component may ask for in that time. What has more makes up names, and would
  * use up those of all others. */
 #define KNOWN_SETS_MAX       64

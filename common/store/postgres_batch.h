@@ -17,15 +17,12 @@
 #include "store/rows.h"
 
 /* A line that was stored before: ends its reading. */
-#define LINE_REPEATED   (-EALREADY)
+#define LINE_REPEATED (-EALREADY)
 /* Rows of one shape find their numbers here; more components than this only look them up. */
-#define MEMO_SLOTS      4096
-/* Components have a few dozen of these together. A check that invents names has its metrics kept
- * as they come, instead. */
-#define METRIC_SETS_MAX 4096
-#define BUCKET_MS       300000
+#define MEMO_SLOTS    4096
+#define BUCKET_MS     300000
 /* Starts of haled kept from batch to batch; one is usual. */
-#define EPOCHS_KEPT     16
+#define EPOCHS_KEPT   16
 
 /* One start of a node's haled. */
 struct epoch_ref {

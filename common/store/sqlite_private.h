@@ -16,9 +16,6 @@
 #define LINE_REPEATED   (-EALREADY)
 /* Rows of one shape find their numbers here; more components than this only look them up. */
 #define MEMO_SLOTS      4096
-/* Components have a few dozen of these together. A check that invents names has its metrics kept
- * as they come, instead. */
-#define METRIC_SETS_MAX 4096
 #define BUCKET_MS       300000
 /* Results go into the table so many in one statement, which halves what each costs. */
 #define RESULTS_AT_ONCE 20

@@ -381,6 +381,30 @@ static void an_epoch_that_is_known_was_watched_longer(void **state)
 	json_decref(rows);
 }
 
+/* As the writer does: PostgreSQL has numbers for 32,767 sets. */
+static void metrics_without_a_set_stay_an_object(void **state)
+{
+	struct past *p = *state;
+	json_t *rows = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:i}, s:s, s:i}]", "what",
+				 "results", "at", "2027-01-15T08:00:00Z", "node", "web1",
+				 "component", "api", "status", "healthy", "outcome", "pass",
+				 "reason", "ok", "metrics", "run_1", 7, "epoch", "e1", "seq", 1);
+	json_t *answer;
+
+	run(p, "INSERT INTO metric_sets (names) SELECT CAST(i AS text) FROM"
+	       " (WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 4096)"
+	       " SELECT i FROM n) x");
+	answer = import(p, &nothing_live, rows);
+	assert_int_equal(member(json_object_get(answer, "imported"), "results"), 1);
+	expect(p, "SELECT count(*) FROM metric_sets", "4096;");
+	expect(p,
+	       "SELECT count(*) FROM results WHERE metric_set IS NULL AND metrics = "
+	       "'{\"run_1\":7}'",
+	       "1;");
+	json_decref(answer);
+	json_decref(rows);
+}
+
 /* One transaction holds the lock for a bounded time only. */
 static void a_piece_is_bounded(void **state)
 {
@@ -513,6 +537,7 @@ int main(void)
 		PAST_TESTS(wrong_rows_are_named_and_keep_no_other_out),
 		PAST_TESTS(ids_are_no_longer_than_names),
 		PAST_TESTS(an_epoch_that_is_known_was_watched_longer),
+		PAST_TESTS(metrics_without_a_set_stay_an_object),
 		PAST_TESTS(a_piece_is_bounded),
 		PAST_TESTS(a_reader_that_has_enough_ends_it),
 		PAST_TESTS(no_statement_waits_for_a_slow_reader),
