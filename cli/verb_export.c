@@ -10,6 +10,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -112,11 +113,14 @@ static void tell_counts(struct cli *cli, const uint64_t *counts, const char *fil
 static int run(struct cli *cli, struct past *past, const struct export_plan *plan, struct output *o,
 	       const char *file)
 {
-	uint64_t counts[TRANSFER_WHAT_MAX];
+	uint64_t counts[TRANSFER_WHAT_MAX] = {0};
 	struct err err = {0};
 	bool is_whole = false;
 	int rc = export_run(past_history(past), plan, put, o, counts, &is_whole, &err);
 
+	/* A damaged store gives what it can. */
+	if (rc == -EUCLEAN)
+		tell_counts(cli, counts, file, true);
 	if (rc < 0)
 		return cli_refuse(cli, rc == -EINVAL ? CLI_USAGE : CLI_FAILED,
 				  "%s; what was written is not all", err.text);
@@ -152,9 +156,13 @@ static int to_file(struct cli *cli, struct past *past, const struct export_plan 
 		   const char *path)
 {
 	HALE_CLEANUP(cleanup_free) char *part = mem_printf("%s" PART_SUFFIX, path);
-	struct output o = {.file = fopen(part, "we")};
+	struct output o = {0};
+	struct stat st;
 	int code;
 
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return cli_refuse(cli, CLI_FAILED, "%s is a directory: name a file in it", path);
+	o.file = fopen(part, "we");
 	if (o.file == NULL)
 		return cli_refuse(cli, CLI_FAILED, "%s: %s", part, strerror(errno));
 	code = run(cli, past, plan, &o, path);

@@ -15,6 +15,14 @@
 #define PAGE    500
 #define NO_DATA INT64_MIN
 
+/* What is passed over at a damaged page to begin with, and how much that may grow to where page
+ * after page is damaged. */
+#define SALVAGE_LEAST_MS INT64_C(100)
+#define SALVAGE_MOST_MS  DAY_MS
+/* Into the past and, as clocks may have been wrong, the future: the longest retention there may be.
+ */
+#define SALVAGE_DAYS     3650
+
 struct run {
 	struct store *store;
 	const struct export_plan *plan;
@@ -22,7 +30,10 @@ struct run {
 	void *ctx;
 	struct transfer transfer;
 	struct str out;
-	bool is_gone; /* the reader */
+	bool is_gone;      /* the reader */
+	int64_t last_ms;   /* of the row that was written last; NO_DATA: none of this kind yet */
+	struct err damage; /* the first that was met */
+	bool is_damaged;
 };
 
 static bool flush(struct run *r, size_t at_least)
@@ -36,8 +47,11 @@ static bool flush(struct run *r, size_t at_least)
 
 static bool on_row(void *ctx, json_t *row)
 {
+	const char *at = json_string_value(json_object_get(row, "at"));
 	struct run *r = ctx;
 
+	if (at != NULL)
+		(void)clock_parse(at, &r->last_ms);
 	transfer_row(&r->transfer, row, &r->out);
 	return flush(r, EXPORT_PIECE_BYTES);
 }
@@ -60,6 +74,17 @@ static json_t *time_json(const struct db_value *v)
 static json_t *real_json(const struct db_value *v)
 {
 	return json_real(v->type == DB_REAL ? v->real : (double)v->integer);
+}
+
+/* 0: go on with what is next. */
+static int note_damage(struct run *r, int rc, const struct err *err)
+{
+	if (rc != -EUCLEAN)
+		return rc;
+	if (!r->is_damaged)
+		r->damage = *err;
+	r->is_damaged = true;
+	return 0;
 }
 
 /* ---- starts of haled ---- */
@@ -200,7 +225,7 @@ static int write_level(struct run *r, const struct level *level, struct err *err
 	if (r->plan->to_ms > 0)
 		w.last = HALE_MIN(w.last, (r->plan->to_ms - 1) / DAY_MS);
 	for (w.day = w.first; w.day <= w.last && rc == 0 && !r->is_gone; w.day++)
-		rc = write_day(&w, err);
+		rc = note_damage(r, write_day(&w, err), err);
 	return rc;
 }
 
@@ -211,16 +236,50 @@ static int write_metrics(struct run *r, struct err *err)
 	transfer_open(&r->transfer, TRANSFER_METRICS, &r->out);
 	for (size_t i = 0; i < ARRAY_LEN(levels) && rc == 0 && !r->is_gone; i++) {
 		if (r->plan->step_ms == 0 || r->plan->step_ms == levels[i].step_ms)
-			rc = write_level(r, &levels[i], err);
+			rc = note_damage(r, write_level(r, &levels[i], err), err);
 	}
 	return rc;
+}
+
+/* ---- what a damaged file still holds ---- */
+
+/* A damaged page is in the way of all that is asked for together with it: the time is cut in halves
+ * until what can be read is apart from what cannot. Behind a stretch that cannot be read, longer
+ * and longer ones are passed over, so that it ends. */
+static int write_rest(struct run *r, struct read_query *q, struct err *err)
+{
+	int64_t now_ms = clock_wall_ms(), least_ms = SALVAGE_LEAST_MS, width_ms;
+	int64_t end_ms = q->to_ms > 0 ? q->to_ms : now_ms + SALVAGE_DAYS * DAY_MS;
+	int64_t at_ms = q->from_ms > 0 ? q->from_ms : now_ms - SALVAGE_DAYS * DAY_MS;
+	int rc;
+
+	at_ms = HALE_MAX(at_ms, r->last_ms == NO_DATA ? at_ms : r->last_ms + 1);
+	for (width_ms = end_ms - at_ms; at_ms < end_ms && !r->is_gone;) {
+		width_ms = HALE_MIN(HALE_MAX(width_ms, least_ms), end_ms - at_ms);
+		q->from_ms = at_ms;
+		q->to_ms = at_ms + width_ms;
+		rc = read_each(r->store, q, on_row, r, err);
+		if (rc != 0 && rc != -EUCLEAN)
+			return rc;
+		if (rc != 0 && r->last_ms >= at_ms) {
+			at_ms = r->last_ms + 1;
+		} else if (rc != 0 && width_ms > least_ms) {
+			width_ms /= 2;
+		} else {
+			at_ms += width_ms;
+			least_ms = rc == 0 ? SALVAGE_LEAST_MS
+					   : HALE_MIN(least_ms + least_ms / 4, SALVAGE_MOST_MS);
+			width_ms *= 2;
+		}
+	}
+	return -EUCLEAN;
 }
 
 /* ---- all of it ---- */
 
 static int write_kind(struct run *r, int what, struct err *err)
 {
-	const struct read_query q = {
+	struct read_query q = {
 		.what = (enum read_what)what,
 		.name = r->plan->component,
 		.node = r->plan->node,
@@ -229,11 +288,14 @@ static int write_kind(struct run *r, int what, struct err *err)
 		.is_oldest_first = true,
 		.has_origin = true,
 	};
+	int rc;
 
 	if (what == TRANSFER_METRICS)
 		return write_metrics(r, err);
 	transfer_open(&r->transfer, what, &r->out);
-	return read_each(r->store, &q, on_row, r, err);
+	r->last_ms = NO_DATA;
+	rc = read_each(r->store, &q, on_row, r, err);
+	return rc == -EUCLEAN ? write_rest(r, &q, err) : rc;
 }
 
 static int write_all(struct run *r, struct err *err)
@@ -243,10 +305,15 @@ static int write_all(struct run *r, struct err *err)
 	/* Who reads it back needs to know from when to when somebody watched, and the order in
 	 * which the starts came. */
 	if (r->plan->format == TRANSFER_NDJSON)
-		rc = write_epochs(r, err);
+		rc = note_damage(r, write_epochs(r, err), err);
 	for (int what = 0; what < TRANSFER_EPOCHS && rc == 0 && !r->is_gone; what++) {
 		if ((r->plan->what & 1u << what) != 0)
-			rc = write_kind(r, what, err);
+			rc = note_damage(r, write_kind(r, what, err), err);
+	}
+	if (rc == 0 && r->is_damaged) {
+		*err = r->damage;
+		rc = -EUCLEAN;
+		(void)flush(r, 0);
 	}
 	if (rc != 0)
 		return rc;

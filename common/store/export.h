@@ -27,7 +27,8 @@ struct export_plan {
 /* False: whoever reads has gone, or wants no more. */
 typedef bool (*export_write_fn)(void *ctx, const char *data, size_t len);
 
-/* 0 also if `write` said false; *is_whole_r tells. What was written then has no end, which shows in
+/* Of a damaged SQLite file all that can be read is written, then -EUCLEAN returned.
+ * 0 also if `write` said false; *is_whole_r tells. What was written then has no end, which shows in
  * NDJSON and JSON. counts_r[TRANSFER_WHAT_MAX] */
 int export_run(struct store *s, const struct export_plan *p, export_write_fn write, void *ctx,
 	       uint64_t *counts_r, bool *is_whole_r, struct err *err);

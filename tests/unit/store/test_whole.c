@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/export.h"
 #include "store/keep.h"
 
 #define PAGE 4096
@@ -129,6 +130,52 @@ static void damage_in_the_middle_of_work_is_a_broken_store(void **state)
 	remove_aside(aside);
 }
 
+static bool add_length(void *ctx, const char *data, size_t len)
+{
+	(void)data;
+	*(size_t *)ctx += len;
+	return true;
+}
+
+/* How many rows of all kinds can be read. */
+static uint64_t rescue(struct fixture *f, int rc_expected)
+{
+	const struct export_plan plan = {
+		.format = TRANSFER_NDJSON, .what = transfer_set_of("all"), .hale = "test"};
+	uint64_t counts[TRANSFER_WHAT_MAX] = {0}, sum = 0;
+	struct store *s = NULL;
+	size_t written = 0;
+	bool is_whole = false;
+
+	must(f, store_open(&f->options, STORE_READER, &s, &f->err));
+	assert_int_equal(export_run(s, &plan, add_length, &written, counts, &is_whole, &f->err),
+			 rc_expected);
+	assert_int_equal(is_whole, rc_expected == 0);
+	assert_true(written > 0);
+	store_close(s);
+	for (int what = 0; what < TRANSFER_WHAT_MAX; what++)
+		sum += counts[what];
+	return sum;
+}
+
+static void what_a_damaged_file_still_holds_can_be_exported(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t whole, left;
+	struct stat st;
+	int page;
+
+	fill(f);
+	whole = rescue(f, 0);
+	assert_int_equal(stat(f->path, &st), 0);
+	/* The tables' first pages stand before those that came with the rows. */
+	page = (int)(st.st_size / PAGE * 8 / 10);
+	damage(f, page);
+	damage(f, page + 1);
+	left = rescue(f, -EUCLEAN);
+	assert_in_range(left, whole * 8 / 10, whole - 1);
+}
+
 static void what_is_no_database_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -163,6 +210,7 @@ int main(void)
 		TEST(a_new_store_gives_room_back_and_has_a_name),
 		TEST(a_damaged_file_is_set_aside_and_a_new_one_begun),
 		TEST(damage_in_the_middle_of_work_is_a_broken_store),
+		TEST(what_a_damaged_file_still_holds_can_be_exported),
 		TEST(what_is_no_database_is_left_alone),
 		TEST(a_clean_end_is_noted),
 	};
