@@ -410,10 +410,18 @@ void keeper_start(struct keeper *k)
 
 void keeper_hold(struct keeper *k, const char *trouble)
 {
+	bool was_held = k->is_held;
+
 	k->is_held = trouble != NULL;
 	if (k->is_held) {
 		(void)snprintf(k->error, sizeof(k->error), "%s", trouble);
 		answer_purge(k, trouble);
+	} else if (was_held) {
+		/* The writer knows that the store is back: neither its word from then nor the
+		 * delays of tries that failed for the same reason hold any longer. */
+		k->error[0] = '\0';
+		k->wait_until_ms = 0;
+		backoff_ok(&k->backoff);
 	}
 	advance(k);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 
+#define KILOBYTE 1024.0
 #define MEGABYTE 1048576.0
 
 void outlook_counts(const uint64_t counts[LINE_CLASS_MAX], struct str *out)
@@ -26,10 +27,13 @@ void outlook_counts(const uint64_t counts[LINE_CLASS_MAX], struct str *out)
 
 static void add_backlog(const struct outlook_view *v, struct str *out)
 {
-	str_addf(out, "; %zu lines wait", v->lines);
+	bool is_small = (double)v->spool_bytes < MEGABYTE;
+
+	str_addf(out, "; %zu %s", v->lines, v->lines == 1 ? "line waits" : "lines wait");
 	if (v->spool_lines > 0)
-		str_addf(out, ", %zu of them on disk (%.1f MB in %s)", v->spool_lines,
-			 (double)v->spool_bytes / MEGABYTE, v->spool_path);
+		str_addf(out, ", %zu of them on disk (%.1f %s in %s)", v->spool_lines,
+			 (double)v->spool_bytes / (is_small ? KILOBYTE : MEGABYTE),
+			 is_small ? "KB" : "MB", v->spool_path);
 	if (v->spool_error != NULL)
 		str_addf(out, ", and the disk cannot keep them: %s", v->spool_error);
 }

@@ -152,6 +152,9 @@ static size_t secret_at(const struct pg_target *t, const char *p)
 	return 0;
 }
 
+/* libpq's second line of a refused connection says nothing that "refused" does not. */
+#define PQ_HINT "Is the server running "
+
 void pg_clean(const struct pg_target *t, const char *text, char *out, size_t size)
 {
 	HALE_CLEANUP(str_done) struct str s = {0};
@@ -164,8 +167,12 @@ void pg_clean(const struct pg_target *t, const char *text, char *out, size_t siz
 			p += hidden - 1;
 		} else if (*p != '\n') {
 			str_addc(&s, *p == '\t' ? ' ' : *p);
-		} else if (p[1] != '\0') {
-			str_add(&s, "; ");
+		} else {
+			p += strspn(p, "\n\t ") - 1;
+			if (strncmp(p + 1, PQ_HINT, strlen(PQ_HINT)) == 0)
+				p += strcspn(p + 1, "\n");
+			else if (p[1] != '\0')
+				str_add(&s, "; ");
 		}
 	}
 	while (s.len > 0 && isspace((unsigned char)s.data[s.len - 1]))

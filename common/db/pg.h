@@ -55,7 +55,8 @@ void pg_params_init(struct pg_params *p, const struct pg_target *t);
 /* Replaces or adds. */
 void pg_params_set(struct pg_params *p, const char *key, const char *value);
 
-/* One line: newlines become "; ", secrets "***", trailing space goes. */
+/* One line: newlines become "; ", secrets "***"; indents, trailing space and libpq's question
+ * whether the server is running go. */
 void pg_clean(const struct pg_target *t, const char *text, char *out, size_t size);
 /* The SQLSTATE of a refused login: libpq keeps it only in the verbose text. Writes the text without
  * the code. code_r is "" if the server said nothing. */

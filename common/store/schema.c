@@ -91,7 +91,7 @@ static int refuse(const struct db *db, const char *path, int64_t version, struct
 	const char *advice = dialect_of(db)->advice;
 
 	if (version < 0)
-		return err_set(err, -EINVAL, "%s: is a database of something else; %s", path,
+		return err_set(err, -EINVAL, "%s: holds tables of something else; %s", path,
 			       advice);
 	return err_set(
 		err, -EINVAL,

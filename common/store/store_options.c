@@ -3,8 +3,8 @@
 #include "store/store.h"
 
 /* A few seconds of a busy system; what nobody's disk has. */
-#define SPOOL_BYTES_MIN 1e6
-#define SPOOL_BYTES_MAX 1e12
+#define SPOOL_BYTES_MIN 1048576.0
+#define SPOOL_BYTES_MAX 1099511627776.0
 
 #define OPTIONS_PART(member) __typeof__(((struct store_options *)0)->member)
 
