@@ -53,7 +53,8 @@ static void add_backlog(struct facts *f, const json_t *st)
 	if (lines == 0)
 		facts_add(f, "backlog", "none");
 	else
-		facts_addf(f, "backlog", "%lld lines", (long long)lines);
+		facts_addf(f, "backlog", "%lld %s", (long long)lines,
+			   lines == 1 ? "line" : "lines");
 	if (field_time(st, "backlog_since", &since_ms) && f->now_ms - since_ms > BACKLOG_TOLD_MS)
 		facts_time(f, "since", st, "backlog_since");
 	if (field_int(st, "spool_lines", 0) > 0)
@@ -72,16 +73,19 @@ static void add_facts(struct facts *f, const json_t *st)
 	if (field_int(st, "rollups_pending", -1) == 0)
 		facts_add(f, "rollups", "up to date");
 	else if (field_int(st, "rollups_pending", -1) > 0)
-		facts_addf(f, "rollups", "%lld buckets to be computed",
-			   (long long)field_int(st, "rollups_pending", 0));
+		facts_addf(f, "rollups", "%lld %s to be computed",
+			   (long long)field_int(st, "rollups_pending", 0),
+			   field_int(st, "rollups_pending", 0) == 1 ? "bucket" : "buckets");
 	facts_member(f, "schema", st, "schema_version");
-	add_count(f, "written", st, "rows_written");
-	add_count(f, "purged", st, "rows_purged");
+	add_count(f, "rows written", st, "rows_written");
+	add_count(f, "rows purged", st, "rows_purged");
 	add_count(f, "not understood", st, "lines_skipped");
 	add_count(f, "dropped", st, "lines_dropped");
 	facts_member(f, "spool error", st, "spool_error");
 	facts_member(f, "set aside", st, "set_aside");
-	facts_member(f, "upkeep", st, "keeper_error");
+	/* Upkeep rests while the store cannot be used, for that reason. */
+	if (!str_eq(field_text(st, "keeper_error"), field_text(st, "error")))
+		facts_member(f, "upkeep", st, "keeper_error");
 	facts_member(f, "error", st, "error");
 }
 

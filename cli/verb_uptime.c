@@ -161,6 +161,8 @@ static int show_range(struct cli *cli, const struct args *args, struct past *pas
 	else if (code == 0)
 		uptime_view_range(&out, answer, &(struct uptime_look){cli->has_colour, cli->width});
 	cli_print(cli, &out);
+	if (code == 0 && json_array_size(json_object_get(answer, "components")) == 0)
+		(void)fprintf(cli->err, "hale: nothing was monitored in that time\n");
 	if (code == 0 && is_missed(answer))
 		code = CLI_FAILED;
 	json_decref(answer);

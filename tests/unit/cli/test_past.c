@@ -376,14 +376,15 @@ static void the_store_is_told_of(void **state)
 {
 	struct fake *f = *state;
 
-	fake_answer(f, "recorder", "store.status",
-		    "{\"backend\": \"postgresql\", \"where\": \"postgresql db:5432/hale\","
-		    " \"bytes\": 3221225472, \"free_bytes\": 1073741824, \"oldest_result\":"
-		    " \"2026-11-15T01:00:00.000Z\", \"last_commit\": \"2026-11-22T01:59:59.000Z\","
-		    " \"backlog\": 1200, \"backlog_since\": \"2026-11-22T01:58:00.000Z\","
-		    " \"spool_lines\": 1000, \"spool_bytes\": 524288, \"spool_error\": null,"
-		    " \"rollups_pending\": 3, \"schema_version\": 3, \"rows_written\": 77,"
-		    " \"lines_dropped\": 5, \"keeper_error\": null, \"error\": \"no route\"}");
+	fake_answer(
+		f, "recorder", "store.status",
+		"{\"backend\": \"postgresql\", \"where\": \"postgresql db:5432/hale\","
+		" \"bytes\": 3221225472, \"free_bytes\": 1073741824, \"oldest_result\":"
+		" \"2026-11-15T01:00:00.000Z\", \"last_commit\": \"2026-11-22T01:59:59.000Z\","
+		" \"backlog\": 1200, \"backlog_since\": \"2026-11-22T01:58:00.000Z\","
+		" \"spool_lines\": 1000, \"spool_bytes\": 524288, \"spool_error\": null,"
+		" \"rollups_pending\": 3, \"schema_version\": 3, \"rows_written\": 77,"
+		" \"lines_dropped\": 5, \"keeper_error\": \"no route\", \"error\": \"no route\"}");
 	assert_run(f, "store", 1,
 		   "● waits  postgresql\n"
 		   "  where          postgresql db:5432/hale\n"
@@ -395,7 +396,7 @@ static void the_store_is_told_of(void **state)
 		   "  spool          1000 lines, 512 KB on disk\n"
 		   "  rollups        3 buckets to be computed\n"
 		   "  schema         3\n"
-		   "  written        77\n"
+		   "  rows written   77\n"
 		   "  dropped        5\n"
 		   "  error          no route\n");
 }
