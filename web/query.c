@@ -256,7 +256,7 @@ int query_uptime(const struct query_text *text, int64_t now_ms, struct uptime_qu
 		return rc;
 	if (text->sla && (!parse_decimal(text->sla, &q.sla_percent) || q.sla_percent <= 0 ||
 			  q.sla_percent > 100))
-		return err_set(err, -EINVAL, "sla: a percentage above 0, as 99.9");
+		return err_set(err, -EINVAL, "sla: a percentage above 0, at most 100, as 99.9");
 	if (r.from_ms >= now_ms)
 		return err_set(err, -EINVAL, "from: must be before now");
 	q.from_ms = r.from_ms;

@@ -282,6 +282,10 @@ def test_history_by_command(hale):
     assert "ready" in r.stdout and str(h.process_of("web")["pid"]) in r.stdout
     r = h.cli("history", "nobody")
     assert r.returncode == 2 and "nothing is known of 'nobody'" in r.stderr
+    r = h.cli("uptime", "--from", "2020-01-01", "--to", "2020-01-02", check=True)
+    assert r.stdout == "" and "nothing was monitored" in r.stderr
+    r = h.cli("export", "-O", h.state_dir)
+    assert r.returncode == 1 and r.stderr == f"hale: {h.state_dir} is a directory: name a file in it\n"
     assert "no change of status of c0 in the last 0" in h.cli("history", "c0", "--since",
                                                               "1ms").stdout.replace("1ms", "0")
     r = h.cli("events", "-n", "50", check=True)

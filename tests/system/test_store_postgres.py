@@ -162,8 +162,13 @@ def test_a_restart_of_the_server_loses_and_doubles_nothing(hale, database):
     database.stop()
     wait_for(lambda: h.status()["head"] > before + 8, "lines came meanwhile")
     assert h.component("c0")["status"] == "healthy"
+    status = store_status(h)
+    assert "refused" in status["error"] and "Is the server running" not in status["error"]
+    assert status["keeper_error"] is not None
     database.start()
     assert_exactly(h, database, "plain")
+    # The trouble of upkeep is over when storing goes on, not with its next turn.
+    assert store_status(h)["keeper_error"] is None
 
 
 def test_tls_is_verified_with_a_private_authority(hale, database):
