@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "body.h"
+#include "reader.h"
 #include "store/export.h"
 
 const char *const api_export_query[] = {"hours",  "timeRange", "from", "to", "what",
@@ -53,9 +54,9 @@ static int produce(void *ctx, struct body *b, struct err *err)
 	struct store *s = NULL;
 	uint64_t counts[TRANSFER_WHAT_MAX];
 	bool is_whole = false;
-	int rc = store_open(job->options, STORE_READER, &s, err);
+	int rc = reader_open(job->options, &s, err);
 	if (rc)
-		return rc == -ENOENT ? -ENODATA : rc;
+		return rc;
 	set_store(job, s);
 	rc = export_run(s, &job->plan, on_text, b, counts, &is_whole, err);
 	set_store(job, NULL);

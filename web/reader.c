@@ -59,12 +59,18 @@ static bool is_askers_fault(int rc)
 	return rc == -EINVAL || rc == -ENOENT;
 }
 
+int reader_open(const struct store_options *o, struct store **s_r, struct err *err)
+{
+	int rc = store_open(o, STORE_READER, s_r, err);
+	return is_askers_fault(rc) ? -ENODATA : rc;
+}
+
 static int open_store(struct seat *seat, struct err *err)
 {
 	struct store *s = NULL;
-	int rc = store_open(seat->reader->store, STORE_READER, &s, err);
-	if (rc) /* there is no store yet: that is no answer to the question */
-		return rc == -ENOENT ? -ENODATA : rc;
+	int rc = reader_open(seat->reader->store, &s, err);
+	if (rc)
+		return rc;
 	set_store(seat, s);
 	return 0;
 }

@@ -33,8 +33,7 @@ struct reader_question {
 	/* In a thread: appends the answer, JSON. 0 or negative errno, with text. */
 	int (*ask)(void *arg, struct store *s, struct str *out, struct err *err);
 	/* On the loop, once, later or at once. `text` is the JSON (taken), NULL on error: -EAGAIN
-	 * busy, -ETIMEDOUT interrupted, -ENODATA there is no store yet, else as ask() or
-	 * store_open() said. */
+	 * busy, -ETIMEDOUT interrupted, else as ask() or reader_open() said. */
 	void (*on_done)(void *arg, char *text, int rc, const struct err *err);
 	void *arg; /* on_done's to free */
 };
@@ -43,6 +42,9 @@ struct reader_question {
 struct reader *reader_new(uv_loop_t *loop, const struct store_options *store,
 			  const struct web_backend *backend, int64_t limit_ms);
 void reader_ask(struct reader *r, const struct reader_question *q);
+/* store_open() for reading, in a thread. That there is no store, or not yet one of our version, is
+ * nobody's mistake in asking: -ENODATA. */
+int reader_open(const struct store_options *o, struct store **s_r, struct err *err);
 bool reader_is_idle(const struct reader *r);
 void reader_close(struct reader *r); /* before the loop ends; only when idle */
 void reader_free(struct reader *r);  /* NULL is fine */
