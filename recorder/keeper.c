@@ -209,7 +209,8 @@ static void step_failed(struct keeper *k, enum step step)
 	wait_longer(k);
 	if (step == STEP_PURGE)
 		answer_purge(k, k->err.text);
-	if (is_patient(k))
+	/* A step that is interrupted because all ends is no trouble. */
+	if (k->is_stopping || is_patient(k))
 		return;
 	/* Once per trouble, not once per try. */
 	if (k->error[0] == '\0')
