@@ -93,93 +93,98 @@ static void expect(struct past *p, const char *sql, const char *expected)
 
 #define ID(table, name) "(SELECT id FROM " table " WHERE name = '" name "')"
 #define EPOCH(name)     "(SELECT id FROM epochs WHERE epoch = '" name "')"
+#define OVERALL         ID("components", "overall")
+#define TOOK            ID("metrics", "took_ms")
 #define T(seconds)      "@at{1800000000000 + " #seconds " * 1000}"
 #define ROLLUP(level)                                                                              \
 	"INSERT INTO metric_rollups_" level " (day, slot, metric_id, component_id,"                \
 	" count, sum, min, max, p95, sketch) VALUES "
 
-/* All kinds of rows, with and without what may be missing. The second epoch comes first by name. */
-static void fill(struct past *p)
+/* clang-format off */
+static void fill_names(struct past *p)
 {
-	run(p, "INSERT INTO epochs (node, epoch, last_seq, first_at, last_at)"
-	       " VALUES ('web1', 'e9', 99, " T(-10) ", " T(500) "),"
-								" ('web0', 'e1', 99, NULL, NULL)");
+	run(p, "INSERT INTO epochs (node, epoch, last_seq, first_at, last_at) VALUES"
+	       " ('web1', 'e9', 99, " T(-10) ", " T(500) "), ('web0', 'e1', 99, NULL, NULL)");
 	run(p, "INSERT INTO components (node, name) VALUES ('web1', 'api'), ('web1', 'overall'),"
 	       " ('web0', 'api')");
 	run(p, "INSERT INTO metric_sets (names) VALUES ('[\"a\",\"b\"]')");
-	/* Two lines at one time; one from before metrics had names of their own. */
-	run(p,
-	    "INSERT INTO results (at, epoch_id, seq, component_id, status, outcome, reason,"
-	    " message, took_us, metric_set, metrics, details) VALUES"
-	    " (" T(1) ", " EPOCH("e9") ", 7, " ID(
-		    "components",
-		    "overall") ", 4, 3,"
-			       " 'conn_refused', 'no', 1500, NULL, NULL, "
-			       "'{\"z\":1,\"a\":{\"y\":[1,2],\"b\":\"ü\"}}'),"
-			       " (" T(1) ", " EPOCH(
-				       "e1") ", 5, (SELECT max(id) FROM components), 0, 0, NULL, "
-					     "NULL,"
-					     " 41200, (SELECT max(id) FROM metric_sets), "
-					     "'0.007,200', NULL),"
-					     " (" T(301) ", " EPOCH("e9") ", 9, " ID(
-						     "components",
-						     "overall") ", 0, 0, NULL, 'OK',"
-								" NULL, NULL, "
-								"'{\"b\":2,\"a\":200.0}', NULL)");
-	run(p,
-	    "INSERT INTO transitions (at, epoch_id, seq, component_id, from_status, to_status,"
-	    " reason, message) VALUES"
-	    " (" T(1) ", " EPOCH("e9") ", 7, (SELECT min(id) FROM components), 0, 4, 'ok', 'no'),"
-				       " (" T(1) ", " EPOCH("e9") ", 7, " ID(
-					       "components", "overall") ", NULL, 3, NULL,"
-									" NULL)");
+	run(p, "INSERT INTO metrics (name) VALUES ('took_ms')");
+}
+
+/* Two lines at one time; one from before metrics had names of their own. */
+static void fill_results(struct past *p)
+{
+	run(p, "INSERT INTO results (at, epoch_id, seq, component_id, status, outcome, reason,"
+	       " message, took_us, metric_set, metrics, details) VALUES"
+	       " (" T(1) ", " EPOCH("e9") ", 7, " OVERALL ", 4, 3, 'conn_refused', 'no', 1500,"
+	       "  NULL, NULL, '{\"z\":1,\"a\":{\"y\":[1,2],\"b\":\"ü\"}}'),"
+	       " (" T(1) ", " EPOCH("e1") ", 5, (SELECT max(id) FROM components), 0, 0, NULL,"
+	       "  NULL, 41200, (SELECT max(id) FROM metric_sets), '0.007,200', NULL),"
+	       " (" T(301) ", " EPOCH("e9") ", 9, " OVERALL ", 0, 0, NULL, 'OK',"
+	       "  NULL, NULL, '{\"b\":2,\"a\":200.0}', NULL)");
+}
+
+static void fill_events(struct past *p)
+{
+	run(p, "INSERT INTO transitions (at, epoch_id, seq, component_id, from_status, to_status,"
+	       " reason, message) VALUES"
+	       " (" T(1) ", " EPOCH("e9") ", 7, (SELECT min(id) FROM components), 0, 4, 'ok',"
+	       "  'no'),"
+	       " (" T(1) ", " EPOCH("e9") ", 7, " OVERALL ", NULL, 3, NULL, NULL)");
 	run(p, "INSERT INTO events (at, epoch_id, seq, topic, kind, severity, subject, message,"
-	       " details) VALUES (" T(2) ", " EPOCH(
-		       "e9") ", 8, 'event', 'reload', 'info', NULL,"
-			     " NULL, NULL), (" T(2) ", " EPOCH(
-				     "e1") ", 8, 'alert', 'opened', 'critical', 'api',"
-					   " 'it''s down', '{\"x\":{}}')");
-	run(p,
-	    "INSERT INTO process_events (at, epoch_id, seq, process, event, state, pid,"
-	    " generation, restarts, status_text, last_exit) VALUES (" T(3) ", " EPOCH(
-		    "e9") ","
-			  " 10, 'web', 'exit', 'backoff', NULL, 2, 1, NULL, '{\"code\":1}'),"
-			  " (" T(4) ", " EPOCH(
-				  "e9") ", 11, 'web', 'start', 'starting', 4711, NULL, NULL, 's',"
-					" NULL)");
+	       " details) VALUES"
+	       " (" T(2) ", " EPOCH("e9") ", 8, 'event', 'reload', 'info', NULL, NULL, NULL),"
+	       " (" T(2) ", " EPOCH("e1") ", 8, 'alert', 'opened', 'critical', 'api',"
+	       "  'it''s down', '{\"x\":{}}')");
+	run(p, "INSERT INTO process_events (at, epoch_id, seq, process, event, state, pid,"
+	       " generation, restarts, status_text, last_exit) VALUES"
+	       " (" T(3) ", " EPOCH("e9") ", 10, 'web', 'exit', 'backoff', NULL, 2, 1, NULL,"
+	       "  '{\"code\":1}'),"
+	       " (" T(4) ", " EPOCH("e9") ", 11, 'web', 'start', 'starting', 4711, NULL, NULL,"
+	       "  's', NULL)");
+	run(p, "INSERT INTO recovery_attempts (at, epoch_id, seq, component, action, trigger,"
+	       " outcome, message, took_us) VALUES"
+	       " (" T(3) ", " EPOCH("e9") ", 20, 'api', 'restart', NULL, 'done', 'ok', 1500),"
+	       " (" T(4) ", " EPOCH("e9") ", 21, NULL, 'a', 'manual', 'failed', NULL, NULL)");
+}
+
+static void fill_alerts(struct past *p)
+{
 	run(p, "INSERT INTO alerts (id, node, key, rule, severity, state, component, message,"
-	       " opened_at, resolved_at, count, updated_at) VALUES ('a1', 'web1', 'k', 'r',"
-	       " 'critical', 'resolved', 'api', 'm', " T(0) ", " T(5) ", 2, " T(
-		       5) "),"
-			  " ('a2', 'web1', NULL, NULL, 'warning', 'open', NULL, NULL, " T(
-				  1) ", NULL, 1, " T(1) ")");
+	       " opened_at, resolved_at, count, updated_at) VALUES"
+	       " ('a1', 'web1', 'k', 'r', 'critical', 'resolved', 'api', 'm', " T(0) ", " T(5) ","
+	       "  2, " T(5) "),"
+	       " ('a2', 'web1', NULL, NULL, 'warning', 'open', NULL, NULL, " T(1) ", NULL,"
+	       "  1, " T(1) ")");
 	run(p, "INSERT INTO notification_deliveries (id, alert_id, channel, state, attempts, error,"
-	       " first_at, last_at) VALUES ('d1', 'a1', 'ops', 'failed', 3, 'no', " T(1) ", " T(
-		       2) "), ('d2', 'gone', 'ops', 'sent', 1, NULL, " T(1) ", " T(1) ")");
+	       " first_at, last_at) VALUES"
+	       " ('d1', 'a1', 'ops', 'failed', 3, 'no', " T(1) ", " T(2) "),"
+	       " ('d2', 'gone', 'ops', 'sent', 1, NULL, " T(1) ", " T(1) ")");
 	run(p, "INSERT INTO reconciliation_runs (run, node, job, started_at, ended_at, trigger,"
 	       " dry_run, outcome, inserted, updated, closed, skipped, errors, took_us) VALUES"
-	       " ('u1', 'web1', 'j', " T(1) ", " T(
-		       2) ", 'manual', 1, 'failed', 1, 2, 3, 4,"
-			  " '[\"x\",\"y\"]', 41200), ('u2', 'web1', 'j', NULL, " T(
-				  3) ", NULL, 0, 'done', 0,"
-				     " 0, 0, 0, NULL, NULL)");
-	run(p, "INSERT INTO recovery_attempts (at, epoch_id, seq, component, action, trigger,"
-	       " outcome, message, took_us) VALUES (" T(3) ", " EPOCH(
-		       "e9") ", 20, 'api', 'restart',"
-			     " NULL, 'done', 'ok', 1500), (" T(4) ", " EPOCH(
-				     "e9") ", 21, NULL, 'a', 'manual',"
-					   " 'failed', NULL, NULL)");
-	run(p, "INSERT INTO metrics (name) VALUES ('took_ms')");
-	run(p, ROLLUP("5m") "(20833, 96, " ID("metrics", "took_ms") ", " ID(
-		       "components", "overall") ", 3, 123.4, 1, 100.5, 99.25, 's'), (20833, "
-						"97, " ID("metrics", "took_ms") ", " ID(
-							"components", "overall") ", 3, 0.1, "
-										 "-1, "
-										 "100.5, "
-										 "99.25, "
-										 "'t')");
-	run(p, ROLLUP("1d") "(20833, 0, " ID("metrics", "took_ms") ", " ID(
-		       "components", "overall") ", 6, 246.8, 1, 100.5, 99.25, 'u')");
+	       " ('u1', 'web1', 'j', " T(1) ", " T(2) ", 'manual', 1, 'failed', 1, 2, 3, 4,"
+	       "  '[\"x\",\"y\"]', 41200),"
+	       " ('u2', 'web1', 'j', NULL, " T(3) ", NULL, 0, 'done', 0, 0, 0, 0, NULL, NULL)");
+}
+
+static void fill_rollups(struct past *p)
+{
+	run(p, ROLLUP("5m")
+	       "(20833, 96, " TOOK ", " OVERALL ", 3, 123.4, 1, 100.5, 99.25, 's'),"
+	       "(20833, 97, " TOOK ", " OVERALL ", 3, 0.1, -1, 100.5, 99.25, 't')");
+	run(p, ROLLUP("1d")
+	       "(20833, 0, " TOOK ", " OVERALL ", 6, 246.8, 1, 100.5, 99.25, 'u')");
+}
+/* clang-format on */
+
+/* All kinds of rows, with and without what may be missing. The second epoch comes first by name. */
+static void fill(struct past *p)
+{
+	fill_names(p);
+	fill_results(p);
+	fill_events(p);
+	fill_alerts(p);
+	fill_rollups(p);
 }
 
 static void empty_store(struct past *p)
