@@ -229,6 +229,8 @@ static void a_record_that_was_touched_is_none(void **state)
 	}
 	/* The check value of this sum (RFC 3720 does not have it; every table of CRCs does). */
 	assert_int_equal(record_crc("123456789", 9), 0xCBF43926);
+	assert_int_equal(record_crc("", 0), 0);
+	assert_int_equal(record_crc("The quick brown fox jumps over the lazy dog", 43), 0x414FA339);
 }
 
 int main(void)
